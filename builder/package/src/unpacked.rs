@@ -1,0 +1,70 @@
+//! A package archive after taking it apart: what the cache keeps beside the archive.
+
+use std::collections::BTreeMap;
+
+use rootsmith_types::Sha256Digest;
+use serde::{Deserialize, Serialize};
+
+/// The index of a package's *unpacked form*: its control members, and where in the decompressed `data.tar` each file's
+/// content lies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unpacked {
+    /// `control.tar`.
+    pub control: Control,
+    /// `data.tar`, in the archive's order. Paths are already known to be normal.
+    pub entries: Vec<PackedEntry>,
+}
+
+/// `control.tar`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Control {
+    /// The `control` file: one deb822 stanza.
+    pub stanza: String,
+    /// Every other member by name: `postinst`, `conffiles`, `triggers`, `md5sums`, `shlibs` … with its mode.
+    pub members: BTreeMap<String, (u16, Vec<u8>)>,
+}
+
+/// One member of `data.tar`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackedEntry {
+    /// As [`rootsmith_types::TreePath::as_bytes`] gives it: absolute and normal. Still checked again when it is used.
+    pub path: Vec<u8>,
+    /// What it is.
+    pub kind: PackedKind,
+    /// Permission bits.
+    pub mode: u16,
+    /// Owner by number.
+    pub uid: u32,
+    /// Group by number.
+    pub gid: u32,
+    /// Seconds since 1970.
+    pub mtime: i64,
+    /// PAX `SCHILY.xattr.*`.
+    pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+/// What a member of `data.tar` is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PackedKind {
+    /// A directory.
+    Directory,
+    /// A regular file, as a slice of the decompressed tar.
+    File {
+        /// Where its content begins.
+        offset: u64,
+        /// In bytes.
+        size: u64,
+        /// Of the content.
+        digest: Sha256Digest,
+    },
+    /// Another name of a file that came before, as a normal absolute path.
+    HardLink(Vec<u8>),
+    /// A symbolic link with its target as it is.
+    Symlink(Vec<u8>),
+    /// A character device.
+    CharDevice(u32, u32),
+    /// A block device.
+    BlockDevice(u32, u32),
+    /// A named pipe.
+    Fifo,
+}

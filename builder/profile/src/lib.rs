@@ -1,0 +1,8 @@
+//! TOML text to [`Profile`], every value knowing where it was written.
+//!
+//! DESIGN.md section 4 is the contract. The data is in [`model`]-shaped structs with public fields: a profile that was
+//! loaded is valid in itself (types, sizes, names, files it names are readable), not yet against a distribution.
+
+mod model;
+
+pub use model::*;

@@ -1,0 +1,324 @@
+//! A profile after merging: what every later step reads.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rootsmith_types::{Arch, Located, NumBytes, Origin, PackageName, Sha256Digest, TreePath};
+
+/// A merged profile.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    /// `[image]`.
+    pub image: Image,
+    /// `[distribution]`.
+    pub distribution: Distribution,
+    /// `[packages]`.
+    pub packages: Packages,
+    /// `[kernel]`; a tree without one cannot be a bootable disk.
+    pub kernel: Option<Kernel>,
+    /// `[init]`.
+    pub init: Init,
+    /// `[cgroups]`.
+    pub cgroups: Cgroups,
+    /// `[hosts]`, in the order written.
+    pub hosts: Vec<Host>,
+    /// `[identity]`.
+    pub identity: Identity,
+    /// `[[payload]]`.
+    pub payloads: Vec<Payload>,
+    /// `[[overlay]]`.
+    pub overlays: Vec<Overlay>,
+    /// `[scripts]`: maintainer scripts whose effect the profile answers for.
+    pub scripts: Vec<ScriptAnswer>,
+    /// `[preflight]`.
+    pub preflight: Preflight,
+    /// `[[output]]`.
+    pub outputs: Vec<Output>,
+    /// Every file that was read to make this profile (profiles and fragments), the entry first, with its text: for messages.
+    pub files: Vec<(Arc<std::path::Path>, Arc<str>)>,
+}
+
+/// `[image]`.
+#[derive(Debug, Clone)]
+pub struct Image {
+    /// Lower-case letters, digits and `-`; the outputs are named after it.
+    pub name: Located<String>,
+    /// Not empty; the first is the default.
+    pub arch: Vec<Located<Arch>>,
+}
+
+/// `[distribution]`.
+#[derive(Debug, Clone)]
+pub struct Distribution {
+    /// `debian`.
+    pub id: Located<DistributionId>,
+    /// `trixie`.
+    pub suite: Located<String>,
+    /// `mirror = "http://…"`: the main archive; overrides flags and the host's configuration.
+    pub mirror: Option<Located<String>>,
+    /// `security-mirror = "http://…"`: the security archive.
+    pub security_mirror: Option<Located<String>>,
+    /// `pockets`: which of `updates` and `security` are used beside the suite itself; both by default.
+    pub pockets: Vec<Located<Pocket>>,
+    /// `components`, `["main"]` by default.
+    pub components: Vec<Located<String>>,
+    /// `signed-by`: OpenPGP certificates (armoured or binary) that replace the built-in ones; resolved against the profile's
+    /// folder.
+    pub signed_by: Option<Located<PathBuf>>,
+}
+
+/// Which distribution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DistributionId {
+    /// Debian.
+    Debian,
+}
+
+/// A suite that stands beside the main one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Pocket {
+    /// `SUITE-updates`, in the main archive.
+    Updates,
+    /// `SUITE-security`, in the security archive.
+    Security,
+}
+
+/// `[packages]`.
+#[derive(Debug, Clone)]
+pub struct Packages {
+    /// Asked for by name. Essential packages come by themselves.
+    pub include: Vec<Located<PackageName>>,
+    /// Whether `Recommends` are followed; only `false` is supported today.
+    pub recommends: bool,
+    /// Paths left out of the image with all that is below them; licences (`/usr/share/doc/*/copyright`) are kept.
+    pub drop: Vec<Located<TreePath>>,
+    /// `prefer = { "/usr/bin/awk" = "gawk" }`: who wins when two packages bring one path.
+    pub prefer: Vec<(Located<TreePath>, Located<PackageName>)>,
+}
+
+/// `[kernel]`.
+#[derive(Debug, Clone)]
+pub struct Kernel {
+    /// The package (or a meta package that depends on it): `linux-image-cloud-amd64`. `@ARCH@` in it stands for the
+    /// architecture.
+    pub package: Located<PackageName>,
+    /// Configuration fragments that must come out as asked.
+    pub fragments: Vec<Fragment>,
+    /// Words of the kernel command line; `root=` is ours to add.
+    pub cmdline: Vec<Located<String>>,
+    /// Modules loaded at boot (`/etc/modules-load.d`).
+    pub modules: Vec<Located<String>>,
+    /// `initramfs = { modules = […] }`: modules the initramfs needs beyond those the root file system and disk drivers
+    /// imply.
+    pub initramfs_modules: Vec<Located<String>>,
+}
+
+/// One configuration fragment, in the kernel's own syntax.
+#[derive(Debug, Clone)]
+pub struct Fragment {
+    /// Where the profile names it.
+    pub origin: Origin,
+    /// The file, as named to the user.
+    pub file: Arc<std::path::Path>,
+    /// Its text.
+    pub text: Arc<str>,
+}
+
+/// `[init]`.
+#[derive(Debug, Clone)]
+pub struct Init {
+    /// Which init is PID 1.
+    pub system: Located<InitSystem>,
+    /// Services to enable beyond what the packages enable: `ssh` or `ssh.service`.
+    pub enable: Vec<Located<String>>,
+    /// Services to disable although a package enables them.
+    pub disable: Vec<Located<String>>,
+}
+
+/// An init system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InitSystem {
+    /// systemd.
+    Systemd,
+}
+
+/// `[cgroups]`.
+#[derive(Debug, Clone)]
+pub struct Cgroups {
+    /// Which hierarchy is mounted.
+    pub hierarchy: Located<Hierarchy>,
+    /// Controllers that must be usable.
+    pub controllers: Vec<Located<String>>,
+}
+
+/// A cgroup hierarchy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hierarchy {
+    /// Version 2 alone.
+    Unified,
+}
+
+/// One line of `/etc/hosts`.
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// The address.
+    pub address: Located<IpAddr>,
+    /// Its names, the first one canonical.
+    pub names: Vec<Located<String>>,
+}
+
+/// `[identity]`: what must differ per machine is made on first boot.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// `machine-id = "first-boot"`.
+    pub machine_id: Located<FirstBoot>,
+    /// `ssh-host-keys = "first-boot"`.
+    pub ssh_host_keys: Located<FirstBoot>,
+    /// `hostname = "node"`; the image's name by default.
+    pub hostname: Option<Located<String>>,
+}
+
+/// When an identity comes into being.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirstBoot {
+    /// On the machine's first boot.
+    FirstBoot,
+}
+
+/// One `[[payload]]`: a file from outside the distribution.
+#[derive(Debug, Clone)]
+pub struct Payload {
+    /// Its name, for messages.
+    pub name: Located<String>,
+    /// `source = { path = "…" }`, resolved against the workspace: the folder the outermost profile's `profiles/` lies in,
+    /// else the profile's own folder.
+    pub path: Located<PathBuf>,
+    /// `source = { path, sha256 }`: the digest it must have.
+    pub sha256: Option<Located<Sha256Digest>>,
+    /// Where it goes.
+    pub install: Located<TreePath>,
+    /// Permissions, `0755` by default.
+    pub mode: u16,
+    /// The whole table.
+    pub origin: Origin,
+}
+
+/// One `[[overlay]]`: a folder laid over the packages' files.
+#[derive(Debug, Clone)]
+pub struct Overlay {
+    /// The folder, resolved as a payload's path is.
+    pub source: Located<PathBuf>,
+}
+
+/// `scripts = { "pkg" = { ignore = "reason" } }`.
+#[derive(Debug, Clone)]
+pub struct ScriptAnswer {
+    /// The package.
+    pub package: Located<PackageName>,
+    /// Why its scripts need not be modelled.
+    pub ignore: Located<String>,
+}
+
+/// `[preflight]`.
+#[derive(Debug, Clone)]
+pub struct Preflight {
+    /// Requirement sets, `name` or `name@version`.
+    pub sets: Vec<Located<String>>,
+    /// Findings the profile accepts.
+    pub accept: Vec<Accept>,
+}
+
+/// One accepted finding.
+#[derive(Debug, Clone)]
+pub struct Accept {
+    /// The check's identifier.
+    pub check: Located<String>,
+    /// Why.
+    pub reason: Located<String>,
+}
+
+/// One `[[output]]`.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// The whole table.
+    pub origin: Origin,
+    /// What it is.
+    pub kind: OutputKind,
+}
+
+/// What an output is.
+#[derive(Debug, Clone)]
+pub enum OutputKind {
+    /// `kind = "disk"`.
+    Disk(Disk),
+    /// `kind = "tar"`: `NAME-ARCH.rootfs.tar.zst`.
+    Tar,
+}
+
+/// A disk image.
+#[derive(Debug, Clone)]
+pub struct Disk {
+    /// The partition table.
+    pub table: Located<PartitionTable>,
+    /// How it boots.
+    pub boot: Located<BootMethod>,
+    /// Container formats.
+    pub format: Vec<Located<DiskFormat>>,
+    /// Partitions, in order. Exactly one is the root; a UKI needs exactly one ESP.
+    pub partitions: Vec<Partition>,
+}
+
+/// A kind of partition table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PartitionTable {
+    /// GUID partition table.
+    Gpt,
+}
+
+/// How a disk boots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BootMethod {
+    /// A unified kernel image on the ESP.
+    Uki,
+}
+
+/// A container of a disk image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DiskFormat {
+    /// The bytes of the disk.
+    Raw,
+}
+
+/// One partition.
+#[derive(Debug, Clone)]
+pub struct Partition {
+    /// `type`.
+    pub kind: Located<PartitionKind>,
+    /// `size`.
+    pub size: Located<PartitionSize>,
+    /// `free`: room left for data in a `minimal` partition, 0 by default.
+    pub free: NumBytes,
+    /// `grow`: on first boot, to the end of the disk.
+    pub grow: bool,
+    /// The whole table.
+    pub origin: Origin,
+}
+
+/// What a partition is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PartitionKind {
+    /// The EFI system partition, FAT.
+    Esp,
+    /// The root file system, ext4.
+    Root,
+}
+
+/// How large a partition is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PartitionSize {
+    /// As given.
+    Fixed(NumBytes),
+    /// As small as its content allows.
+    Minimal,
+}

@@ -1,0 +1,27 @@
+//! Names, digests, sizes and places in a profile: the words every other crate speaks.
+//!
+//! Nothing here does I/O. A crate that needs to say *where* something comes from uses [`Origin`] (a span in a
+//! profile) or [`Subject`]; one that needs to say *what went wrong* implements [`Explain`].
+
+mod arch;
+mod bytes;
+mod digest;
+mod explain;
+mod name;
+mod origin;
+mod path;
+mod sources;
+mod uuid;
+
+pub use arch::Arch;
+pub use bytes::{NumBytes, ParseSizeError};
+pub use digest::{ParseDigestError, Sha256Digest, Sha256Writer};
+pub use explain::{Blame, Explain, Note, Problem, Problems};
+pub use name::{InvalidName, PackageName};
+pub use origin::{Located, Origin, Subject};
+pub use path::{InvalidPath, TreePath};
+pub use sources::{SourceEntry, SourceKind, Sources};
+pub use uuid::Uuid;
+
+/// Seconds since 1970-01-01T00:00:00Z. The only notion of time below `cli`: it always comes in as an argument.
+pub type UnixTime = i64;
