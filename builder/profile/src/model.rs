@@ -1,5 +1,8 @@
 //! A profile after merging: what every later step reads.
+//!
+//! A value that nobody wrote is a default; its origin is the table it would stand in, or the start of the entry profile.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -100,9 +103,8 @@ pub struct Packages {
 /// `[kernel]`.
 #[derive(Debug, Clone)]
 pub struct Kernel {
-    /// The package (or a meta package that depends on it): `linux-image-cloud-amd64`. `@ARCH@` in it stands for the
-    /// architecture.
-    pub package: Located<PackageName>,
+    /// The package (or a meta package that depends on it); see [`Kernel::package_for`].
+    pub package: KernelPackage,
     /// Configuration fragments that must come out as asked.
     pub fragments: Vec<Fragment>,
     /// Words of the kernel command line; `root=` is ours to add.
@@ -112,6 +114,22 @@ pub struct Kernel {
     /// `initramfs = { modules = […] }`: modules the initramfs needs beyond those the root file system and disk drivers
     /// imply.
     pub initramfs_modules: Vec<Located<String>>,
+}
+
+impl Kernel {
+    /// The package for `arch`; there is one for every architecture in [`Image::arch`].
+    pub fn package_for(&self, arch: Arch) -> Option<&Located<PackageName>> {
+        self.package.by_arch.get(&arch).or(self.package.any.as_ref())
+    }
+}
+
+/// `package = "linux-image-cloud-amd64"`, or `package = { amd64 = "linux-image-cloud-amd64", arm64 = "…" }`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KernelPackage {
+    /// The plain name, for every architecture.
+    pub any: Option<Located<PackageName>>,
+    /// The table.
+    pub by_arch: BTreeMap<Arch, Located<PackageName>>,
 }
 
 /// One configuration fragment, in the kernel's own syntax.
@@ -191,8 +209,8 @@ pub enum FirstBoot {
 pub struct Payload {
     /// Its name, for messages.
     pub name: Located<String>,
-    /// `source = { path = "…" }`, resolved against the workspace: the folder the outermost profile's `profiles/` lies in,
-    /// else the profile's own folder.
+    /// `source = { path = "…" }`, resolved against the workspace: the folder that holds the nearest `profiles/` above the
+    /// file that says it, else that file's own folder.
     pub path: Located<PathBuf>,
     /// `source = { path, sha256 }`: the digest it must have.
     pub sha256: Option<Located<Sha256Digest>>,
