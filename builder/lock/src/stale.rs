@@ -1,0 +1,120 @@
+//! Whether a lock still answers what the profile asks.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use rootsmith_types::{Explain, PackageName, Subject};
+
+use crate::{Archive, Target};
+
+/// What a profile asks of a lock, in any order.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted<'a> {
+    /// Every package asked for by name.
+    pub requests: &'a [PackageName],
+    /// The suites that are used.
+    pub suites: &'a [(Archive, &'a str)],
+    /// The names of the payloads.
+    pub payloads: &'a [&'a str],
+}
+
+/// How the profile has moved on since the lock was made. Every list is sorted; at least one is not empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Stale {
+    /// Asked for, but not in the lock: packages, `suite NAME`, `payload NAME`.
+    pub missing: Vec<String>,
+    /// In the lock, but no longer asked for.
+    pub superfluous: Vec<String>,
+}
+
+impl Target {
+    /// Whether this is what `wanted` would resolve to, as far as can be told without an index.
+    pub fn satisfies(&self, wanted: &Wanted<'_>) -> Result<(), Stale> {
+        let suite = |archive: Archive, suite: &str| match archive {
+            Archive::Main => format!("suite {suite}"),
+            Archive::Security => format!("security suite {suite}"),
+        };
+        let payload = |name: &str| format!("payload {name}");
+        let have: BTreeSet<String> = (self.requests.iter().map(PackageName::to_string))
+            .chain(self.repositories.iter().map(|repository| suite(repository.archive, &repository.suite)))
+            .chain(self.payloads.iter().map(|locked| payload(&locked.name)))
+            .collect();
+        let want: BTreeSet<String> = (wanted.requests.iter().map(PackageName::to_string))
+            .chain(wanted.suites.iter().map(|(archive, name)| suite(*archive, name)))
+            .chain(wanted.payloads.iter().map(|name| payload(name)))
+            .collect();
+        if have == want {
+            return Ok(());
+        }
+        let without = |a: &BTreeSet<String>, b: &BTreeSet<String>| a.difference(b).cloned().collect();
+        Err(Stale { missing: without(&want, &have), superfluous: without(&have, &want) })
+    }
+}
+
+impl fmt::Display for Stale {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        f.write_str("the lock does not match the profile: ")?;
+        if !self.missing.is_empty() {
+            write!(f, "{} not locked", list(&self.missing))?;
+        }
+        if !self.missing.is_empty() && !self.superfluous.is_empty() {
+            f.write_str("; ")?;
+        }
+        if !self.superfluous.is_empty() {
+            write!(f, "{} no longer asked for", list(&self.superfluous))?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Stale {}
+
+impl Explain for Stale {
+    fn subject(&self) -> Subject {
+        Subject::Host
+    }
+
+    fn help(&self) -> Option<String> {
+        Some("resolve again: `rootsmith lock PROFILE`".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rootsmith_types::Sha256Digest;
+
+    use super::*;
+    use crate::{LockedPayload, LockedRepository};
+
+    fn names(names: &[&str]) -> Vec<PackageName> {
+        names.iter().map(|name| name.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn differences_are_named_all_at_once() {
+        let target = Target {
+            requests: names(&["chrony", "ssh"]),
+            repositories: vec![LockedRepository {
+                suite: "trixie".into(),
+                archive: Archive::Main,
+                date: 0,
+                sha256: Sha256Digest::of(b""),
+            }],
+            packages: Vec::new(),
+            payloads: vec![LockedPayload { name: "k0s".into(), size: 0, sha256: Sha256Digest::of(b"") }],
+        };
+        let requests = names(&["ssh", "chrony"]);
+        let same = Wanted { requests: &requests, suites: &[(Archive::Main, "trixie")], payloads: &["k0s"] };
+        assert_eq!(target.satisfies(&same), Ok(()));
+
+        let requests = names(&["htop", "ssh"]);
+        let other = Wanted { requests: &requests, suites: &[(Archive::Main, "forky")], ..same };
+        let stale = target.satisfies(&other).unwrap_err();
+        assert_eq!(
+            stale.to_string(),
+            "the lock does not match the profile: `htop`, `suite forky` not locked; \
+             `chrony`, `suite trixie` no longer asked for"
+        );
+    }
+}
