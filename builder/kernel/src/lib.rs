@@ -1,1 +1,25 @@
-//! rootsmith-kernel
+//! Kernel: Kconfig fragments and shipped configurations, module indexes, initramfs contents, unified kernel images.
+//!
+//! Everything here is pure: a tree and its contents in, bytes out. Nothing of the target is executed.
+//!
+//! | module        | turns                                       | into                                          |
+//! |---------------|---------------------------------------------|-----------------------------------------------|
+//! | [`config`]    | `/boot/config-R` and the profile's fragments | every symbol that did not come out as asked   |
+//! | [`release`]   | a kernel image                              | the release it calls itself                   |
+//! | [`index_modules`] | `/usr/lib/modules/R`                    | `modules.dep` and the ten files beside it     |
+//! | [`initramfs`] | busybox, modules, a small `init`            | a compressed cpio archive                     |
+//! | [`uki`]       | a stub, a kernel, an initramfs, a command line | one PE file that firmware starts           |
+
+pub mod config;
+mod error;
+mod find;
+mod initramfs;
+mod modules;
+pub mod release;
+mod uki;
+
+pub use error::KernelError;
+pub use find::{Kernel, find_kernel};
+pub use initramfs::{InitramfsInput, initramfs, root_modules};
+pub use modules::{Module, ModuleIndex, index_modules, module_name};
+pub use uki::{UkiSections, read_uki, uki};

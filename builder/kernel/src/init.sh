@@ -1,0 +1,176 @@
+#!/bin/busybox sh
+# The first program: finds the root file system, mounts it, and gives way to the init that is on it.
+#
+# Words of the kernel command line that it knows:
+#   root=        PARTUUID=… PARTLABEL=… UUID=… LABEL=… or /dev/…
+#   rootfstype=  rootflags=  ro  rw  init=    as the kernel has them; ro and /sbin/init unless told otherwise
+#   rootwait     wait five minutes for the device instead of one; rootwait=SECONDS and rootdelay=SECONDS as they say
+#   rescue       a shell on the console when the root cannot be mounted
+#   panic=       then there is no waiting after a failure: the kernel panics, and does what it was told to
+# Its other words go to init.
+
+set -f # words of the command line are no patterns
+PATH=/bin
+
+/bin/busybox mount -t proc -o nosuid,noexec,nodev proc /proc
+/bin/busybox mount -t sysfs -o nosuid,noexec,nodev sysfs /sys
+/bin/busybox mount -t devtmpfs -o nosuid,mode=0755 devtmpfs /dev
+/bin/busybox --install -s /bin
+
+root='' rootfstype='' rootflags='' mode=ro init=/sbin/init limit=60 rescue='' panic=''
+for word in $(cat /proc/cmdline); do
+	case $word in
+	root=*) root=${word#*=} ;;
+	rootfstype=*) rootfstype=${word#*=} ;;
+	rootflags=*) rootflags=${word#*=} ;;
+	ro | rw) mode=$word ;;
+	init=*) init=${word#*=} ;;
+	rootwait) limit=300 ;;
+	rootwait=* | rootdelay=*) limit=${word#*=} ;;
+	rescue) rescue=yes ;;
+	panic=*) panic=${word#*=} ;;
+	esac
+done
+case $limit in '' | *[!0-9]*) limit=60 ;; esac
+
+say() {
+	echo "initramfs: $*"
+}
+
+# $1 bytes from place $2 of device $3, in hexadecimal.
+bytes() {
+	dd if="$3" bs=1 skip="$2" count="$1" 2>/dev/null | hexdump -v -e '1/1 "%02x"'
+}
+
+# The little-endian number that the hexadecimal digits $1 are.
+number() {
+	digits=$1 value=0x
+	while [ -n "$digits" ]; do
+		rest=${digits%??}
+		value=$value${digits#"$rest"}
+		digits=$rest
+	done
+	echo $((value))
+}
+
+# The partition's PARTUUID; $1 is its folder below /sys. Kernels before 6.13 do not tell, so the partition table is read:
+# GPT (UEFI 2.10, 5.3: a header in block 1, at 72 where its entries are, at 84 how long one is), else the MBR's
+# signature with the partition's number.
+partuuid() {
+	uuid=$(sed -n 's/^PARTUUID=//p' "$1/uevent")
+	if [ -z "$uuid" ]; then
+		disk=$(readlink -f "$1")
+		disk=${disk%/*}
+		device=/dev/$(sed -n 's/^DEVNAME=//p' "$disk/uevent")
+		block=$(cat "$disk/queue/logical_block_size")
+		index=$(cat "$1/partition")
+		if [ "$(bytes 8 "$block" "$device")" = 4546492050415254 ]; then
+			first=$(number "$(bytes 8 $((block + 72)) "$device")")
+			length=$(number "$(bytes 4 $((block + 84)) "$device")")
+			uuid=$(bytes 16 $((first * block + (index - 1) * length + 16)) "$device" |
+				sed -E 's/^(..)(..)(..)(..)(..)(..)(..)(..)(.*)$/\4\3\2\1-\6\5-\8\7-\9/; s/(.{12})$/-\1/')
+		elif [ "$(bytes 2 510 "$device")" = 55aa ]; then
+			uuid=$(printf '%08x-%02x' "$(number "$(bytes 4 440 "$device")")" "$index")
+		fi
+	fi
+	echo "$uuid" | tr A-F a-f
+}
+
+# Every partition's folder below /sys.
+partitions() {
+	set +f
+	for folder in /sys/class/block/*; do
+		[ -e "$folder/partition" ] && echo "$folder"
+	done
+	set -f
+}
+
+# The partition whose uuid or label ($1) is $2.
+partition_with() {
+	for folder in $(partitions); do
+		case $1 in
+		uuid) found=$(partuuid "$folder") ;;
+		label) found=$(sed -n 's/^PARTNAME=//p' "$folder/uevent") ;;
+		esac
+		if [ "$found" = "$2" ]; then
+			echo "/dev/$(sed -n 's/^DEVNAME=//p' "$folder/uevent")"
+			return
+		fi
+	done
+}
+
+# The device that root= names, once it is there.
+find_root() {
+	case $root in
+	PARTUUID=*) partition_with uuid "$(echo "${root#*=}" | tr A-F a-f)" ;;
+	PARTLABEL=*) partition_with label "${root#*=}" ;;
+	UUID=* | LABEL=*) findfs "$root" 2>/dev/null ;;
+	/dev/*) [ -b "$root" ] && echo "$root" ;;
+	esac
+}
+
+uptime_seconds() {
+	read -r seconds _ </proc/uptime
+	echo "${seconds%%.*}"
+}
+
+# Tells all that is known, then ends as the command line wants it.
+fail() {
+	say "$*"
+	say "  looked for      root=$root"
+	say "  modules loaded ${loaded:- none}"
+	[ -z "$refused" ] || say "  not loaded     $refused"
+	say "  block devices:"
+	set +f
+	for folder in /sys/class/block/*; do
+		[ -e "$folder/size" ] || continue
+		name=$(sed -n 's/^DEVNAME=//p' "$folder/uevent")
+		about="/dev/$name $(($(cat "$folder/size") / 2048)) MiB"
+		if [ -e "$folder/partition" ]; then
+			about="$about PARTUUID=$(partuuid "$folder")"
+			label=$(sed -n 's/^PARTNAME=//p' "$folder/uevent")
+			[ -z "$label" ] || about="$about PARTLABEL=$label"
+		fi
+		say "    $about"
+	done
+	[ -e "$folder/size" ] || say "    none: is the disk's driver among the modules?"
+	set -f
+	if [ -n "$rescue" ]; then
+		say "here is a shell; its end is the end of the system"
+		setsid cttyhack sh
+	elif [ -z "$panic" ]; then
+		say "cannot go on. Boot with the word 'rescue' on the kernel command line for a shell here."
+		while :; do sleep 3600; done
+	fi
+	exit 1 # the kernel panics
+}
+
+loaded='' refused=''
+while read -r file; do
+	if insmod "/modules/$file"; then
+		loaded="$loaded ${file%.ko}"
+	else
+		refused="$refused ${file%.ko}"
+	fi
+done </modules/order
+
+[ -n "$root" ] || fail "the kernel command line does not say where the root file system is"
+case $root in
+PARTUUID=* | PARTLABEL=* | UUID=* | LABEL=* | /dev/*) ;;
+*) fail "root= must be PARTUUID=…, PARTLABEL=…, UUID=…, LABEL=… or /dev/…" ;;
+esac
+
+end=$(($(uptime_seconds) + limit))
+until device=$(find_root) && [ -n "$device" ]; do
+	[ "$(uptime_seconds)" -lt "$end" ] || fail "no root file system after $limit seconds"
+	usleep 200000
+done
+
+mount ${rootfstype:+-t "$rootfstype"} -o "$mode${rootflags:+,$rootflags}" "$device" /sysroot ||
+	fail "cannot mount $device as the root file system${rootfstype:+ ($rootfstype)}"
+# An absolute link cannot be followed from here, so a link is trusted.
+[ -x "/sysroot$init" ] || [ -L "/sysroot$init" ] || fail "there is no $init on $device"
+for folder in dev proc sys; do
+	mount --move "/$folder" "/sysroot/$folder" || fail "there is no /$folder on $device"
+done
+exec switch_root /sysroot "$init" "$@"

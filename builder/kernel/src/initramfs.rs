@@ -1,0 +1,210 @@
+//! The initramfs: a busybox, the modules that reach the root file system, and `init.sh`.
+//!
+//! | path             | holds                                                                     |
+//! |------------------|---------------------------------------------------------------------------|
+//! | `/init`          | `init.sh` beside this file                                                |
+//! | `/bin/busybox`   | the distribution's static busybox; the other names are made at boot       |
+//! | `/modules/*.ko`  | modules, decompressed: busybox hands them to the kernel as they are       |
+//! | `/modules/order` | their names, one a line, each behind what it needs                        |
+//!
+//! The archive is cpio "newc", compressed as the kernel was built to read: zstd where `CONFIG_RD_ZSTD=y`, else gzip.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+
+use rootsmith_tree::{Blobs, Content, Metadata, Node, NodeKind, Tree};
+use rootsmith_types::{TreePath, UnixTime};
+
+use crate::config::Config;
+use crate::modules::{Module, decompress};
+use crate::{KernelError, ModuleIndex};
+
+const INIT: &str = include_str!("init.sh");
+
+/// Drivers of disks a machine may have its root on, besides its file system. Those that the kernel does not have are left
+/// out: which ones a kernel package brings says what hardware it is for.
+const DISK_DRIVERS: [&str; 22] = [
+    "virtio_pci", "virtio_mmio", "virtio_blk", "virtio_scsi", "nvme", "ahci", "ata_piix", "sd_mod", "mmc_block", "sdhci_pci",
+    "sdhci_acpi", "sdhci_iproc", "bcm2835", "dw_mmc_rockchip", "sunxi_mmc", "xhci_pci", "usb_storage", "uas", "hv_storvsc",
+    "vmw_pvscsi", "mptspi", "xen_blkfront",
+];
+
+/// What an initramfs is made of.
+#[derive(Clone, Copy)]
+pub struct InitramfsInput<'a> {
+    /// The tree the modules are in.
+    pub tree: &'a Tree,
+    /// Its contents.
+    pub blobs: &'a dyn Blobs,
+    /// The index of the modules folder.
+    pub index: &'a ModuleIndex,
+    /// The modules folder, `/usr/lib/modules/R`.
+    pub folder: &'a TreePath,
+    /// The kernel's configuration: how the archive may be compressed.
+    pub config: Option<&'a Config>,
+    /// A static busybox for the target.
+    pub busybox: &'a [u8],
+    /// Modules wanted, in the order they are loaded in; what they need is added, what is built in left out.
+    pub modules: &'a [String],
+    /// The time of every entry.
+    pub date: UnixTime,
+}
+
+/// Modules that reach a root file system of type `filesystem` on any disk the kernel has a driver for, then `extra` ones.
+pub fn root_modules(index: &ModuleIndex, filesystem: &str, extra: &[String]) -> Vec<String> {
+    let drivers = DISK_DRIVERS.iter().copied().filter(|name| index.module(name).is_some());
+    let mut wanted: Vec<String> = drivers.chain([filesystem]).map(str::to_owned).collect();
+    wanted.extend_from_slice(extra);
+    wanted
+}
+
+/// Makes the compressed archive. A wanted module that the kernel has neither as a file nor built in is an error.
+pub fn initramfs(input: &InitramfsInput<'_>) -> Result<Vec<u8>, KernelError> {
+    let tree = contents(input)?;
+    let failed = |e: &dyn std::fmt::Display| KernelError::Archive(e.to_string());
+    let mut archive = Vec::new();
+    rootsmith_cpio::write(&tree, input.blobs, &mut archive).map_err(|e| failed(&e))?;
+    if input.config.is_some_and(|config| config.is_builtin("RD_ZSTD")) {
+        return zstd::encode_all(archive.as_slice(), 12).map_err(|e| failed(&e));
+    }
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(&archive).and_then(|()| encoder.finish()).map_err(|e| failed(&e))
+}
+
+fn contents(input: &InitramfsInput<'_>) -> Result<Tree, KernelError> {
+    let failed = |e: rootsmith_tree::TreeError| KernelError::Archive(e.to_string());
+    let meta = |mode| Metadata::root(mode, input.date);
+    let path = TreePath::literal;
+    let mut tree = Tree::new(meta(0o755));
+    for folder in ["/bin", "/dev", "/modules", "/proc", "/run", "/sys", "/sysroot"] {
+        tree.insert(&path(folder), Node::directory(meta(0o755))).map_err(failed)?;
+    }
+    // Before devtmpfs is mounted, messages need a console.
+    let console = Node { kind: NodeKind::CharDevice { major: 5, minor: 1 }, metadata: meta(0o600) };
+    tree.insert(&path("/dev/console"), console).map_err(failed)?;
+    tree.insert(&path("/init"), Node::file(Content::inline(INIT), meta(0o755))).map_err(failed)?;
+    tree.insert(&path("/bin/busybox"), Node::file(Content::inline(input.busybox), meta(0o755))).map_err(failed)?;
+
+    let mut order = String::new();
+    for module in load_order(input.index, input.modules)? {
+        let data = read_module(input, module)?;
+        let name = format!("{}.ko", module.name);
+        let at = TreePath::new(format!("/modules/{name}")).map_err(|e| KernelError::Archive(e.to_string()))?;
+        tree.insert(&at, Node::file(Content::inline(data), meta(0o644))).map_err(failed)?;
+        order.push_str(&name);
+        order.push('\n');
+    }
+    tree.insert(&path("/modules/order"), Node::file(Content::inline(order), meta(0o644))).map_err(failed)?;
+    Ok(tree)
+}
+
+fn read_module(input: &InitramfsInput<'_>, module: &Module) -> Result<Vec<u8>, KernelError> {
+    let path = input.folder.join(&module.file).map_err(|e| KernelError::Archive(e.to_string()))?;
+    let unreadable = |reason: String| KernelError::Unreadable { path: path.clone(), reason };
+    let content = input.tree.lookup(&path).and_then(Node::content);
+    let content = content.ok_or_else(|| unreadable("does not exist".to_owned()))?;
+    let data = content.read(input.blobs, 128 << 20).map_err(|e| unreadable(e.to_string()))?;
+    decompress(module.file.as_bytes(), &data).map_err(|reason| KernelError::BadModule { path: path.clone(), reason })
+}
+
+/// The wanted modules and all they need, each once, each behind what it needs.
+fn load_order<'a>(index: &'a ModuleIndex, wanted: &[String]) -> Result<Vec<&'a Module>, KernelError> {
+    let mut order = LoadOrder { index, expanded: BTreeSet::new(), placed: BTreeSet::new(), modules: Vec::new() };
+    for name in wanted {
+        match index.module(name) {
+            Some(module) => order.add(module),
+            None if index.is_builtin(name) => {}
+            None => return Err(KernelError::MissingModule { name: name.clone(), release: index.release().to_owned() }),
+        }
+    }
+    Ok(order.modules)
+}
+
+struct LoadOrder<'a> {
+    index: &'a ModuleIndex,
+    /// Modules whose soft dependencies were looked at, or are being: those may lead in circles.
+    expanded: BTreeSet<&'a str>,
+    placed: BTreeSet<&'a str>,
+    modules: Vec<&'a Module>,
+}
+
+impl<'a> LoadOrder<'a> {
+    fn add(&mut self, module: &'a Module) {
+        let mut needed = self.index.dependencies(&module.name).unwrap_or_default();
+        needed.push(module);
+        // Soft ones first, so that the hard ones stay together in their order.
+        for part in &needed {
+            if self.expanded.insert(&part.name) {
+                self.index.loaded_before(part).into_iter().for_each(|soft| self.add(soft));
+            }
+        }
+        for part in needed {
+            if self.placed.insert(&part.name) {
+                self.modules.push(part);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rootsmith_tree::NoBlobs;
+
+    use super::*;
+    use crate::modules::tests::{index, module_file, sample, tree};
+
+    fn wanted(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    fn input<'a>(tree: &'a Tree, index: &'a ModuleIndex, folder: &'a TreePath, modules: &'a [String]) -> InitramfsInput<'a> {
+        InitramfsInput { tree, blobs: &NoBlobs, index, folder, config: None, busybox: b"busybox", modules, date: 1 }
+    }
+
+    #[test]
+    fn modules_come_decompressed_and_behind_what_they_need() {
+        let (tree, folder) = (sample(), TreePath::literal("/usr/lib/modules/6.1-x"));
+        let index = index(&tree).unwrap();
+        let modules = root_modules(&index, "ext4", &wanted(&["fuse", "virtio-blk"]));
+        assert_eq!(modules, ["virtio_blk", "ext4", "fuse", "virtio-blk"]);
+        let contents = contents(&input(&tree, &index, &folder, &modules)).unwrap();
+        let read = |path| contents.get(&TreePath::literal(path)).unwrap().content().unwrap().read(&NoBlobs, 1 << 20).unwrap();
+        assert_eq!(&*read("/modules/order"), b"virtio_core.ko\nvirtio_blk.ko\nfuse.ko\n");
+        assert!(read("/modules/virtio_blk.ko").starts_with(b"\x7fELF"));
+        assert_eq!(&*read("/init"), INIT.as_bytes());
+        assert!(contents.walk().all(|entry| entry.node.metadata.mtime.seconds == 1));
+    }
+
+    #[test]
+    fn a_module_the_kernel_does_not_have_is_named() {
+        let (tree, folder) = (sample(), TreePath::literal("/usr/lib/modules/6.1-x"));
+        let index = index(&tree).unwrap();
+        let modules = wanted(&["ext4", "no_such"]);
+        let error = initramfs(&input(&tree, &index, &folder, &modules)).unwrap_err();
+        assert_eq!(error, KernelError::MissingModule { name: "no_such".to_owned(), release: "6.1-x".to_owned() });
+    }
+
+    #[test]
+    fn soft_dependencies_are_loaded_first_also_by_alias_and_in_circles() {
+        let tree = tree(&[
+            ("kernel/a.ko", module_file(&["softdep=pre: crypto-crc32c gone post: late"], &[], &["b"])),
+            ("kernel/b.ko", module_file(&["softdep=pre: a"], &["b"], &[])),
+            ("kernel/crc32c_generic.ko", module_file(&["alias=crypto-crc32c"], &[], &[])),
+            ("kernel/late.ko", module_file(&[], &[], &[])),
+        ]);
+        let index = index(&tree).unwrap();
+        let order: Vec<&str> = load_order(&index, &wanted(&["a"])).unwrap().iter().map(|m| m.name.as_str()).collect();
+        assert_eq!(order, ["crc32c_generic", "b", "a"]);
+    }
+
+    #[test]
+    fn compression_follows_the_kernel() {
+        let (tree, folder) = (sample(), TreePath::literal("/usr/lib/modules/6.1-x"));
+        let index = index(&tree).unwrap();
+        let zstd = Config::parse("CONFIG_RD_ZSTD=y\n");
+        let made = |config| initramfs(&InitramfsInput { config, ..input(&tree, &index, &folder, &[]) }).unwrap();
+        assert!(made(Some(&zstd)).starts_with(&[0x28, 0xb5, 0x2f, 0xfd]));
+        assert!(made(None).starts_with(&[0x1f, 0x8b]));
+        assert_eq!(made(Some(&zstd)), made(Some(&zstd)));
+    }
+}

@@ -1,0 +1,160 @@
+//! What release a kernel image calls itself: the `R` of `uname -r` and of `/usr/lib/modules/R`.
+//!
+//! | image                    | recognised by                                | where the release is                          |
+//! |--------------------------|----------------------------------------------|-----------------------------------------------|
+//! | x86 bzImage              | `HdrS` at 0x202                              | text at 0x200 + the 16-bit number at 0x20e    |
+//! | arm64 Image              | `ARM\x64` at 56                              | the banner `Linux version R (`                |
+//! | arm64 Image, compressed  | gzip magic, or `MZ`, `zimg` at 4 (EFI zboot) | the banner, once decompressed                 |
+//!
+//! Specifications: the kernel's Documentation/arch/x86/boot.rst ("kernel_version") and Documentation/arch/arm64/booting.rst.
+
+use std::io::Read;
+
+use crate::KernelError;
+
+/// A decompressed arm64 kernel is about 40 MB; what claims to be much more is hostile.
+const MAX_IMAGE: u64 = 256 << 20;
+
+/// `uname` has 65 bytes for it, the last one NUL.
+const MAX_RELEASE: usize = 64;
+
+/// The release an x86 bzImage or an arm64 Image carries.
+pub fn kernel_release(image: &[u8]) -> Result<String, KernelError> {
+    if let Some(release) = bzimage(image) {
+        return Ok(release);
+    }
+    if image.get(56..60) == Some(b"ARM\x64") && image.get(4..8) != Some(b"zimg") {
+        return banner(image).ok_or(KernelError::UnknownImage(None));
+    }
+    let packed = if image.starts_with(&[0x1f, 0x8b]) {
+        Some((image, "gzip"))
+    } else {
+        zboot(image)
+    };
+    packed.and_then(|(data, kind)| unpack(data, kind)).and_then(|data| banner(&data)).ok_or(KernelError::UnknownImage(None))
+}
+
+fn bzimage(image: &[u8]) -> Option<String> {
+    if image.get(0x202..0x206)? != b"HdrS" {
+        return None;
+    }
+    let offset = usize::from(u16_at(image, 0x20e)?);
+    if offset == 0 {
+        return None;
+    }
+    first_word(image.get(offset + 0x200..)?)
+}
+
+/// The payload of an EFI zboot image (linux/arch: drivers/firmware/efi/libstub/zboot-header.S) and how it is packed.
+fn zboot(image: &[u8]) -> Option<(&[u8], &str)> {
+    if !image.starts_with(b"MZ") || image.get(4..8)? != b"zimg" {
+        return None;
+    }
+    let offset = usize::try_from(u32_at(image, 8)?).ok()?;
+    let size = usize::try_from(u32_at(image, 12)?).ok()?;
+    let payload = image.get(offset..offset.checked_add(size)?)?;
+    let kind = image.get(24..56)?.split(|&b| b == 0).next()?;
+    Some((payload, std::str::from_utf8(kind).ok()?))
+}
+
+fn unpack(data: &[u8], kind: &str) -> Option<Vec<u8>> {
+    let reader: Box<dyn Read + '_> = match kind {
+        "gzip" => Box::new(flate2::read::GzDecoder::new(data)),
+        "zstd" => Box::new(zstd::stream::read::Decoder::new(data).ok()?),
+        "xzkern" | "xz" => Box::new(liblzma::read::XzDecoder::new(data)),
+        _ => return None,
+    };
+    let mut out = Vec::new();
+    reader.take(MAX_IMAGE).read_to_end(&mut out).ok()?;
+    Some(out)
+}
+
+/// The kernel's own banner. Format strings (`Linux version %s`) are passed over: a release begins with a digit.
+fn banner(image: &[u8]) -> Option<String> {
+    const BANNER: &[u8] = b"Linux version ";
+    let mut rest = image;
+    loop {
+        let at = rest.windows(BANNER.len()).position(|window| window == BANNER)?;
+        rest = &rest[at + BANNER.len()..];
+        if rest.first().is_some_and(u8::is_ascii_digit) {
+            return first_word(rest);
+        }
+    }
+}
+
+fn first_word(bytes: &[u8]) -> Option<String> {
+    let end = bytes.iter().take(MAX_RELEASE + 1).position(|&b| b == b' ' || b == 0)?;
+    let word = &bytes[..end];
+    let sane = !word.is_empty() && word.iter().all(|&b| b.is_ascii_alphanumeric() || b"._+-~".contains(&b));
+    // ASCII by the line above.
+    sane.then(|| String::from_utf8_lossy(word).into_owned())
+}
+
+fn u16_at(data: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_le_bytes(data.get(at..at.checked_add(2)?)?.try_into().ok()?))
+}
+
+fn u32_at(data: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(data.get(at..at.checked_add(4)?)?.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    pub(crate) fn bzimage_of(text: &str) -> Vec<u8> {
+        let mut image = vec![0; 0x400];
+        image[0x202..0x206].copy_from_slice(b"HdrS");
+        image[0x20e..0x210].copy_from_slice(&0x100u16.to_le_bytes());
+        image[0x300..0x300 + text.len()].copy_from_slice(text.as_bytes());
+        image
+    }
+
+    fn arm64(text: &str) -> Vec<u8> {
+        let mut image = vec![0; 100];
+        image[56..60].copy_from_slice(b"ARM\x64");
+        image.extend_from_slice(b"Linux version %s\0");
+        image.extend_from_slice(text.as_bytes());
+        image
+    }
+
+    #[test]
+    fn bzimage_has_its_release_in_the_setup_header() {
+        let image = bzimage_of("6.12.107+deb13-cloud-amd64 (debian-kernel@lists.debian.org) #1 SMP");
+        assert_eq!(kernel_release(&image).unwrap(), "6.12.107+deb13-cloud-amd64");
+    }
+
+    #[test]
+    fn arm64_images_have_it_in_the_banner_also_compressed() {
+        let image = arm64("Linux version 6.12.1-arm64 (x) #1\n\0");
+        assert_eq!(kernel_release(&image).unwrap(), "6.12.1-arm64");
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(&image).unwrap();
+        let packed = gzip.finish().unwrap();
+        assert_eq!(kernel_release(&packed).unwrap(), "6.12.1-arm64");
+
+        let mut zboot = b"MZ\0\0zimg".to_vec();
+        zboot.extend_from_slice(&64u32.to_le_bytes());
+        zboot.extend_from_slice(&(packed.len() as u32).to_le_bytes());
+        zboot.resize(24, 0);
+        zboot.extend_from_slice(b"gzip");
+        zboot.resize(64, 0);
+        zboot.extend_from_slice(&packed);
+        assert_eq!(kernel_release(&zboot).unwrap(), "6.12.1-arm64");
+    }
+
+    #[test]
+    fn what_is_no_kernel_is_refused() {
+        let far = {
+            let mut image = bzimage_of("6.12 ");
+            image[0x20e..0x210].copy_from_slice(&0xffffu16.to_le_bytes());
+            image
+        };
+        let endless = bzimage_of(&"6".repeat(200));
+        for bad in [Vec::new(), vec![0; 0x210], far, endless, arm64("no banner"), vec![0x1f, 0x8b, 8], b"MZ\0\0zimg".to_vec()] {
+            assert_eq!(kernel_release(&bad), Err(KernelError::UnknownImage(None)));
+        }
+    }
+}
