@@ -68,3 +68,35 @@ pub enum PackedKind {
     /// A named pipe.
     Fifo,
 }
+
+/// Changes with the form, so that a newer builder does not misread what an older one left in the cache.
+const MAGIC: &[u8; 8] = b"unpack\x00\x01";
+
+/// Bytes that are no unpacked form of this version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BadUnpacked;
+
+impl std::fmt::Display for BadUnpacked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the index of an unpacked package is damaged or of another version")
+    }
+}
+
+impl std::error::Error for BadUnpacked {}
+
+impl Unpacked {
+    /// The bytes the cache keeps.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        // Serialising to memory fails only for types without a known length, of which there are none here.
+        postcard::to_extend(self, MAGIC.to_vec()).expect("an index of known length")
+    }
+
+    /// Reads what [`Unpacked::to_bytes`] wrote.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Unpacked, BadUnpacked> {
+        let body = bytes.strip_prefix(MAGIC).ok_or(BadUnpacked)?;
+        match postcard::take_from_bytes(body) {
+            Ok((unpacked, [])) => Ok(unpacked),
+            _ => Err(BadUnpacked),
+        }
+    }
+}
