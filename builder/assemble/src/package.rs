@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use rootsmith_lock::LockedPackage;
-use rootsmith_package::Unpacked;
-use rootsmith_tree::PackId;
+use rootsmith_package::{PackedEntry, PackedKind, Unpacked};
+use rootsmith_tree::{Blob, Content, PackId};
 
 /// A locked package together with its unpacked form.
 #[derive(Debug, Clone)]
@@ -15,4 +15,22 @@ pub struct Package {
     pub unpacked: Arc<Unpacked>,
     /// The container its files' contents lie in.
     pub pack: PackId,
+}
+
+impl Package {
+    /// The content of the regular file at `path` (absolute and normal) in the archive.
+    pub fn content(&self, path: &[u8]) -> Option<Content> {
+        self.unpacked.entries.iter().find(|entry| entry.path == path).and_then(|entry| self.content_of(entry))
+    }
+
+    /// The content of one of its entries, when that is a regular file.
+    pub(crate) fn content_of(&self, entry: &PackedEntry) -> Option<Content> {
+        match entry.kind {
+            PackedKind::File { size: 0, .. } => Some(Content::inline([])),
+            PackedKind::File { offset, size, digest } => {
+                Some(Content::Blob(Blob { digest, size, pack: self.pack, offset }))
+            }
+            _ => None,
+        }
+    }
 }

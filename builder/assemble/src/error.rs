@@ -1,0 +1,183 @@
+//! What can be wrong with the files themselves.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use rootsmith_types::{Arch, Blame, Explain, Note, Origin, PackageName, Sha256Digest, Subject, TreePath};
+
+/// Why packages, overlays and payloads do not make one tree.
+#[derive(Debug)]
+pub enum AssembleError {
+    /// Two packages bring one path, and neither says that it replaces the other.
+    TwoOwners {
+        /// The path.
+        path: TreePath,
+        /// The package that came first.
+        first: PackageName,
+        /// The other one.
+        second: PackageName,
+    },
+    /// An entry of a package cannot be put where it says.
+    BadEntry {
+        /// The package.
+        package: PackageName,
+        /// The entry.
+        path: String,
+        /// A phrase.
+        reason: String,
+    },
+    /// A file of an overlay cannot be put where it says.
+    BadOverlay {
+        /// `source` of the overlay.
+        origin: Origin,
+        /// Below the overlay's folder.
+        path: PathBuf,
+        /// A phrase.
+        reason: String,
+    },
+    /// A file that the profile names cannot be read.
+    Unreadable {
+        /// Where it is named.
+        origin: Origin,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A payload's bytes are not those it was said to have.
+    PayloadDigest {
+        /// The payload.
+        name: String,
+        /// Where the digest, or the payload, is written.
+        origin: Origin,
+        /// The digest it should have.
+        wanted: Sha256Digest,
+        /// The digest it has.
+        found: Sha256Digest,
+        /// Whether the lock asked for it, not the profile.
+        from_lock: bool,
+    },
+    /// A payload is a program for another machine.
+    PayloadArchitecture {
+        /// The payload.
+        name: String,
+        /// Its `path`.
+        origin: Origin,
+        /// The architecture that is built.
+        wanted: Arch,
+        /// What the file is for.
+        found: String,
+    },
+    /// A payload cannot be put where the profile says.
+    PayloadPlace {
+        /// The payload.
+        name: String,
+        /// Its `install`.
+        origin: Origin,
+        /// A phrase.
+        reason: String,
+    },
+    /// The store did not take or give bytes.
+    Store(io::Error),
+}
+
+impl fmt::Display for AssembleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AssembleError::TwoOwners { path, first, second } => {
+                write!(f, "two packages install `{path}`: `{first}` and `{second}`")
+            }
+            AssembleError::BadEntry { package, path, reason } => {
+                write!(f, "package `{package}` brings `{path}`, which cannot be unpacked: {reason}")
+            }
+            AssembleError::BadOverlay { path, reason, .. } => {
+                write!(f, "`{}` of the overlay cannot be put into the image: {reason}", path.display())
+            }
+            AssembleError::Unreadable { path, source, .. } => {
+                write!(f, "`{}` cannot be read: {source}", path.display())
+            }
+            AssembleError::PayloadDigest { name, wanted, found, from_lock, .. } => {
+                let who = if *from_lock { "the lock" } else { "the profile" };
+                write!(f, "payload `{name}` has sha256 `{found}`, {who} says `{wanted}`")
+            }
+            AssembleError::PayloadArchitecture { name, wanted, found, .. } => {
+                write!(f, "payload `{name}` is a program for {found}, the image is for {wanted}")
+            }
+            AssembleError::PayloadPlace { name, reason, .. } => {
+                write!(f, "payload `{name}` cannot be installed: {reason}")
+            }
+            AssembleError::Store(source) => write!(f, "the cache failed: {source}"),
+        }
+    }
+}
+
+impl std::error::Error for AssembleError {}
+
+impl Explain for AssembleError {
+    fn subject(&self) -> Subject {
+        match self {
+            AssembleError::TwoOwners { second, .. } => Subject::Package(second.clone()),
+            AssembleError::BadEntry { package, .. } => Subject::Package(package.clone()),
+            AssembleError::BadOverlay { origin, .. }
+            | AssembleError::Unreadable { origin, .. }
+            | AssembleError::PayloadDigest { origin, .. }
+            | AssembleError::PayloadArchitecture { origin, .. }
+            | AssembleError::PayloadPlace { origin, .. } => Subject::Profile(origin.clone()),
+            AssembleError::Store(_) => Subject::Host,
+        }
+    }
+
+    fn label(&self) -> Option<String> {
+        let label = match self {
+            AssembleError::TwoOwners { second, .. } => format!("`{second}` is asked for here"),
+            AssembleError::BadOverlay { .. } => "this overlay".to_owned(),
+            AssembleError::Unreadable { .. } => "named here".to_owned(),
+            AssembleError::PayloadDigest { from_lock: true, .. } => "this payload".to_owned(),
+            AssembleError::PayloadDigest { .. } => "expected here".to_owned(),
+            AssembleError::PayloadArchitecture { .. } => "this file".to_owned(),
+            AssembleError::PayloadPlace { .. } => "should go here".to_owned(),
+            AssembleError::BadEntry { .. } | AssembleError::Store(_) => return None,
+        };
+        Some(label)
+    }
+
+    fn notes(&self) -> Vec<Note> {
+        match self {
+            AssembleError::TwoOwners { first, .. } => {
+                let text = format!("`{first}` is asked for here");
+                vec![Note { text, subject: Subject::Package(first.clone()) }]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn help(&self) -> Option<String> {
+        match self {
+            AssembleError::TwoOwners { path, first, second } => Some(format!(
+                "leave one of them out, or name the winner in [packages]: `prefer = {{ \"{path}\" = \"{second}\" }}` \
+                 (or \"{first}\")"
+            )),
+            AssembleError::BadEntry { .. } => {
+                Some("the archive is damaged or hostile: report it to the distribution".to_owned())
+            }
+            AssembleError::PayloadDigest { from_lock: true, .. } => {
+                Some("if the new file is the one you want, run `rootsmith lock` again".to_owned())
+            }
+            AssembleError::PayloadDigest { .. } => {
+                Some("put the file with that digest in place, or correct `sha256`".to_owned())
+            }
+            AssembleError::PayloadArchitecture { wanted, .. } => {
+                Some(format!("take the build of it for {wanted}, or choose another architecture with `--arch`"))
+            }
+            _ => None,
+        }
+    }
+
+    fn blame(&self) -> Blame {
+        match self {
+            AssembleError::Store(_) => Blame::Host,
+            _ => Blame::Inputs,
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The rules of laying out, on packages made by hand.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rootsmith_lock::{Archive, LockedPackage, Role, Why};
+use rootsmith_package::{Control, PackedEntry, PackedKind, Unpacked};
+use rootsmith_profile::Profile;
+use rootsmith_tree::PackId;
+use rootsmith_types::{Sha256Digest, SourceEntry, SourceKind, Sources, TreePath};
+
+use crate::{AssembleError, Owner, Package, drop_paths, overlay, unpack};
+
+const PROFILE: &str = r#"
+schema = 1
+[image]
+name = "test"
+arch = ["amd64"]
+[distribution]
+id = "debian"
+suite = "trixie"
+[init]
+system = "systemd"
+[[output]]
+kind = "tar"
+[packages]
+include = ["base-files"]
+"#;
+
+/// Files by path; folders are what lies before a slash.
+struct Map(BTreeMap<PathBuf, Vec<u8>>);
+
+impl Sources for Map {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.0.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn io::Read + '_>> {
+        self.read(path).map(|data| Box::new(io::Cursor::new(data)) as Box<dyn io::Read>)
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<SourceEntry>> {
+        let below: Vec<SourceEntry> = (self.0.keys().filter_map(|path| path.strip_prefix(dir).ok()))
+            .map(|path| SourceEntry { path: path.to_owned(), kind: SourceKind::File { executable: false } })
+            .collect();
+        if below.is_empty() { Err(io::ErrorKind::NotFound.into()) } else { Ok(below) }
+    }
+}
+
+fn profile(extra: &str, files: &[(&str, &str)]) -> (Profile, Map) {
+    let mut map = BTreeMap::from([(PathBuf::from("test.toml"), format!("{PROFILE}{extra}").into_bytes())]);
+    map.extend(files.iter().map(|(path, text)| (PathBuf::from(path), text.as_bytes().to_vec())));
+    let map = Map(map);
+    (rootsmith_profile::load(Path::new("test.toml"), &map).unwrap(), map)
+}
+
+fn package(name: &str, stanza: &str, entries: Vec<PackedEntry>) -> Package {
+    let locked = LockedPackage {
+        name: name.parse().unwrap(),
+        role: Role::Root,
+        version: "1.0".to_owned(),
+        architecture: "amd64".to_owned(),
+        archive: Archive::Main,
+        filename: String::new(),
+        size: 0,
+        sha256: Sha256Digest::of(name.as_bytes()),
+        why: Why::Requested,
+    };
+    let control = Control { stanza: stanza.to_owned(), members: BTreeMap::new() };
+    Package { locked, unpacked: Arc::new(Unpacked { control, entries }), pack: PackId(0) }
+}
+
+fn entry(path: &str, mode: u16, kind: PackedKind) -> PackedEntry {
+    PackedEntry { path: path.into(), kind, mode, uid: 0, gid: 0, mtime: 0, xattrs: Vec::new() }
+}
+
+fn file(path: &str) -> PackedEntry {
+    entry(path, 0o644, PackedKind::File { offset: 0, size: 1, digest: Sha256Digest::of(path.as_bytes()) })
+}
+
+fn dir(path: &str) -> PackedEntry {
+    entry(path, 0o755, PackedKind::Directory)
+}
+
+fn base() -> Package {
+    let link = entry("/bin", 0o777, PackedKind::Symlink(b"usr/bin".to_vec()));
+    package("base-files", "", vec![dir("/"), dir("/usr"), dir("/usr/bin"), link])
+}
+
+fn path(text: &'static str) -> TreePath {
+    TreePath::literal(text)
+}
+
+#[test]
+fn files_follow_the_links_of_merged_usr() {
+    let sh = package("dash", "", vec![dir("/"), dir("/bin"), file("/bin/sh")]);
+    // `base-files` comes first whatever the order it is given in.
+    let assembly = unpack(&profile("", &[]).0, &[sh, base()], 0).unwrap();
+    assert_eq!(assembly.tree.get(&path("/bin")).unwrap().link_target(), Some(&b"usr/bin"[..]));
+    assert!(assembly.tree.get(&path("/usr/bin/sh")).is_some());
+    assert_eq!(assembly.owners.exactly(&path("/usr/bin/sh")), Some(&Owner::Package("dash".parse().unwrap())));
+}
+
+#[test]
+fn two_packages_with_one_file_are_named() {
+    let mawk = package("mawk", "", vec![file("/usr/bin/awk")]);
+    let gawk = package("gawk", "", vec![file("/bin/awk")]);
+    let errors = unpack(&profile("", &[]).0, &[base(), mawk, gawk], 0).unwrap_err();
+    assert_eq!(errors.len(), 1);
+    assert_eq!(errors[0].to_string(), "two packages install `/usr/bin/awk`: `gawk` and `mawk`");
+}
+
+#[test]
+fn replaces_and_prefer_settle_who_wins() {
+    let owner = |extra, first: &Package, second: &Package| {
+        let packages = [base(), first.clone(), second.clone()];
+        let assembly = unpack(&profile(extra, &[]).0, &packages, 0).unwrap();
+        assembly.owners.exactly(&path("/usr/bin/awk")).cloned()
+    };
+    let mawk = package("mawk", "Package: mawk\n", vec![file("/usr/bin/awk")]);
+    let gawk = package("gawk", "Package: gawk\nReplaces: mawk (<< 2)\n", vec![file("/usr/bin/awk")]);
+    let of = |name: &str| Some(Owner::Package(name.parse().unwrap()));
+    assert_eq!(owner("", &mawk, &gawk), of("gawk"));
+    let prefer = "[packages.prefer]\n\"/usr/bin/awk\" = \"mawk\"\n";
+    assert_eq!(owner(prefer, &mawk, &gawk), of("mawk"));
+    let newer = package("gawk", "Package: gawk\nReplaces: mawk (<< 1)\n", vec![file("/usr/bin/awk")]);
+    assert!(unpack(&profile("", &[]).0, &[base(), mawk, newer], 0).is_err());
+}
+
+#[test]
+fn entries_that_cannot_be_placed_are_named_with_their_package() {
+    let evil = package("evil", "", vec![file("/usr/bin"), entry("/x", 0o644, PackedKind::HardLink(b"/none".to_vec()))]);
+    let errors = unpack(&profile("", &[]).0, &[base(), evil], 0).unwrap_err();
+    let texts: Vec<String> = errors.iter().map(AssembleError::to_string).collect();
+    assert_eq!(
+        texts,
+        [
+            "package `evil` brings `/usr/bin`, which cannot be unpacked: another package has a directory there",
+            "package `evil` brings `/x`, which cannot be unpacked: `/none` does not exist",
+        ]
+    );
+}
+
+#[test]
+fn dropped_folders_keep_their_licences() {
+    let docs = package(
+        "mawk",
+        "",
+        vec![
+            dir("/usr/share"),
+            dir("/usr/share/doc"),
+            dir("/usr/share/doc/mawk"),
+            file("/usr/share/doc/mawk/copyright"),
+            file("/usr/share/doc/mawk/README"),
+            dir("/usr/share/doc/mawk/examples"),
+            file("/usr/share/doc/mawk/examples/copyright.awk"),
+            dir("/usr/share/man"),
+            file("/usr/share/man/copyright"),
+        ],
+    );
+    let (profile, _) = profile("drop = [\"/usr/share/doc\", \"/usr/share/man\"]\n", &[]);
+    let mut assembly = unpack(&profile, &[base(), docs], 0).unwrap();
+    drop_paths(&mut assembly, &profile);
+    let left: Vec<String> = assembly.tree.walk_from(&path("/usr/share")).map(|entry| entry.path.to_string()).collect();
+    assert_eq!(left, ["/usr/share", "/usr/share/doc", "/usr/share/doc/mawk", "/usr/share/doc/mawk/copyright"]);
+    assert!(assembly.owners.exactly(&path("/usr/share/man")).is_none());
+}
+
+#[test]
+fn overlays_lie_over_everything_and_follow_links() {
+    let (profile, files) = profile(
+        "[[overlay]]\nsource = \"overlay\"\n",
+        &[("overlay/bin/tool", "#!/bin/sh\n"), ("overlay/etc/motd", "hello")],
+    );
+    let mut assembly =
+        unpack(&profile, &[base(), package("motd", "", vec![dir("/etc"), file("/etc/motd")])], 7).unwrap();
+    overlay(&mut assembly, &profile, &files, 7).unwrap();
+    assert!(assembly.tree.get(&path("/usr/bin/tool")).is_some());
+    let motd = assembly.tree.get(&path("/etc/motd")).unwrap();
+    assert_eq!((motd.content().unwrap().size(), motd.metadata.mode, motd.metadata.mtime.seconds), (5, 0o644, 7));
+    assert!(matches!(assembly.owners.exactly(&path("/etc/motd")), Some(Owner::Profile(_))));
+}
