@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rootsmith_types::{Arch, Located, NumBytes, Origin, PackageName, Sha256Digest, TreePath};
@@ -39,8 +39,11 @@ pub struct Profile {
     /// `[[output]]`.
     pub outputs: Vec<Output>,
     /// Every file that was read to make this profile (profiles and fragments), the entry first, with its text: for messages.
-    pub files: Vec<(Arc<std::path::Path>, Arc<str>)>,
+    pub files: Vec<Text>,
 }
+
+/// A file's name and its text.
+pub type Text = (Arc<Path>, Arc<str>);
 
 /// `[image]`.
 #[derive(Debug, Clone)]
@@ -138,7 +141,7 @@ pub struct Fragment {
     /// Where the profile names it.
     pub origin: Origin,
     /// The file, as named to the user.
-    pub file: Arc<std::path::Path>,
+    pub file: Arc<Path>,
     /// Its text.
     pub text: Arc<str>,
 }

@@ -1,0 +1,157 @@
+//! Values that are a word out of a list, with the words of the design that are still to come.
+
+use crate::fields::Refusal;
+use crate::model::{
+    BootMethod, DiskFormat, DistributionId, FirstBoot, Hierarchy, InitSystem, PartitionKind, PartitionTable, Pocket,
+};
+
+/// A word out of a list; one without a value is in the design and not supported yet.
+pub(crate) struct Words<T: 'static> {
+    /// What the word is, without and with its article.
+    pub(crate) noun: &'static str,
+    /// `an init system`.
+    pub(crate) expected: &'static str,
+    /// The words.
+    pub(crate) words: &'static [(&'static str, Option<T>)],
+}
+
+impl<T: Copy> Words<T> {
+    /// What `text` stands for.
+    pub(crate) fn read(&self, text: &str) -> Result<T, Refusal> {
+        match self.words.iter().find(|(word, _)| *word == text) {
+            Some((_, Some(value))) => Ok(*value),
+            Some((_, None)) => Err(Refusal::Later {
+                noun: self.noun,
+                supported: self.words.iter().filter(|(_, value)| value.is_some()).map(|(word, _)| *word).collect(),
+            }),
+            None => Err(Refusal::Unknown {
+                expected: self.expected,
+                known: self.words.iter().map(|(word, _)| *word).collect(),
+            }),
+        }
+    }
+}
+
+/// `distribution.id`.
+pub(crate) const DISTRIBUTIONS: Words<DistributionId> = Words {
+    noun: "distribution",
+    expected: "a distribution",
+    words: &[
+        ("debian", Some(DistributionId::Debian)),
+        ("alpine", None),
+        ("arch", None),
+        ("fedora", None),
+        ("stage", None),
+    ],
+};
+
+/// `distribution.pockets`.
+pub(crate) const POCKETS: Words<Pocket> = Words {
+    noun: "pocket",
+    expected: "a pocket",
+    words: &[("updates", Some(Pocket::Updates)), ("security", Some(Pocket::Security)), ("backports", None)],
+};
+
+/// `init.system`.
+pub(crate) const INIT_SYSTEMS: Words<InitSystem> = Words {
+    noun: "init system",
+    expected: "an init system",
+    words: &[("systemd", Some(InitSystem::Systemd)), ("openrc", None), ("busybox", None)],
+};
+
+/// `cgroups.hierarchy`.
+pub(crate) const HIERARCHIES: Words<Hierarchy> = Words {
+    noun: "cgroup hierarchy",
+    expected: "a cgroup hierarchy",
+    words: &[("unified", Some(Hierarchy::Unified)), ("hybrid", None), ("legacy", None)],
+};
+
+/// `identity.machine-id`, `identity.ssh-host-keys`.
+pub(crate) const FIRST_BOOT: Words<FirstBoot> = Words {
+    noun: "identity",
+    expected: "a time for an identity to be made",
+    words: &[("first-boot", Some(FirstBoot::FirstBoot))],
+};
+
+/// `output.kind`.
+pub(crate) const OUTPUT_KINDS: Words<Kind> = Words {
+    noun: "output",
+    expected: "a kind of output",
+    words: &[
+        ("disk", Some(Kind::Disk)),
+        ("tar", Some(Kind::Tar)),
+        ("squashfs", None),
+        ("ext4", None),
+        ("cpio", None),
+        ("oci", None),
+    ],
+};
+
+/// `output.table`.
+pub(crate) const TABLES: Words<PartitionTable> = Words {
+    noun: "partition table",
+    expected: "a kind of partition table",
+    words: &[("gpt", Some(PartitionTable::Gpt)), ("mbr", None), ("hybrid", None)],
+};
+
+/// `output.boot`.
+pub(crate) const BOOT_METHODS: Words<BootMethod> = Words {
+    noun: "boot method",
+    expected: "a boot method",
+    words: &[
+        ("uki", Some(BootMethod::Uki)),
+        ("systemd-boot", None),
+        ("extlinux", None),
+        ("raspberry-pi", None),
+        ("grub", None),
+    ],
+};
+
+/// `output.format`.
+pub(crate) const FORMATS: Words<DiskFormat> = Words {
+    noun: "disk format",
+    expected: "a disk format",
+    words: &[
+        ("raw", Some(DiskFormat::Raw)),
+        ("qcow2", None),
+        ("vmdk", None),
+        ("vhd", None),
+        ("vdi", None),
+        ("ova", None),
+    ],
+};
+
+/// `type` of a partition.
+pub(crate) const PARTITIONS: Words<PartitionKind> = Words {
+    noun: "partition",
+    expected: "a type of partition",
+    words: &[
+        ("esp", Some(PartitionKind::Esp)),
+        ("root", Some(PartitionKind::Root)),
+        ("home", None),
+        ("var", None),
+        ("swap", None),
+        ("data", None),
+        ("firmware", None),
+    ],
+};
+
+/// `filesystem` of the root partition.
+pub(crate) const ROOT_FILESYSTEMS: Words<()> = Words {
+    noun: "root file system",
+    expected: "a file system for the root",
+    words: &[("ext4", Some(())), ("squashfs", None), ("btrfs", None), ("xfs", None)],
+};
+
+/// `filesystem` of the ESP.
+pub(crate) const ESP_FILESYSTEMS: Words<()> =
+    Words { noun: "ESP file system", expected: "a file system for the ESP", words: &[("vfat", Some(()))] };
+
+/// `output.kind` before its other keys are read.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Kind {
+    /// `disk`.
+    Disk,
+    /// `tar`.
+    Tar,
+}

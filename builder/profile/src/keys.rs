@@ -1,0 +1,126 @@
+//! The keys of each table, and those of the design that are still to come.
+
+use crate::fields::{Key, key, later};
+
+/// The top of a file.
+pub(crate) const TOP: &[Key] = &[
+    key("schema"),
+    key("extends"),
+    key("image"),
+    key("distribution"),
+    key("packages"),
+    key("kernel"),
+    key("init"),
+    key("cgroups"),
+    key("hosts"),
+    key("identity"),
+    key("payload"),
+    key("overlay"),
+    key("scripts"),
+    key("preflight"),
+    key("output"),
+    later("service", "put a unit file into an overlay, below `etc/systemd/system/`, and name it in `init.enable`"),
+    later("user", "put a file into an overlay, below `etc/sysusers.d/`"),
+    later("group", "put a file into an overlay, below `etc/sysusers.d/`"),
+    later("board", "disks that boot through UEFI are what can be made today"),
+];
+
+/// `[image]`.
+pub(crate) const IMAGE: &[Key] = &[key("name"), key("arch")];
+
+/// `[distribution]`.
+pub(crate) const DISTRIBUTION: &[Key] = &[
+    key("id"),
+    key("suite"),
+    key("mirror"),
+    key("security-mirror"),
+    key("pockets"),
+    key("components"),
+    key("signed-by"),
+    later("unsigned", "every repository is verified; `signed-by` names other certificates"),
+];
+
+/// `[packages]`.
+pub(crate) const PACKAGES: &[Key] = &[key("include"), key("recommends"), key("drop"), key("prefer")];
+
+/// `[kernel]`.
+pub(crate) const KERNEL: &[Key] = &[
+    key("package"),
+    key("fragments"),
+    key("cmdline"),
+    key("modules"),
+    key("initramfs"),
+    later("source", "name a `package`; its configuration is checked against the fragments"),
+    later("base", "name a `package`; its configuration is checked against the fragments"),
+];
+
+/// `kernel.initramfs`.
+pub(crate) const INITRAMFS: &[Key] = &[key("modules")];
+
+/// `[init]`.
+pub(crate) const INIT: &[Key] = &[key("system"), key("enable"), key("disable")];
+
+/// `[cgroups]`.
+pub(crate) const CGROUPS: &[Key] = &[key("hierarchy"), key("controllers")];
+
+/// `[identity]`.
+pub(crate) const IDENTITY: &[Key] = &[key("machine-id"), key("ssh-host-keys"), key("hostname")];
+
+/// `[[payload]]`.
+pub(crate) const PAYLOAD: &[Key] = &[key("name"), key("source"), key("install"), key("mode")];
+
+/// `source` of a payload.
+pub(crate) const SOURCE: &[Key] =
+    &[key("path"), key("sha256"), later("url", "download it, and name the file with `path`")];
+
+/// `[[overlay]]`.
+pub(crate) const OVERLAY: &[Key] = &[key("source")];
+
+/// A package in `[scripts]`.
+pub(crate) const ANSWER: &[Key] = &[key("ignore")];
+
+/// `[preflight]`.
+pub(crate) const PREFLIGHT: &[Key] = &[key("sets"), key("accept")];
+
+/// `preflight.accept`.
+pub(crate) const ACCEPT: &[Key] = &[key("check"), key("reason")];
+
+/// Tables by name, for keys that stand in the wrong one: TOML counts every key to the last `[table]` above it.
+const TABLES: [(&str, &[Key]); 9] = [
+    ("", TOP),
+    ("image", IMAGE),
+    ("distribution", DISTRIBUTION),
+    ("packages", PACKAGES),
+    ("kernel", KERNEL),
+    ("init", INIT),
+    ("cgroups", CGROUPS),
+    ("identity", IDENTITY),
+    ("preflight", PREFLIGHT),
+];
+
+/// `[[output]]`, whatever its kind.
+pub(crate) const OUTPUT: &[Key] = &[
+    key("kind"),
+    key("table"),
+    key("boot"),
+    key("format"),
+    key("partitions"),
+    later("compress", "a `tar` is always compressed with zstd, a `raw` disk never"),
+    later("blobs", "disks that boot through UEFI are what can be made today"),
+];
+
+/// A partition of a disk.
+pub(crate) const PARTITION: &[Key] = &[
+    key("type"),
+    key("filesystem"),
+    key("size"),
+    key("free"),
+    key("grow"),
+    later("label", "partitions are labelled after their type"),
+];
+
+/// The table in which `key` is known, with the key: `packages.include`.
+pub(crate) fn elsewhere(key: &str) -> Option<String> {
+    let (table, _) = TABLES.iter().find(|(_, keys)| keys.iter().any(|known| known.name == key))?;
+    Some(if table.is_empty() { key.to_owned() } else { format!("{table}.{key}") })
+}

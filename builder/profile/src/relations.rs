@@ -1,0 +1,103 @@
+//! What must fit together: values that are right each on its own.
+
+use rootsmith_types::{Located, Origin};
+
+use crate::error::ProfileError;
+use crate::fields::Findings;
+use crate::model::{BootMethod, Disk, Image, Kernel, Output, OutputKind, Partition, PartitionKind, Payload};
+
+/// A kernel for every architecture. `table` is where `[kernel]` is written.
+pub(crate) fn kernel(image: &Image, kernel: &Kernel, table: Option<&Origin>, findings: &Findings) {
+    let of_package = kernel.package.by_arch.values().next().map(|package| &package.origin);
+    let Some(origin) = of_package.or(table) else { return };
+    for arch in image.arch.iter().filter(|arch| kernel.package_for(arch.value).is_none()) {
+        findings.push_missing(ProfileError::NoKernelFor {
+            origin: origin.clone(),
+            arch: arch.value,
+            asked: arch.origin.clone(),
+        });
+    }
+}
+
+/// One payload of each name, one for each path.
+pub(crate) fn payloads(payloads: &[Payload], findings: &Findings) {
+    let names = payloads.iter().map(|one| (&one.name.origin, format!("payload called `{}`", one.name.value)));
+    no_duplicates(names, findings);
+    let paths = payloads.iter().map(|one| (&one.install.origin, format!("payload at `{}`", one.install.value)));
+    no_duplicates(paths, findings);
+}
+
+/// One output of each kind, and disks that can boot. `kernel` tells whether the profile has `[kernel]`.
+pub(crate) fn outputs(outputs: &[Output], kernel: bool, findings: &Findings) {
+    let kinds = outputs.iter().map(|output| {
+        let kind = match output.kind {
+            OutputKind::Disk(_) => "disk",
+            OutputKind::Tar => "tar",
+        };
+        (&output.origin, format!("output of kind `{kind}`: their files would have the same name"))
+    });
+    no_duplicates(kinds, findings);
+    for output in outputs {
+        if let OutputKind::Disk(disk) = &output.kind {
+            self::disk(disk, &output.origin, kernel, findings);
+        }
+    }
+}
+
+fn disk(disk: &Disk, origin: &Origin, kernel: bool, findings: &Findings) {
+    one(
+        disk,
+        PartitionKind::Root,
+        "root",
+        "{ type = \"root\", filesystem = \"ext4\", size = \"minimal\" }",
+        origin,
+        findings,
+    );
+    match disk.boot.value {
+        BootMethod::Uki => {
+            one(disk, PartitionKind::Esp, "esp", "{ type = \"esp\", size = \"64MiB\" }", origin, findings);
+            if !kernel {
+                findings.push_missing(ProfileError::NoKernel { origin: disk.boot.origin.clone() });
+            }
+        }
+    }
+    for pair in disk.partitions.windows(2) {
+        if let [Partition { grow: true, origin, .. }, behind] = pair {
+            let (origin, behind) = (origin.clone(), behind.origin.clone());
+            findings.push(ProfileError::GrowNotLast { origin, behind });
+        }
+    }
+}
+
+fn one(
+    disk: &Disk,
+    kind: PartitionKind,
+    name: &'static str,
+    example: &'static str,
+    origin: &Origin,
+    findings: &Findings,
+) {
+    let found: Vec<&Located<_>> =
+        disk.partitions.iter().map(|partition| &partition.kind).filter(|found| found.value == kind).collect();
+    match found.as_slice() {
+        [] => findings.push(ProfileError::NoPartition { origin: origin.clone(), kind: name, example }),
+        found => {
+            let found = found.iter().map(|found| (&found.origin, format!("`{name}` partition on the disk")));
+            no_duplicates(found, findings);
+        }
+    }
+}
+
+/// Notes each of `what` that was there before.
+fn no_duplicates<'a>(what: impl Iterator<Item = (&'a Origin, String)>, findings: &Findings) {
+    let mut seen: Vec<(&Origin, String)> = Vec::new();
+    for (origin, what) in what {
+        match seen.iter().find(|(_, earlier)| *earlier == what) {
+            Some((first, _)) => {
+                let (origin, first) = (origin.clone(), (*first).clone());
+                findings.push(ProfileError::Duplicate { origin, what, first });
+            }
+            None => seen.push((origin, what)),
+        }
+    }
+}

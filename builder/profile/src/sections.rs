@@ -1,0 +1,261 @@
+//! The tables of a profile, each becoming a part of the model.
+//!
+//! Every function reads all of its table before it gives up, so that all that is wrong is noted.
+
+use std::collections::BTreeMap;
+
+use rootsmith_types::{Arch, Located, Origin, PackageName, TreePath};
+
+use crate::choices::{DISTRIBUTIONS, FIRST_BOOT, HIERARCHIES, INIT_SYSTEMS, POCKETS};
+use crate::error::ProfileError;
+use crate::fields::{Fields, unique};
+use crate::keys::{
+    ACCEPT, ANSWER, CGROUPS, DISTRIBUTION, IDENTITY, IMAGE, INIT, INITRAMFS, KERNEL, OVERLAY, PACKAGES, PAYLOAD,
+    PREFLIGHT, SOURCE, TOP, elsewhere,
+};
+use crate::load::Loader;
+use crate::model::{
+    Accept, Cgroups, Distribution, FirstBoot, Fragment, Hierarchy, Host, Identity, Image, Init, Kernel, KernelPackage,
+    Overlay, Packages, Payload, Pocket, Preflight, Profile, ScriptAnswer,
+};
+use crate::output;
+use crate::relations;
+use crate::value::{Kind, Table};
+use crate::words;
+
+/// The whole profile out of the merged table; `start` is where the entry profile begins. `None` when something is wrong
+/// with it; that is noted.
+pub(crate) fn profile(table: &Table, start: &Origin, loader: &Loader<'_>) -> Option<Profile> {
+    let root = Fields::open(table, start, "", TOP, &elsewhere, &loader.findings);
+    let image = image(&root);
+    let distribution = distribution(&root, loader);
+    let packages = packages(&root);
+    let kernel = kernel(&root, loader);
+    let init = init(&root);
+    let cgroups = cgroups(&root);
+    let hosts = hosts(&root, loader);
+    let identity = identity(&root);
+    let payloads: Vec<_> = root.tables("payload", PAYLOAD).iter().filter_map(|one| payload(one, loader)).collect();
+    let overlays: Vec<_> = root.tables("overlay", OVERLAY).iter().filter_map(|one| overlay(one, loader)).collect();
+    let scripts = scripts(&root);
+    let preflight = preflight(&root);
+    root.require("output", "[[output]]");
+    let outputs: Vec<_> = root.tables("output", crate::keys::OUTPUT).iter().filter_map(output::output).collect();
+
+    relations::payloads(&payloads, &loader.findings);
+    relations::outputs(&outputs, root.get("kernel").is_some(), &loader.findings);
+    if let (Some(image), Some(kernel)) = (&image, &kernel) {
+        relations::kernel(image, kernel, root.get("kernel").map(|value| &value.origin), &loader.findings);
+    }
+    let profile = Profile {
+        image: image?,
+        distribution: distribution?,
+        packages,
+        kernel,
+        init: init?,
+        cgroups,
+        hosts,
+        identity,
+        payloads,
+        overlays,
+        scripts,
+        preflight,
+        outputs,
+        files: Vec::new(),
+    };
+    Some(profile)
+}
+
+fn image(root: &Fields<'_>) -> Option<Image> {
+    let image = root.table("image", IMAGE, &elsewhere);
+    let name = image.required("name", "name = \"k0s-worker\"", words::image_name);
+    image.require_some("arch", "arch = [\"amd64\"]");
+    let arch = image.set("arch", words::arch);
+    Some(Image { name: name?, arch })
+}
+
+fn distribution(root: &Fields<'_>, loader: &Loader<'_>) -> Option<Distribution> {
+    let table = root.table("distribution", DISTRIBUTION, &elsewhere);
+    let id = table.required("id", "id = \"debian\"", |text| DISTRIBUTIONS.read(text));
+    let suite = table.required("suite", "suite = \"trixie\"", words::suite);
+    let mirror = table.text("mirror", words::mirror);
+    let security_mirror = table.text("security-mirror", words::mirror);
+    let pockets = match table.get("pockets") {
+        Some(_) => table.set("pockets", |text| POCKETS.read(text)),
+        None => [Pocket::Updates, Pocket::Security].map(|pocket| table.default(pocket)).into(),
+    };
+    let components = match table.get("components") {
+        Some(_) => {
+            table.require_some("components", "components = [\"main\"]");
+            table.set("components", words::suite)
+        }
+        None => vec![table.default("main".to_owned())],
+    };
+    let signed_by = table.text("signed-by", words::host_path);
+    let signed_by = signed_by.and_then(|named| Some(Located::new(loader.keyring(&named)?, named.origin)));
+    Some(Distribution { id: id?, suite: suite?, mirror, security_mirror, pockets, components, signed_by })
+}
+
+fn packages(root: &Fields<'_>) -> Packages {
+    let table = root.table("packages", PACKAGES, &elsewhere);
+    if let Some(recommends) = table.boolean("recommends")
+        && recommends.value
+    {
+        table.note(ProfileError::Unsupported {
+            origin: recommends.origin,
+            what: "following recommendations".to_owned(),
+            instead: "name those you want in `include`, and leave `recommends` out".to_owned(),
+        });
+    }
+    Packages {
+        include: table.set("include", words::package),
+        recommends: false,
+        drop: table.set("drop", words::target_path),
+        prefer: prefer(&table),
+    }
+}
+
+fn prefer(packages: &Fields<'_>) -> Vec<(Located<TreePath>, Located<PackageName>)> {
+    let table = packages.map("prefer");
+    let entries = table.entries().filter_map(|(key, value)| {
+        let path = table.accept(&key.value, &key.origin, words::target_path);
+        let package = table.text_of(&key.value, value, words::package);
+        Some((path?, package?))
+    });
+    entries.collect()
+}
+
+fn kernel(root: &Fields<'_>, loader: &Loader<'_>) -> Option<Kernel> {
+    root.get("kernel")?;
+    let table = root.table("kernel", KERNEL, &elsewhere);
+    table.require("package", "package = \"linux-image-cloud-amd64\"");
+    let package = kernel_package(&table);
+    let fragments = table.set("fragments", words::host_path).into_iter().filter_map(|named| {
+        let (file, text) = loader.fragment(&named)?;
+        Some(Fragment { origin: named.origin, file, text })
+    });
+    let fragments = fragments.collect();
+    let cmdline = table.list("cmdline", words::cmdline_word);
+    let modules = table.set("modules", words::module);
+    let initramfs_modules = table.table("initramfs", INITRAMFS, &|_| None).set("modules", words::module);
+    Some(Kernel { package: package?, fragments, cmdline, modules, initramfs_modules })
+}
+
+fn kernel_package(kernel: &Fields<'_>) -> Option<KernelPackage> {
+    let value = kernel.get("package")?;
+    match &value.kind {
+        Kind::Table(_) => {
+            let table = kernel.map("package");
+            let mut by_arch: BTreeMap<Arch, Located<PackageName>> = BTreeMap::new();
+            for (key, value) in table.entries() {
+                let arch = table.accept(&key.value, &key.origin, words::arch);
+                let package = table.text_of(&key.value, value, words::package);
+                by_arch.extend(arch.map(|arch| arch.value).zip(package));
+            }
+            Some(KernelPackage { any: None, by_arch })
+        }
+        _ => {
+            let any = kernel.text("package", words::package)?;
+            Some(KernelPackage { any: Some(any), by_arch: BTreeMap::new() })
+        }
+    }
+}
+
+fn init(root: &Fields<'_>) -> Option<Init> {
+    let table = root.table("init", INIT, &elsewhere);
+    let system = table.required("system", "system = \"systemd\"", |text| INIT_SYSTEMS.read(text));
+    let enable = table.set("enable", words::unit);
+    let disable = table.set("disable", words::unit);
+    Some(Init { system: system?, enable, disable })
+}
+
+fn cgroups(root: &Fields<'_>) -> Cgroups {
+    let table = root.table("cgroups", CGROUPS, &elsewhere);
+    let hierarchy = table.text("hierarchy", |text| HIERARCHIES.read(text));
+    Cgroups {
+        hierarchy: hierarchy.unwrap_or_else(|| table.default(Hierarchy::Unified)),
+        controllers: table.set("controllers", words::controller),
+    }
+}
+
+fn hosts(root: &Fields<'_>, loader: &Loader<'_>) -> Vec<Host> {
+    let table = root.map("hosts");
+    let mut hosts: Vec<Host> = Vec::new();
+    for (key, value) in table.entries() {
+        let address = table.accept(&key.value, &key.origin, words::address);
+        let names = unique(table.list_of(&key.value, value, words::host_name));
+        let Some(address) = address else { continue };
+        // One address has several spellings: `::1` and `0:0:0:0:0:0:0:1`.
+        match hosts.iter().find(|host| host.address.value == address.value) {
+            Some(first) => loader.findings.push(ProfileError::Duplicate {
+                origin: address.origin,
+                what: format!("line for `{}`", address.value),
+                first: first.address.origin.clone(),
+            }),
+            None => hosts.push(Host { address, names }),
+        }
+    }
+    hosts
+}
+
+fn identity(root: &Fields<'_>) -> Identity {
+    let table = root.table("identity", IDENTITY, &elsewhere);
+    let made = |key| {
+        let time = table.text(key, |text| FIRST_BOOT.read(text));
+        time.unwrap_or_else(|| table.default(FirstBoot::FirstBoot))
+    };
+    Identity {
+        machine_id: made("machine-id"),
+        ssh_host_keys: made("ssh-host-keys"),
+        hostname: table.text("hostname", words::host_name),
+    }
+}
+
+fn payload(table: &Fields<'_>, loader: &Loader<'_>) -> Option<Payload> {
+    let name = table.required("name", "name = \"k0s\"", words::image_name);
+    table.require("source", "source = { path = \"payloads/k0s\" }");
+    let source = table.table("source", SOURCE, &|_| None);
+    if table.get("source").is_some() && source.get("url").is_none() {
+        source.require("path", "path = \"payloads/k0s\"");
+    }
+    let path = source.text("path", words::host_path);
+    let path = path.and_then(|named| Some(Located::new(loader.payload(&named)?, named.origin)));
+    let sha256 = source.text("sha256", words::digest);
+    let install = table.required("install", "install = \"/usr/local/bin/k0s\"", words::target_path);
+    let mode = table.text("mode", words::mode).map_or(0o755, |mode| mode.value);
+    Some(Payload { name: name?, path: path?, sha256, install: install?, mode, origin: table.origin.clone() })
+}
+
+fn overlay(table: &Fields<'_>, loader: &Loader<'_>) -> Option<Overlay> {
+    let named = table.required("source", "source = \"overlays/k0s\"", words::host_path)?;
+    Some(Overlay { source: Located::new(loader.overlay(&named)?, named.origin) })
+}
+
+fn scripts(root: &Fields<'_>) -> Vec<ScriptAnswer> {
+    let table = root.map("scripts");
+    let mut answers = Vec::new();
+    for (key, value) in table.entries() {
+        let package = table.accept(&key.value, &key.origin, words::package);
+        let Kind::Table(_) = value.kind else {
+            let example = format!("{} = {{ ignore = \"why its scripts are not needed\" }}", key.value);
+            table.wrong_type(&key.value, value, "a table with a reason", Some(example));
+            continue;
+        };
+        let answer = table.table(&key.value, ANSWER, &|_| None);
+        let ignore = answer.required("ignore", "ignore = \"why its scripts are not needed\"", words::line);
+        answers.extend(package.zip(ignore).map(|(package, ignore)| ScriptAnswer { package, ignore }));
+    }
+    answers
+}
+
+fn preflight(root: &Fields<'_>) -> Preflight {
+    let table = root.table("preflight", PREFLIGHT, &elsewhere);
+    let accept = table.tables("accept", ACCEPT);
+    let accept = accept.iter().filter_map(|one| {
+        let check = one.required("check", "check = \"cgroup.hugetlb\"", words::line);
+        let reason = one.required("reason", "reason = \"small board, no huge pages\"", words::line);
+        Some(Accept { check: check?, reason: reason? })
+    });
+    let accept = accept.collect();
+    Preflight { sets: table.set("sets", words::set), accept }
+}

@@ -1,0 +1,235 @@
+//! How single values are written: names, sizes, paths, modes, addresses.
+
+use std::net::IpAddr;
+
+use rootsmith_types::{Arch, NumBytes, PackageName, Sha256Digest, TreePath};
+
+use crate::error::ProfileError;
+use crate::fields::Refusal;
+use crate::model::PartitionSize;
+
+/// An architecture.
+pub(crate) fn arch(text: &str) -> Result<Arch, Refusal> {
+    text.parse().map_err(|()| Refusal::Unknown {
+        expected: "an architecture",
+        known: Arch::ALL.iter().map(|arch| arch.debian()).collect(),
+    })
+}
+
+/// Any text that is not empty and of one line.
+pub(crate) fn line(text: &str) -> Result<String, Refusal> {
+    let ok = !text.trim().is_empty() && !text.chars().any(char::is_control);
+    checked(text, ok, "a line of text", "write some words")
+}
+
+/// The name of an image or a payload: also part of file names.
+pub(crate) fn image_name(text: &str) -> Result<String, Refusal> {
+    let ok = (1..=63).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !text.starts_with('-')
+        && !text.ends_with('-');
+    checked(text, ok, "a name", "use at most 63 lower-case letters, digits and `-` between them")
+}
+
+/// A package name.
+pub(crate) fn package(text: &str) -> Result<PackageName, Refusal> {
+    text.parse().map_err(|_| Refusal::Invalid {
+        expected: "a package name",
+        hint: "use lower-case letters, digits, `+`, `-` and `.`, as `openssh-server`",
+    })
+}
+
+/// A suite or a component: `trixie`, `non-free-firmware`.
+pub(crate) fn suite(text: &str) -> Result<String, Refusal> {
+    let ok = text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b));
+    checked(text, ok, "the name of a suite or component", "write it as in the archive: `trixie`, `main`")
+}
+
+/// The address of a mirror.
+pub(crate) fn mirror(text: &str) -> Result<String, Refusal> {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let ok = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
+        && !text.chars().any(|c| c.is_whitespace() || c.is_control());
+    checked(text, ok, "the address of a mirror", "write it as `http://deb.debian.org/debian`")
+}
+
+/// A service or unit.
+pub(crate) fn unit(text: &str) -> Result<String, Refusal> {
+    let ok = (1..=255).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b":-_.\\@".contains(&b))
+        && !text.starts_with('.');
+    checked(text, ok, "the name of a service", "write it as `ssh` or `ssh.service`")
+}
+
+/// A kernel module.
+pub(crate) fn module(text: &str) -> Result<String, Refusal> {
+    let ok = (1..=63).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+    checked(text, ok, "the name of a kernel module", "write it without path and suffix: `br_netfilter`")
+}
+
+/// One word of the kernel command line.
+pub(crate) fn cmdline_word(text: &str) -> Result<String, Refusal> {
+    if text.starts_with("root=") {
+        let word = text.to_owned();
+        return Err(Refusal::Because(Box::new(move |origin| ProfileError::RootInCmdline {
+            origin,
+            word: word.clone(),
+        })));
+    }
+    // The kernel splits at blanks outside double quotes (lib/cmdline.c, next_arg).
+    let mut in_quotes = false;
+    let mut ok = !text.is_empty();
+    for c in text.chars() {
+        in_quotes ^= c == '"';
+        ok &= c.is_ascii() && !c.is_ascii_control() && (in_quotes || c != ' ');
+    }
+    checked(
+        text,
+        ok && !in_quotes,
+        "one word of a command line",
+        "write each word on its own: `[\"quiet\", \"panic=10\"]`",
+    )
+}
+
+/// A cgroup controller.
+pub(crate) fn controller(text: &str) -> Result<String, Refusal> {
+    const KNOWN: [&str; 11] =
+        ["cpu", "cpuacct", "cpuset", "io", "blkio", "memory", "pids", "devices", "freezer", "hugetlb", "rdma"];
+    if KNOWN.contains(&text) {
+        return Ok(text.to_owned());
+    }
+    Err(Refusal::Unknown { expected: "a cgroup controller", known: KNOWN.to_vec() })
+}
+
+/// A path in the target: absolute, and below `/`.
+pub(crate) fn target_path(text: &str) -> Result<TreePath, Refusal> {
+    let refused = || Refusal::Invalid {
+        expected: "a path in the image",
+        hint: "write it in full, from `/`, without `..`: `/usr/share/doc`",
+    };
+    let path = TreePath::new(text).map_err(|_| refused())?;
+    if text.starts_with('/') && !path.is_root() { Ok(path) } else { Err(refused()) }
+}
+
+/// Where a file of the host is: relative or absolute.
+pub(crate) fn host_path(text: &str) -> Result<String, Refusal> {
+    checked(text, !text.is_empty() && !text.contains('\0'), "a path", "name a file")
+}
+
+/// Permissions in octal: `0755`.
+pub(crate) fn mode(text: &str) -> Result<u16, Refusal> {
+    let octal = (3..=4).contains(&text.len()) && text.bytes().all(|b| matches!(b, b'0'..=b'7'));
+    let mode = octal.then(|| u16::from_str_radix(text, 8).ok()).flatten();
+    mode.ok_or(Refusal::Invalid { expected: "a mode", hint: "write three or four octal digits: `\"0755\"`" })
+}
+
+/// A SHA-256 digest.
+pub(crate) fn digest(text: &str) -> Result<Sha256Digest, Refusal> {
+    let hint = "write the 64 hexadecimal digits that `sha256sum` prints";
+    text.parse().map_err(|_| Refusal::Invalid { expected: "a SHA-256 digest", hint })
+}
+
+/// A size in bytes.
+pub(crate) fn size(text: &str) -> Result<NumBytes, Refusal> {
+    let hint = "write a whole number and a unit out of B, KiB, MiB, GiB, TiB: `64MiB`";
+    text.parse().map_err(|_| Refusal::Invalid { expected: "a size", hint })
+}
+
+/// The size of a partition.
+pub(crate) fn partition_size(text: &str) -> Result<PartitionSize, Refusal> {
+    let hint = "write `minimal`, or a whole number and a unit out of KiB, MiB, GiB, TiB: `64MiB`";
+    match text {
+        "minimal" => Ok(PartitionSize::Minimal),
+        text => match text.parse::<NumBytes>() {
+            Ok(size) if size.get() > 0 => Ok(PartitionSize::Fixed(size)),
+            _ => Err(Refusal::Invalid { expected: "the size of a partition", hint }),
+        },
+    }
+}
+
+/// An IP address.
+pub(crate) fn address(text: &str) -> Result<IpAddr, Refusal> {
+    let hint = "write it as `127.0.0.1` or `\"::1\"`";
+    text.parse().map_err(|_| Refusal::Invalid { expected: "an IP address", hint })
+}
+
+/// A host name (RFC 1123, 2.1): labels of letters, digits and `-`, at most 63 bytes each and 253 in all.
+pub(crate) fn host_name(text: &str) -> Result<String, Refusal> {
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let ok = text.len() <= 253 && text.split('.').all(label);
+    checked(text, ok, "a host name", "use letters, digits and `-`, in parts of at most 63 with `.` between them")
+}
+
+/// A requirement set: `boot`, `k0s-worker@1.36`.
+pub(crate) fn set(text: &str) -> Result<String, Refusal> {
+    let word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.+".contains(&b));
+    let ok = match text.split_once('@') {
+        Some((name, version)) => word(name) && word(version),
+        None => word(text),
+    };
+    checked(text, ok, "the name of a requirement set", "write it as `boot` or `k0s-worker@1.36`")
+}
+
+fn checked(text: &str, ok: bool, expected: &'static str, hint: &'static str) -> Result<String, Refusal> {
+    if ok { Ok(text.to_owned()) } else { Err(Refusal::Invalid { expected, hint }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mode_is_three_or_four_octal_digits() {
+        assert!(matches!(mode("0755"), Ok(0o755)));
+        assert!(matches!(mode("4755"), Ok(0o4755)));
+        for bad in ["", "75", "0o755", "0785", "07555", "+755", "rwxr-xr-x"] {
+            assert!(mode(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_path_in_the_image_starts_at_its_root_and_stays_there() {
+        assert!(target_path("/usr/share/doc/").is_ok());
+        for bad in ["", "/", "usr", "/usr/../etc", "/a\0b"] {
+            assert!(target_path(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_word_of_the_command_line_has_blanks_only_in_quotes() {
+        assert!(cmdline_word("console=ttyS0,115200n8").is_ok());
+        assert!(cmdline_word("dyndbg=\"file a.c +p\"").is_ok());
+        for bad in ["", "quiet splash", "a=\"b", "a\nb", "root=/dev/sda1"] {
+            assert!(cmdline_word(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_host_name_is_made_of_labels() {
+        for good in ["localhost", "node-1.example.org", "1and1"] {
+            assert!(host_name(good).is_ok(), "{good}");
+        }
+        let long = "a".repeat(64);
+        for bad in ["", ".", "a.", "-a", "a-", "under_score", "sp ace", &long] {
+            assert!(host_name(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn names_of_other_things() {
+        assert!(mirror("https://mirror.invalid/debian").is_ok());
+        assert!(mirror("ftp://mirror.invalid").is_err() && mirror("http://").is_err());
+        assert!(set("k0s-worker@1.36").is_ok() && set("boot").is_ok());
+        assert!(set("boot@").is_err() && set("").is_err() && set("a b").is_err());
+        assert!(module("br_netfilter").is_ok() && module("kernel/fs/overlay.ko").is_err());
+        assert!(unit("getty@ttyS0.service").is_ok() && unit("a/b").is_err());
+        assert!(matches!(partition_size("minimal"), Ok(PartitionSize::Minimal)));
+        assert!(partition_size("0MiB").is_err() && partition_size("64M").is_err());
+    }
+}
