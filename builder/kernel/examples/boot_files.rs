@@ -69,7 +69,10 @@ fn take(tree: &mut Tree, root: &Path, folder: &Path) -> Result<(), Box<dyn Error
             take(tree, root, &below)?;
         } else if kind.is_file() && !entry.file_name().as_encoded_bytes().starts_with(b"initrd") {
             let content = Content::inline(fs::read(entry.path())?);
-            tree.insert(&TreePath::new(below.as_os_str().as_encoded_bytes())?, Node::file(content, Metadata::root(0o644, 0)))?;
+            tree.insert(
+                &TreePath::new(below.as_os_str().as_encoded_bytes())?,
+                Node::file(content, Metadata::root(0o644, 0)),
+            )?;
         }
     }
     Ok(())

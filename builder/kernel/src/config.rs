@@ -115,7 +115,8 @@ impl Explain for FragmentError {
     fn help(&self) -> Option<String> {
         Some(match self {
             FragmentError::Syntax { .. } => {
-                "write `CONFIG_NAME=y`, `=m`, `=n`, a number or a text in quotes, or `# CONFIG_NAME is not set`".to_owned()
+                "write `CONFIG_NAME=y`, `=m`, `=n`, a number or a text in quotes, or `# CONFIG_NAME is not set`"
+                    .to_owned()
             }
             FragmentError::Unmet { line, found, .. } => match (line.wanted.as_str(), found.as_deref()) {
                 ("y", Some("m")) | ("m", Some("y")) => {
@@ -136,7 +137,8 @@ impl Explain for FragmentError {
 
     fn notes(&self) -> Vec<Note> {
         let FragmentError::Unmet { config, overrules, .. } = self else { return Vec::new() };
-        let mut notes = vec![Note { text: format!("the configuration is `{config}`"), subject: Subject::Path(config.clone()) }];
+        let mut notes =
+            vec![Note { text: format!("the configuration is `{config}`"), subject: Subject::Path(config.clone()) }];
         if let Some(earlier) = overrules {
             notes.push(Note {
                 text: format!("this line overrules an earlier `{}`", spelled(&earlier.symbol, &earlier.wanted)),
@@ -307,7 +309,15 @@ mod tests {
 
     #[test]
     fn lines_of_neither_form_are_errors() {
-        for bad in ["EXT4_FS=y", "CONFIG_EXT4_FS", "CONFIG_EXT4_FS = y", "CONFIG_EXT4_FS=yes", "CONFIG_=y", "CONFIG_X=0x", "CONFIG_X=\""] {
+        for bad in [
+            "EXT4_FS=y",
+            "CONFIG_EXT4_FS",
+            "CONFIG_EXT4_FS = y",
+            "CONFIG_EXT4_FS=yes",
+            "CONFIG_=y",
+            "CONFIG_X=0x",
+            "CONFIG_X=\"",
+        ] {
             let errors = check(&[fragment("a.config", bad)]);
             assert!(matches!(&errors[..], [FragmentError::Syntax { text, .. }] if text == bad), "{bad}: {errors:?}");
         }

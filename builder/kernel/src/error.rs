@@ -113,7 +113,9 @@ impl Explain for KernelError {
                 "image and modules must come from one kernel package"
             }
             KernelError::MissingModule { .. } => "mend the name in `kernel.initramfs`, or choose a kernel that has it",
-            KernelError::BadModule { .. } | KernelError::ModuleCycle(_) => "the kernel package is damaged: report it to its maker",
+            KernelError::BadModule { .. } | KernelError::ModuleCycle(_) => {
+                "the kernel package is damaged: report it to its maker"
+            }
             KernelError::BadStub(_) => "the stub comes from the package `systemd-boot-efi`",
             KernelError::Unreadable { .. } | KernelError::Archive(_) => return None,
         };

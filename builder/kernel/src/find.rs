@@ -89,7 +89,8 @@ mod tests {
 
     #[test]
     fn kernels_that_do_not_fit_are_refused() {
-        let find = |release, files: &[_], folders: &[_]| find_kernel(&tree(release, files, folders), &NoBlobs).unwrap_err();
+        let find =
+            |release, files: &[_], folders: &[_]| find_kernel(&tree(release, files, folders), &NoBlobs).unwrap_err();
         assert_eq!(find("6.1", &[], &[]), KernelError::NoKernel);
         let two = ["/boot/vmlinuz-6.1", "/boot/vmlinuz-6.2"];
         assert!(matches!(find("6.1", &two, &[]), KernelError::SeveralKernels(paths) if paths.len() == 2));

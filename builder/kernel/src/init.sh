@@ -147,7 +147,8 @@ fail() {
 
 loaded='' refused=''
 while read -r file; do
-	if insmod "/modules/$file"; then
+	# A driver of hardware that is not there may refuse: no reason to say anything before the root is missed.
+	if insmod "/modules/$file" 2>/dev/null; then
 		loaded="$loaded ${file%.ko}"
 	else
 		refused="$refused ${file%.ko}"

@@ -24,9 +24,28 @@ const INIT: &str = include_str!("init.sh");
 /// Drivers of disks a machine may have its root on, besides its file system. Those that the kernel does not have are left
 /// out: which ones a kernel package brings says what hardware it is for.
 const DISK_DRIVERS: [&str; 22] = [
-    "virtio_pci", "virtio_mmio", "virtio_blk", "virtio_scsi", "nvme", "ahci", "ata_piix", "sd_mod", "mmc_block", "sdhci_pci",
-    "sdhci_acpi", "sdhci_iproc", "bcm2835", "dw_mmc_rockchip", "sunxi_mmc", "xhci_pci", "usb_storage", "uas", "hv_storvsc",
-    "vmw_pvscsi", "mptspi", "xen_blkfront",
+    "virtio_pci",
+    "virtio_mmio",
+    "virtio_blk",
+    "virtio_scsi",
+    "nvme",
+    "ahci",
+    "ata_piix",
+    "sd_mod",
+    "mmc_block",
+    "sdhci_pci",
+    "sdhci_acpi",
+    "sdhci_iproc",
+    "bcm2835",
+    "dw_mmc_rockchip",
+    "sunxi_mmc",
+    "xhci_pci",
+    "usb_storage",
+    "uas",
+    "hv_storvsc",
+    "vmw_pvscsi",
+    "mptspi",
+    "xen_blkfront",
 ];
 
 /// What an initramfs is made of.
@@ -157,7 +176,12 @@ mod tests {
         names.iter().map(|name| (*name).to_owned()).collect()
     }
 
-    fn input<'a>(tree: &'a Tree, index: &'a ModuleIndex, folder: &'a TreePath, modules: &'a [String]) -> InitramfsInput<'a> {
+    fn input<'a>(
+        tree: &'a Tree,
+        index: &'a ModuleIndex,
+        folder: &'a TreePath,
+        modules: &'a [String],
+    ) -> InitramfsInput<'a> {
         InitramfsInput { tree, blobs: &NoBlobs, index, folder, config: None, busybox: b"busybox", modules, date: 1 }
     }
 
@@ -168,7 +192,8 @@ mod tests {
         let modules = root_modules(&index, "ext4", &wanted(&["fuse", "virtio-blk"]));
         assert_eq!(modules, ["virtio_blk", "ext4", "fuse", "virtio-blk"]);
         let contents = contents(&input(&tree, &index, &folder, &modules)).unwrap();
-        let read = |path| contents.get(&TreePath::literal(path)).unwrap().content().unwrap().read(&NoBlobs, 1 << 20).unwrap();
+        let read =
+            |path| contents.get(&TreePath::literal(path)).unwrap().content().unwrap().read(&NoBlobs, 1 << 20).unwrap();
         assert_eq!(&*read("/modules/order"), b"virtio_core.ko\nvirtio_blk.ko\nfuse.ko\n");
         assert!(read("/modules/virtio_blk.ko").starts_with(b"\x7fELF"));
         assert_eq!(&*read("/init"), INIT.as_bytes());

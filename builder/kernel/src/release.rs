@@ -26,12 +26,11 @@ pub fn kernel_release(image: &[u8]) -> Result<String, KernelError> {
     if image.get(56..60) == Some(b"ARM\x64") && image.get(4..8) != Some(b"zimg") {
         return banner(image).ok_or(KernelError::UnknownImage(None));
     }
-    let packed = if image.starts_with(&[0x1f, 0x8b]) {
-        Some((image, "gzip"))
-    } else {
-        zboot(image)
-    };
-    packed.and_then(|(data, kind)| unpack(data, kind)).and_then(|data| banner(&data)).ok_or(KernelError::UnknownImage(None))
+    let packed = if image.starts_with(&[0x1f, 0x8b]) { Some((image, "gzip")) } else { zboot(image) };
+    packed
+        .and_then(|(data, kind)| unpack(data, kind))
+        .and_then(|data| banner(&data))
+        .ok_or(KernelError::UnknownImage(None))
 }
 
 fn bzimage(image: &[u8]) -> Option<String> {
@@ -153,7 +152,9 @@ mod tests {
             image
         };
         let endless = bzimage_of(&"6".repeat(200));
-        for bad in [Vec::new(), vec![0; 0x210], far, endless, arm64("no banner"), vec![0x1f, 0x8b, 8], b"MZ\0\0zimg".to_vec()] {
+        for bad in
+            [Vec::new(), vec![0; 0x210], far, endless, arm64("no banner"), vec![0x1f, 0x8b, 8], b"MZ\0\0zimg".to_vec()]
+        {
             assert_eq!(kernel_release(&bad), Err(KernelError::UnknownImage(None)));
         }
     }

@@ -12,7 +12,8 @@
 
 use object::LittleEndian as Le;
 use object::pe::{
-    IMAGE_DIRECTORY_ENTRY_SECURITY, IMAGE_SCN_CNT_INITIALIZED_DATA, IMAGE_SCN_MEM_READ, ImageNtHeaders64, ImageSectionHeader,
+    IMAGE_DIRECTORY_ENTRY_SECURITY, IMAGE_SCN_CNT_INITIALIZED_DATA, IMAGE_SCN_MEM_READ, ImageNtHeaders64,
+    ImageSectionHeader,
 };
 use object::read::pe::{ImageNtHeaders, ImageOptionalHeader, PeFile64};
 
@@ -153,7 +154,10 @@ impl Layout {
         let nt = file.dos_header().nt_headers_offset() as usize;
         let table = nt + OPTIONAL_HEADER + usize::from(headers.file_header().size_of_optional_header.get(Le));
         let (section_alignment, file_alignment) = (optional.section_alignment(), optional.file_alignment());
-        if !section_alignment.is_power_of_two() || !file_alignment.is_power_of_two() || section_alignment < file_alignment {
+        if !section_alignment.is_power_of_two()
+            || !file_alignment.is_power_of_two()
+            || section_alignment < file_alignment
+        {
             return Err(bad("its alignments are no powers of two"));
         }
         let sections: Vec<&ImageSectionHeader> = file.section_table().iter().collect();
@@ -173,7 +177,8 @@ impl Layout {
             directories: optional.number_of_rva_and_sizes() as usize,
         };
         for section in sections {
-            let (place, size) = (section.pointer_to_raw_data.get(Le) as usize, section.size_of_raw_data.get(Le) as usize);
+            let (place, size) =
+                (section.pointer_to_raw_data.get(Le) as usize, section.size_of_raw_data.get(Le) as usize);
             if size > 0 {
                 let end = place.checked_add(size).filter(|&end| end <= stub.len());
                 layout.data_end = layout.data_end.max(end.ok_or_else(|| bad("a section reaches past its end"))?);

@@ -125,7 +125,8 @@ pub fn index_modules(tree: &Tree, blobs: &dyn Blobs, folder: &TreePath) -> Resul
         .map(|(name, path, content)| {
             let bad = |reason| KernelError::BadModule { path: path.clone(), reason };
             let relative = path.as_bytes().get(folder.as_bytes().len() + 1..).unwrap_or_default();
-            let file = String::from_utf8(relative.to_vec()).map_err(|_| bad("has a name that is no text".to_owned()))?;
+            let file =
+                String::from_utf8(relative.to_vec()).map_err(|_| bad("has a name that is no text".to_owned()))?;
             let unreadable = |e: std::io::Error| KernelError::Unreadable { path: path.clone(), reason: e.to_string() };
             let data = content.read(blobs, MAX_FILE).map_err(unreadable)?;
             let facts = decompress(relative, &data).and_then(|data| elf::read(&data)).map_err(bad)?;
@@ -189,7 +190,10 @@ fn find_files<'a>(tree: &'a Tree, folder: &TreePath) -> Result<Vec<(String, Tree
         }
     }
     if found.len() > MAX_MODULES {
-        return Err(KernelError::BadModule { path: folder.clone(), reason: "has more modules than an index can hold".to_owned() });
+        return Err(KernelError::BadModule {
+            path: folder.clone(),
+            reason: "has more modules than an index can hold".to_owned(),
+        });
     }
     Ok(found.into_iter().map(|(name, (_, path, content))| (name, path, content)).collect())
 }

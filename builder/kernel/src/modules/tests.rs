@@ -24,7 +24,8 @@ pub(crate) fn module_file(modinfo: &[&str], exports: &[&str], needs: &[&str]) ->
     file.resize(64, 0);
     let mut headers = vec![0; 64];
     // Name, type, link, content: SHT_PROGBITS 1, SHT_SYMTAB 2 (its strings in section 3), SHT_STRTAB 3.
-    let sections: [(u32, u32, u32, &[u8]); 4] = [(1, 1, 0, &info), (10, 2, 3, &symbols), (18, 3, 0, &names), (26, 3, 0, titles)];
+    let sections: [(u32, u32, u32, &[u8]); 4] =
+        [(1, 1, 0, &info), (10, 2, 3, &symbols), (18, 3, 0, &names), (26, 3, 0, titles)];
     for (name, kind, link, content) in sections {
         file.resize(file.len().next_multiple_of(8), 0);
         headers.extend_from_slice(&name.to_le_bytes());
@@ -79,11 +80,23 @@ fn xz(data: &[u8]) -> Vec<u8> {
 
 pub(crate) fn sample() -> Tree {
     tree(&[
-        ("kernel/drivers/block/virtio_blk.ko.xz", xz(&module_file(&["alias=virtio:d00000002v*", "license=GPL"], &[], &["register_virtio", "printk"]))),
-        ("kernel/drivers/virtio/virtio-core.ko.zst", zstd::encode_all(&module_file(&["softdep=pre: x y"], &["register_virtio"], &[])[..], 1).unwrap()),
-        ("kernel/fs/fuse/fuse.ko.gz", gz(&module_file(&["alias=devname:fuse", "alias=char-major-10-229", "weakdep=z"], &[], &[]))),
+        (
+            "kernel/drivers/block/virtio_blk.ko.xz",
+            xz(&module_file(&["alias=virtio:d00000002v*", "license=GPL"], &[], &["register_virtio", "printk"])),
+        ),
+        (
+            "kernel/drivers/virtio/virtio-core.ko.zst",
+            zstd::encode_all(&module_file(&["softdep=pre: x y"], &["register_virtio"], &[])[..], 1).unwrap(),
+        ),
+        (
+            "kernel/fs/fuse/fuse.ko.gz",
+            gz(&module_file(&["alias=devname:fuse", "alias=char-major-10-229", "weakdep=z"], &[], &[])),
+        ),
         ("kernel/fs/plain.ko", module_file(&[], &["a", "b"], &["register_virtio"])),
-        ("modules.order", b"kernel/fs/plain.ko\nkernel/drivers/block/virtio_blk.ko\nkernel/drivers/virtio/virtio-core.ko\n".to_vec()),
+        (
+            "modules.order",
+            b"kernel/fs/plain.ko\nkernel/drivers/block/virtio_blk.ko\nkernel/drivers/virtio/virtio-core.ko\n".to_vec(),
+        ),
         ("modules.builtin", b"kernel/fs/ext4/ext4.ko\n".to_vec()),
         ("modules.builtin.modinfo", b"ext4.alias=fs-ext4\0".to_vec()),
     ])
@@ -121,7 +134,8 @@ fn every_compression_is_read_and_the_indexes_name_the_files() {
 fn modules_are_found_by_either_spelling() {
     let index = index(&sample()).unwrap();
     assert_eq!(index.release(), "6.1-x");
-    let names: Vec<&str> = index.dependencies("virtio-blk").unwrap().iter().map(|module| module.name.as_str()).collect();
+    let names: Vec<&str> =
+        index.dependencies("virtio-blk").unwrap().iter().map(|module| module.name.as_str()).collect();
     assert_eq!(names, ["virtio_core"]);
     assert_eq!(index.module("virtio-core"), index.module("virtio_core"));
     assert!(index.is_builtin("ext4") && !index.is_builtin("fuse") && index.module("ext4").is_none());
@@ -131,14 +145,24 @@ fn modules_are_found_by_either_spelling() {
 #[test]
 fn updates_take_the_place_of_what_the_kernel_ships() {
     let file = module_file(&[], &[], &[]);
-    let tree = tree(&[("kernel/a/x.ko", file.clone()), ("kernel/b/x.ko", file.clone()), ("updates/x.ko", file.clone()), ("build/y.ko", file)]);
+    let tree = tree(&[
+        ("kernel/a/x.ko", file.clone()),
+        ("kernel/b/x.ko", file.clone()),
+        ("updates/x.ko", file.clone()),
+        ("build/y.ko", file),
+    ]);
     assert_eq!(text(&index(&tree).unwrap(), "modules.dep"), "updates/x.ko:\n");
 }
 
 #[test]
 fn damaged_modules_are_named() {
     let whole = module_file(&["alias=x"], &["a"], &["b"]);
-    for bad in [Vec::new(), b"text".to_vec(), whole[..whole.len() - 70].to_vec(), [&whole[..40], &[0xff; 24], &whole[64..]].concat()] {
+    for bad in [
+        Vec::new(),
+        b"text".to_vec(),
+        whole[..whole.len() - 70].to_vec(),
+        [&whole[..40], &[0xff; 24], &whole[64..]].concat(),
+    ] {
         let error = index(&tree(&[("kernel/x.ko", bad)])).unwrap_err();
         assert!(matches!(error, KernelError::BadModule { ref path, .. } if path.name() == Some(b"x.ko")), "{error}");
     }
