@@ -370,7 +370,12 @@ impl Explain for ProfileError {
                 [only] => format!("put it at `{}`, or correct the path", only.display()),
                 _ => "correct the path; it starts at the folder of the file that says it, or at `profiles/`".to_owned(),
             },
-            ProfileError::NoProfile { .. } | ProfileError::NoFile { .. } => "make it readable to you".to_owned(),
+            ProfileError::NoProfile { kind: io::ErrorKind::PermissionDenied, .. }
+            | ProfileError::NoFile { kind: io::ErrorKind::PermissionDenied, .. } => {
+                "make it readable to you".to_owned()
+            }
+            ProfileError::NoFile { what: "overlay", .. } => "name a folder whose content mirrors the image".to_owned(),
+            ProfileError::NoProfile { .. } | ProfileError::NoFile { .. } => return None,
             ProfileError::NotText { .. } => "save it as UTF-8".to_owned(),
             ProfileError::Syntax { .. } => return None,
             ProfileError::Cycle { .. } => {
@@ -416,7 +421,11 @@ impl Explain for ProfileError {
     fn blame(&self) -> Blame {
         match self {
             ProfileError::NoProfile { kind, .. } | ProfileError::NoFile { kind, .. } => match kind {
-                io::ErrorKind::NotFound | io::ErrorKind::IsADirectory | io::ErrorKind::NotADirectory => Blame::Inputs,
+                io::ErrorKind::NotFound
+                | io::ErrorKind::IsADirectory
+                | io::ErrorKind::NotADirectory
+                | io::ErrorKind::InvalidInput
+                | io::ErrorKind::FileTooLarge => Blame::Inputs,
                 _ => Blame::Host,
             },
             _ => Blame::Inputs,
@@ -451,6 +460,7 @@ fn refusal(kind: io::ErrorKind) -> String {
     match kind {
         io::ErrorKind::NotFound => "was not found".to_owned(),
         io::ErrorKind::IsADirectory => "is a folder".to_owned(),
+        io::ErrorKind::InvalidInput => "is not a regular file".to_owned(),
         io::ErrorKind::NotADirectory => "is not a folder".to_owned(),
         kind => format!("cannot be read: {kind}"),
     }

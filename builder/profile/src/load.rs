@@ -197,6 +197,10 @@ impl Loader<'_> {
     pub(crate) fn overlay(&self, named: &Located<String>) -> Option<PathBuf> {
         let path = files::in_workspace(&named.origin.file, &named.value);
         match self.sources.list(&path) {
+            // A file that is listed has nothing in it either.
+            Ok(entries) if entries.is_empty() && self.sources.open(&path).is_ok() => {
+                self.missing(named, "overlay", vec![path], io::ErrorKind::NotADirectory)
+            }
             Ok(_) => Some(path),
             Err(error) => self.missing(named, "overlay", vec![path], error.kind()),
         }

@@ -8,7 +8,7 @@ use rootsmith_types::{Arch, Explain, Located, NumBytes, SourceEntry, Sources, Su
 
 use crate::{OutputKind, PartitionSize, Profile, ProfileErrors, load};
 
-/// Files in memory. A name ending in `/` is a folder.
+/// Files in memory.
 struct Files(BTreeMap<PathBuf, Vec<u8>>);
 
 impl Files {
@@ -26,6 +26,7 @@ impl Sources for Files {
         Ok(Box::new(io::Cursor::new(self.read(path)?)))
     }
 
+    /// As a walk over a disk: a file is a folder with nothing in it.
     fn list(&self, dir: &Path) -> io::Result<Vec<SourceEntry>> {
         match self.0.keys().any(|path| path.starts_with(dir)) {
             true => Ok(Vec::new()),
@@ -535,6 +536,11 @@ fn files_that_cannot_be_had() {
     insta::assert_snapshot!(with("payload = [{ name = 'k0s', source = { path = 'payloads/k0s' }, install = '/k0s' }]"), @r#"
     p.toml:7:46: payload `payloads/k0s` was not found [named here]
       hint: put it at `payloads/k0s`, or correct the path
+    "#);
+    let text = format!("{LEAST}overlay = [{{ source = 'motd' }}]\n");
+    insta::assert_snapshot!(findings(&[("p.toml", &text), ("motd", "")]), @r#"
+    p.toml:7:23: overlay `motd` is not a folder [named here]
+      hint: name a folder whose content mirrors the image
     "#);
     let bytes = Files(BTreeMap::from([(PathBuf::from("p.toml"), b"schema = 1\n# caf\xe9\n".to_vec())]));
     let errors = load(Path::new("p.toml"), &bytes).unwrap_err();
