@@ -114,7 +114,9 @@ impl Content {
             Content::Blob(blob) => blobs.read_at(blob, offset, buf)?,
             Content::Sparse(sparse) => {
                 buf.fill(0);
-                for run in &sparse.runs {
+                // Files may have very many runs, and are read piece by piece.
+                let first = sparse.runs.partition_point(|run| run.offset + run.data.len() as u64 <= offset);
+                for run in sparse.runs[first..].iter().take_while(|run| run.offset < end) {
                     let from = run.offset.max(offset);
                     let to = (run.offset + run.data.len() as u64).min(end);
                     if from < to {

@@ -8,6 +8,8 @@ mod blobs;
 mod content;
 mod dump;
 mod node;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod tree;
 
 pub use blobs::{Blobs, NoBlobs};
