@@ -120,7 +120,7 @@ impl<'a> Fields<'a> {
                     let known: Vec<_> = keys.iter().filter(|key| key.instead.is_none()).map(|key| key.name).collect();
                     findings.push(ProfileError::UnknownKey {
                         origin,
-                        key: entry.key.clone(),
+                        key: shortened(&entry.key),
                         table: if path.is_empty() { String::new() } else { format!("`{path}`") },
                         nearest: nearest(&entry.key, keys.iter().map(|key| key.name))
                             .map(str::to_owned)
@@ -326,7 +326,7 @@ impl<'a> Fields<'a> {
         origin: &Origin,
         parse: impl Fn(&str) -> Result<T, Refusal>,
     ) -> Option<Located<T>> {
-        let value = text.to_owned();
+        let value = shortened(text);
         let place = origin.clone();
         match parse(text) {
             Ok(value) => return Some(Located::new(value, place)),
@@ -338,7 +338,7 @@ impl<'a> Fields<'a> {
             }
             Err(Refusal::Later { noun, supported }) => self.findings.push(ProfileError::Unsupported {
                 origin: place,
-                what: format!("{noun} `{text}`"),
+                what: format!("{noun} `{value}`"),
                 instead: format!("supported today: {}", listed(&supported)),
             }),
             Err(Refusal::Because(error)) => self.findings.push(error(place)),
@@ -371,6 +371,16 @@ pub(crate) fn unique<T: PartialEq>(values: Vec<Located<T>>) -> Vec<Located<T>> {
         }
     }
     kept
+}
+
+/// `text` for a message: its beginning, on one line.
+fn shortened(text: &str) -> String {
+    const MAX: usize = 80;
+    let mut short: String = text.chars().take(MAX).map(|c| if c.is_control() { '·' } else { c }).collect();
+    if text.chars().nth(MAX).is_some() {
+        short.push('…');
+    }
+    short
 }
 
 /// `key` as TOML writes it: bare where it can be.

@@ -1,7 +1,15 @@
 //! TOML text to [`Profile`], every value knowing where it was written.
 //!
-//! DESIGN.md section 4 is the contract. The data is in [`model`]-shaped structs with public fields: a profile that was
-//! loaded is valid in itself (types, sizes, names, files it names are readable), not yet against a distribution.
+//! DESIGN.md section 4 is the contract. [`load`] reads a file, merges it over those it `extends`, and makes a [`Profile`] of
+//! the result: plain data with public fields. A profile that was loaded is valid in itself (types, sizes, names; the files
+//! it names can be read), not yet against a distribution. What is wrong comes as [`ProfileErrors`], all of it at once.
+//!
+//! | step        | does                                                                     |
+//! |-------------|--------------------------------------------------------------------------|
+//! | `value`     | TOML text to a tree that knows where everything was written; merging     |
+//! | `load`      | the entry, what it extends, the files it names                           |
+//! | `sections`  | the merged tree to the model, table by table, with `keys` and `words`    |
+//! | `relations` | what must fit together                                                   |
 
 mod choices;
 mod error;

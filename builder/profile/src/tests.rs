@@ -530,8 +530,11 @@ fn files_that_cannot_be_had() {
     insta::assert_snapshot!(findings_without_entry(), @r#"
     profile `profiles/gone.toml` was not found; hint: give the path of a profile, as `profiles/k0s-worker.toml`
     "#);
-    insta::assert_snapshot!(with("distribution.signed-by = 'archive.asc'"), @r#"
-    p.toml:7:1: no valid TOML: cannot extend value of type inline table with a dotted key
+    let text = LEAST.replace("suite =", "signed-by = 'archive.asc', suite =");
+    insta::assert_snapshot!(findings(&[("profiles/boards/p.toml", &text)]), @r#"
+    profiles/boards/p.toml:4:45: keyring `archive.asc` was not found [named here]
+      note: looked for `profiles/boards/archive.asc` and `profiles/archive.asc` -
+      hint: correct the path; it starts at the folder of the file that says it, or at `profiles/`
     "#);
     insta::assert_snapshot!(with("payload = [{ name = 'k0s', source = { path = 'payloads/k0s' }, install = '/k0s' }]"), @r#"
     p.toml:7:46: payload `payloads/k0s` was not found [named here]
@@ -554,8 +557,7 @@ fn findings_without_entry() -> String {
     format!("{errors}; hint: {}", errors.errors[0].help().unwrap())
 }
 
-/// Every way to spoil one token of a whole profile ends in findings, never in a panic, and never in a profile whose
-/// values were dropped in silence.
+/// Every way to spoil one token of a whole profile ends in a profile or in findings that have a place, never in a panic.
 #[test]
 fn no_spoilt_profile_panics() {
     let text = include_str!("../../../profiles/k0s-worker.toml");
@@ -579,4 +581,15 @@ fn no_spoilt_profile_panics() {
             }
         }
     }
+}
+
+#[test]
+fn hostile_text_is_refused_in_few_words() {
+    for text in ["[".repeat(100_000), "a = ".to_owned() + &"[".repeat(100_000), "a.".repeat(50_000) + "b = 1"] {
+        assert!(loaded(&[("p.toml", &text)]).is_err());
+    }
+    let long = "x".repeat(100_000);
+    let text = format!("{LEAST}{long} = 1\npackages = {{ include = ['{}'] }}\n", long.to_uppercase());
+    let errors = loaded(&[("p.toml", &text)]).unwrap_err();
+    assert!(errors.errors.iter().all(|error| error.to_string().len() < 300), "{errors}");
 }
