@@ -147,3 +147,6 @@ fn hashed(tree: &Tree, blobs: &dyn Blobs, names: &BTreeMap<Vec<u8>, TreePath>) -
     links.sort();
     Ok(links)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! As much of DER and X.509 as naming a certificate takes: ITU-T X.690, RFC 5280 section 4.1.
 
 /// Types of DER values.
-const BOOLEAN_CONTEXT_VERSION: u8 = 0xa0;
+const VERSION: u8 = 0xa0;
 const OID: u8 = 0x06;
 const UTF8_STRING: u8 = 0x0c;
 const SEQUENCE: u8 = 0x30;
@@ -34,7 +34,7 @@ pub(super) fn subject_hash(certificate: &[u8]) -> Option<u32> {
 fn subject(certificate: &[u8]) -> Option<&[u8]> {
     let (certificate, _) = take(certificate, SEQUENCE)?;
     let (mut rest, _) = take(certificate.content, SEQUENCE).map(|(tbs, rest)| (tbs.content, rest))?;
-    if rest.first() == Some(&BOOLEAN_CONTEXT_VERSION) {
+    if rest.first() == Some(&VERSION) {
         rest = take_any(rest)?.1;
     }
     // Serial number, signature algorithm, issuer, validity.
@@ -118,7 +118,7 @@ fn take_any(input: &[u8]) -> Option<(Value<'_>, &[u8])> {
         return None;
     }
     let (length, rest) = match first {
-        0..0x80 => (usize::from(first), rest),
+        0..=0x7f => (usize::from(first), rest),
         0x81..=0x84 => {
             let (bytes, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
             (bytes.iter().fold(0, |length, &b| length << 8 | usize::from(b)), rest)

@@ -10,7 +10,9 @@
 //! |        |      | (32: key, value and file name strings, line, the file's rank)                                   |
 //! | …      | …    | strings                                                                                         |
 
+use std::cmp::Ordering;
 use std::io;
+use std::sync::Arc;
 
 use rootsmith_tree::{Blobs, Tree};
 use rootsmith_types::TreePath;
@@ -36,14 +38,23 @@ pub(crate) fn hwdb_bin(tree: &Tree, blobs: &dyn Blobs) -> io::Result<Option<Vec<
     if files.is_empty() {
         return Ok(None);
     }
-    let mut trie = Trie::new();
-    for (i, path) in files.iter().enumerate() {
-        // A masked file has no text but keeps its rank. Ranks are 16 bits in the format.
-        if let Some(text) = read_text(tree, blobs, path)? {
-            import(&mut trie, &text, path, (i + 1) as u16)?;
-        }
+    let mut texts = Vec::new();
+    for path in files {
+        // A masked file has no text but keeps its rank.
+        let text = read_text(tree, blobs, &path)?.unwrap_or_default();
+        texts.push((path, text));
     }
-    Ok(Some(trie.store(tool_version(tree))))
+    compile(&texts, tool_version(tree)).map(Some)
+}
+
+/// The database of these files, a later one winning over an earlier.
+fn compile(files: &[(TreePath, Arc<[u8]>)], tool_version: u64) -> io::Result<Vec<u8>> {
+    let mut trie = Trie::new();
+    for (i, (path, text)) in files.iter().enumerate() {
+        // Ranks are 16 bits in the format, and the tool counts round as well.
+        import(&mut trie, text, path, (i + 1) as u16)?;
+    }
+    Ok(trie.store(tool_version))
 }
 
 /// The version of the systemd in the tree, which its tool writes into the header and no reader looks at: the number in the
@@ -165,7 +176,7 @@ struct Node {
     prefix: u32,
     /// By the character after the prefix, sorted.
     children: Vec<(u8, u32)>,
-    /// Sorted by key.
+    /// In the order of the files, and sorted by key in the end.
     values: Vec<Value>,
 }
 
@@ -235,29 +246,40 @@ impl Trie {
         (self.nodes.len() - 1) as u32
     }
 
-    /// Gives a node a property; a later one of the same key wins.
+    /// Gives a node a property.
     fn set(&mut self, node: u32, value: Value) -> io::Result<()> {
-        let values = &mut self.nodes[node as usize].values;
-        let strings = &self.strings;
-        // Equal keys lie at equal offsets, so most comparisons need no look at the text.
-        let order = |there: &Value| match there.key == value.key {
-            true => std::cmp::Ordering::Equal,
-            false => strings.get(there.key).cmp(strings.get(value.key)),
-        };
-        match values.binary_search_by(order) {
-            Ok(i) => values[i] = value,
-            Err(i) => {
-                values.insert(i, value);
-                self.values += 1;
-            }
-        }
+        self.nodes[node as usize].values.push(value);
+        self.values += 1;
         if self.values > MAX_VALUES {
             return Err(invalid(format!("the hardware database has more than {MAX_VALUES} properties")));
         }
         Ok(())
     }
 
-    fn store(&self, tool_version: u64) -> Vec<u8> {
+    /// Sorts each node's properties by key; of several with one key the last one stays.
+    fn sort_values(&mut self) {
+        let strings = &self.strings;
+        // Equal keys lie at equal offsets, so that many comparisons need no look at the text.
+        let order = |a: &Value, b: &Value| match a.key == b.key {
+            true => Ordering::Equal,
+            false => strings.get(a.key).cmp(strings.get(b.key)),
+        };
+        for node in &mut self.nodes {
+            node.values.sort_by(order);
+            // The later one of two neighbours takes the earlier one's place, which is then dropped.
+            node.values.dedup_by(|later, kept| {
+                let same = later.key == kept.key;
+                if same {
+                    *kept = *later;
+                }
+                same
+            });
+        }
+        self.values = self.nodes.iter().map(|node| node.values.len()).sum();
+    }
+
+    fn store(mut self, tool_version: u64) -> Vec<u8> {
+        self.sort_values();
         let nodes_size = self.nodes.len() * NODE_SIZE + (self.nodes.len() - 1) * CHILD_SIZE + self.values * VALUE_SIZE;
         let strings_at = (HEADER_SIZE + nodes_size) as u64;
         let string = |offset: u32| (strings_at + u64::from(offset)).to_le_bytes();
@@ -314,3 +336,6 @@ impl Trie {
         out
     }
 }
+
+#[cfg(test)]
+mod tests;

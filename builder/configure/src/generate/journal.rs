@@ -200,3 +200,6 @@ fn store(catalog: Catalog) -> io::Result<Vec<u8>> {
     out.extend_from_slice(strings.bytes());
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests;

@@ -291,9 +291,12 @@ fn store(entries: &[CacheEntry], hwcaps: &BTreeSet<Vec<u8>>, generator: Option<&
     Ok(out)
 }
 
+/// Where each text begins in the table.
+type Places<'a> = HashMap<&'a [u8], usize>;
+
 /// All texts with a NUL after each and where each begins. They lie in the falling order of their reversed bytes, so that a
 /// text which ends another follows it and is found inside it.
-fn string_table<'a>(texts: impl Iterator<Item = &'a [u8]>) -> io::Result<(Vec<u8>, HashMap<&'a [u8], usize>)> {
+fn string_table<'a>(texts: impl Iterator<Item = &'a [u8]>) -> io::Result<(Vec<u8>, Places<'a>)> {
     let mut texts: Vec<&[u8]> = texts.collect();
     texts.sort_by(|a, b| b.iter().rev().cmp(a.iter().rev()));
     texts.dedup();
@@ -313,3 +316,6 @@ fn string_table<'a>(texts: impl Iterator<Item = &'a [u8]>) -> io::Result<(Vec<u8
     }
     Ok((table, places))
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,10 +32,10 @@ use std::sync::Arc;
 use rootsmith_tree::{Blobs, NodeKind, Tree};
 use rootsmith_types::TreePath;
 
-pub(crate) use certificates::{Certificates, ca_certificates};
+pub(crate) use certificates::ca_certificates;
 pub(crate) use hwdb::hwdb_bin;
 pub(crate) use journal::journal_catalog;
-pub(crate) use ld_cache::{LdSoCache, ld_so_cache};
+pub(crate) use ld_cache::ld_so_cache;
 pub(crate) use pam::pam_common;
 pub(crate) use shells::shells;
 

@@ -263,3 +263,6 @@ fn saved(stack: &str, enabled: &[&Profile]) -> String {
     write("Additional", "Primary");
     out
 }
+
+#[cfg(test)]
+mod tests;

@@ -85,19 +85,10 @@ fn real_name(tree: &Tree, shell: &[u8]) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use rootsmith_tree::{Content, Metadata, NoBlobs, Node};
+    use rootsmith_tree::{NoBlobs, Node};
 
     use super::*;
-
-    fn tree(files: &[(&'static str, &str)]) -> Tree {
-        let mut tree = Tree::new(Metadata::root(0o755, 0));
-        for (path, text) in files {
-            let path = TreePath::literal(path);
-            tree.create_directories(&path.parent().unwrap(), &Metadata::root(0o755, 0)).unwrap();
-            tree.insert(&path, Node::file(Content::inline(text), Metadata::root(0o644, 0))).unwrap();
-        }
-        tree
-    }
+    use crate::generate::oracle::tree;
 
     /// As `update-shells --root` of debianutils 5.23 wrote it for the same files.
     #[test]
