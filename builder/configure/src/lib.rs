@@ -1,1 +1,98 @@
-//! rootsmith-configure
+//! What maintainer scripts would have done, as data applied to the tree.
+//!
+//! No script is executed. [`configure`] reads each package's `preinst` and `postinst` as `dpkg` would call them on a first
+//! installation and sorts them: what debhelper generated and what is plain enough is followed command by command; other
+//! code of known packages is described in `models/`, by the digest of its text; the rest is an error that names package,
+//! script and lines, unless the profile answers for it. Then all effects are applied, kind by kind, so that the order of
+//! packages does not matter, and what programs would compute from the whole tree (`ld.so.cache`, the certificate bundle …)
+//! comes last.
+
+mod accounts;
+mod alternatives;
+mod apply;
+mod database;
+mod edit;
+mod effect;
+mod error;
+mod generate;
+mod init_scripts;
+mod models;
+mod report;
+mod script;
+mod shell;
+mod site;
+mod tmpfiles;
+mod units;
+
+pub use error::ConfigureError;
+pub use report::{Class, PackageReport, Report};
+
+use std::collections::BTreeMap;
+
+use rootsmith_assemble::{Assembly, Owner, Package};
+use rootsmith_profile::Profile;
+use rootsmith_tree::Blobs;
+use rootsmith_types::{Arch, UnixTime};
+
+use accounts::Accounts;
+use edit::Edit;
+use models::Models;
+use script::Sorter;
+
+/// What a tree is configured for.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    /// The merged profile.
+    pub profile: &'a Profile,
+    /// The installed packages, in any order. Those that are only taken apart are not among them.
+    pub packages: &'a [Package],
+    /// Whose tree it is.
+    pub arch: Arch,
+    /// The time of every file made here, and the day of the last password change.
+    pub date: UnixTime,
+}
+
+/// Applies what the maintainer scripts of all packages would have done, and what the profile says of names, hosts and
+/// modules. The tree holds all packages' files; overlays come later, and [`enable_services`] after them.
+pub fn configure(assembly: &mut Assembly, input: &Input<'_>, blobs: &dyn Blobs) -> Result<Report, Vec<ConfigureError>> {
+    let models = Models::load().map_err(|error| vec![error])?;
+    let numbers = models::numbers().map_err(|error| vec![error])?;
+    let mut packages: Vec<&Package> = input.packages.iter().collect();
+    packages.sort_by(|a, b| (&a.locked.name, &a.locked.architecture).cmp(&(&b.locked.name, &b.locked.architecture)));
+
+    let mut errors = Vec::new();
+    let sorter = Sorter { models: &models, tree: &assembly.tree, arch: input.arch };
+    let answers: BTreeMap<&str, &str> = input
+        .profile
+        .scripts
+        .iter()
+        .map(|answer| (answer.package.value.as_str(), answer.ignore.value.as_str()))
+        .collect();
+    let mut sorted = Vec::new();
+    for package in &packages {
+        let name = &package.locked.name;
+        sorted.push((name.clone(), sorter.sort(package, answers.get(name.as_str()).copied(), &mut errors)));
+    }
+    let report = Report::of(&sorted);
+
+    let owner = Owner::Builder("configure");
+    let mut edit = Edit { assembly, blobs, date: input.date, owner, accounts: Accounts::default(), errors };
+    let records = apply::apply(&mut edit, &numbers, &sorted, input.arch);
+    site::write(&mut edit, input.profile);
+    database::write(&mut edit, &packages, input.arch.debian(), &records);
+    if edit.errors.is_empty() { Ok(report) } else { Err(edit.errors) }
+}
+
+/// Enables and disables the services that the profile's `[init]` names, and says which. A unit may come from an overlay, so
+/// this is for the tree that has everything.
+pub fn enable_services(
+    assembly: &mut Assembly,
+    input: &Input<'_>,
+    blobs: &dyn Blobs,
+) -> Result<Vec<String>, Vec<ConfigureError>> {
+    let owner = Owner::Builder("configure");
+    let accounts = Accounts::default();
+    let mut edit = Edit { assembly, blobs, date: input.date, owner, accounts, errors: Vec::new() };
+    let done = site::services(&mut edit, input.profile);
+    if edit.errors.is_empty() { Ok(done) } else { Err(edit.errors) }
+}

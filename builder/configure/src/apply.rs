@@ -1,0 +1,299 @@
+//! Effects to the tree, kind by kind: accounts before what they own, files before what looks at them, computed files last.
+
+use std::collections::BTreeSet;
+
+use rootsmith_assemble::Owner;
+use rootsmith_tree::{Node, NodeKind};
+use rootsmith_types::{Arch, PackageName, TreePath};
+
+use crate::database::{Records, md5};
+use crate::edit::{Edit, MAX_FILE};
+use crate::effect::{Effect, Generator};
+use crate::models::Numbers;
+use crate::script::Sorted;
+use crate::units::{self, Manager};
+use crate::{ConfigureError, accounts, alternatives, generate, init_scripts, tmpfiles};
+
+/// Applies every effect of every package, and says what is left for the database of dpkg.
+pub(crate) fn apply(edit: &mut Edit<'_>, numbers: &Numbers, sorted: &[(PackageName, Sorted)], arch: Arch) -> Records {
+    let effects: Vec<(Owner, &Effect)> = sorted
+        .iter()
+        .flat_map(|(name, sorted)| sorted.effects.iter().map(|effect| (Owner::Script(name.clone()), effect)))
+        .collect();
+    make_accounts(edit, numbers, &effects);
+    // Directories are made before the files in them, whoever makes which.
+    let each = |edit: &mut Edit<'_>, wanted: fn(&Effect) -> bool| {
+        for (owner, effect) in effects.iter().filter(|(_, effect)| wanted(effect)) {
+            edit.owner = owner.clone();
+            files(edit, effect);
+        }
+    };
+    each(edit, |effect| matches!(effect, Effect::RemoveDirectory(_)));
+    each(edit, |effect| matches!(effect, Effect::Directory { .. }));
+    for (name, sorted) in sorted {
+        edit.owner = Owner::Script(name.clone());
+        for (path, text) in &sorted.files {
+            edit.write(path, text, 0o644);
+        }
+    }
+    each(edit, |effect| matches!(effect, Effect::Copy { .. } | Effect::Symlink { .. } | Effect::EmptyFile { .. }));
+    each(edit, |effect| matches!(effect, Effect::Tmpfiles(_)));
+    ucf(edit, &effects);
+    each(edit, |effect| matches!(effect, Effect::Own { .. }));
+    // A change of owner takes setuid and setgid away, so modes come after.
+    each(edit, |effect| matches!(effect, Effect::Mode { .. } | Effect::StatOverride { .. }));
+    each(edit, |effect| matches!(effect, Effect::InitScript(_)));
+    each(edit, |effect| {
+        matches!(effect, Effect::EnableUnit { .. } | Effect::UnitState { .. } | Effect::SystemctlEnable { .. })
+    });
+    let choices: Vec<_> = effects
+        .iter()
+        .filter_map(|(owner, effect)| match effect {
+            Effect::Alternative(choice) => Some((choice.clone(), owner.clone())),
+            _ => None,
+        })
+        .collect();
+    alternatives::apply(edit, &choices);
+    generators(edit, &effects, arch);
+    records(&effects)
+}
+
+fn make_accounts(edit: &mut Edit<'_>, numbers: &Numbers, effects: &[(Owner, &Effect)]) {
+    let base = "/usr/share/base-passwd";
+    if let (Some(passwd), Some(group)) =
+        (edit.read(&format!("{base}/passwd.master")), edit.read(&format!("{base}/group.master")))
+    {
+        edit.accounts.base(&passwd, &group);
+    }
+    let mut wanted = false;
+    for (owner, effect) in effects {
+        edit.owner = owner.clone();
+        wanted |= matches!(effect, Effect::Shadow);
+        match effect {
+            Effect::Group { name, id } => {
+                edit.accounts.group(numbers, name, *id);
+            }
+            Effect::User(user) => edit.accounts.adduser(numbers, user),
+            Effect::Sysusers(files) => {
+                for file in files {
+                    let found = ["/etc/sysusers.d", "/usr/lib/sysusers.d"]
+                        .iter()
+                        .find_map(|folder| Some((*folder, edit.read(&format!("{folder}/{file}"))?)));
+                    let Some((folder, text)) = found else { continue };
+                    for line in edit.accounts.sysusers(numbers, &text) {
+                        let reason = format!("`{line}` is not understood");
+                        if let Ok(path) = TreePath::new(format!("{folder}/{file}")) {
+                            edit.errors.push(ConfigureError::Unreadable { path, reason });
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    // Without the tools of `passwd` nothing keeps shadow files; without base-passwd there is nobody at all.
+    if wanted {
+        edit.owner = Owner::Builder("accounts");
+        accounts::write(edit);
+    }
+    for (owner, effect) in effects {
+        if let Effect::User(user) = effect
+            && user.make_home
+        {
+            edit.owner = owner.clone();
+            let mut metadata = edit.metadata(0o755);
+            metadata.uid = edit.uid(&user.name).unwrap_or(0);
+            metadata.gid = if user.own_group { edit.gid(&user.name).unwrap_or(0) } else { 65534 };
+            if user.home != "/nonexistent" {
+                edit.directory(&user.home, metadata);
+            }
+        }
+    }
+}
+
+fn files(edit: &mut Edit<'_>, effect: &Effect) {
+    match effect {
+        Effect::Directory { path, mode, user, group } => {
+            let mut metadata = edit.metadata(*mode);
+            metadata.uid = edit.uid(user).unwrap_or(0);
+            metadata.gid = edit.gid(group).unwrap_or(0);
+            edit.directory(&path.to_string(), metadata);
+        }
+        Effect::RemoveDirectory(path) => {
+            let at = edit.place(path);
+            let empty = edit.assembly.tree.children(&at).next().is_none();
+            if edit.assembly.tree.get(&at).is_some_and(Node::is_directory) && empty {
+                edit.assembly.tree.remove(&at);
+            }
+        }
+        Effect::EmptyFile { path, mode, user, group } => {
+            if edit.kind(&path.to_string()).is_none() {
+                edit.write(&path.to_string(), "", mode.unwrap_or(0o644));
+            }
+            edit.change(path, *mode, Some(user), Some(group));
+        }
+        Effect::Copy { from, to } => match edit.assembly.tree.lookup(from).cloned() {
+            Some(node) => edit.put(&to.to_string(), node),
+            // The profile dropped it: there is nothing to copy.
+            None => {}
+        },
+        Effect::Symlink { target, path } => {
+            if !matches!(edit.kind(&path.to_string()), Some(NodeKind::Directory)) {
+                edit.symlink(&path.to_string(), target);
+            }
+        }
+        Effect::Tmpfiles(names) => tmpfiles::create(edit, names),
+        Effect::Own { path, user, group } => edit.change(path, None, user.as_deref(), group.as_deref()),
+        Effect::Mode { path, mode } => edit.change(path, Some(*mode), None, None),
+        Effect::StatOverride { user, group, mode, path } => {
+            if edit.assembly.tree.lookup(path).is_some() {
+                edit.change(path, Some(*mode), Some(user), Some(group));
+            }
+        }
+        Effect::InitScript(name) => init_scripts::defaults(edit, name),
+        Effect::EnableUnit { unit, user } => {
+            units::helper_enable(edit, manager(*user), unit);
+        }
+        Effect::UnitState { unit, user } => {
+            units::helper_state(edit, manager(*user), unit);
+        }
+        Effect::SystemctlEnable { unit } => {
+            units::enable(edit, Manager::System, unit);
+        }
+        _ => {}
+    }
+}
+
+fn manager(user: bool) -> Manager {
+    if user { Manager::User } else { Manager::System }
+}
+
+/// Configuration files under ucf(1): the copies, the digests, the cache of what the package brought, and the registry.
+fn ucf(edit: &mut Edit<'_>, effects: &[(Owner, &Effect)]) {
+    let (mut hashes, mut registry) = (BTreeSet::new(), BTreeSet::new());
+    for (owner, effect) in effects {
+        edit.owner = owner.clone();
+        match effect {
+            Effect::Ucf { from, to } => {
+                let Some(node) = edit.assembly.tree.lookup(from).cloned() else { continue };
+                match node.content().map(|content| content.read(edit.blobs, MAX_FILE)) {
+                    Some(Ok(bytes)) => hashes.insert(format!("{}  {to}\n", md5(&bytes))),
+                    Some(Err(error)) => {
+                        let reason = error.to_string();
+                        edit.errors.push(ConfigureError::Unreadable { path: from.clone(), reason });
+                        continue;
+                    }
+                    None => continue,
+                };
+                edit.put(&to.to_string(), node.clone());
+                edit.put(&format!("/var/lib/ucf/cache/{}", to.to_string().replace('/', ":")), node);
+            }
+            Effect::UcfRegister { package, path } => {
+                registry.insert((path.clone(), format!("{package} \t {path}\n")));
+            }
+            _ => {}
+        }
+    }
+    edit.owner = Owner::Builder("ucf");
+    if !hashes.is_empty() {
+        let mut hashes: Vec<String> = hashes.into_iter().collect();
+        hashes.sort_by(|a, b| a[32..].cmp(&b[32..]));
+        edit.write("/var/lib/ucf/hashfile", hashes.concat(), 0o644);
+    }
+    if !registry.is_empty() {
+        let lines: String = registry.into_iter().map(|(_, line)| line).collect();
+        edit.write("/var/lib/ucf/registry", lines, 0o644);
+    }
+}
+
+fn generators(edit: &mut Edit<'_>, effects: &[(Owner, &Effect)], arch: Arch) {
+    let mut wanted = std::collections::BTreeMap::new();
+    for (owner, effect) in effects {
+        if let Effect::Generate(generator) = effect {
+            wanted.entry(*generator).or_insert(owner);
+        }
+    }
+    for (generator, owner) in wanted {
+        edit.owner = owner.clone();
+        if let Err(error) = generate_one(edit, generator, arch) {
+            let path = TreePath::literal(match generator {
+                Generator::Shells => "/etc/shells",
+                Generator::Pam => "/etc/pam.d",
+                Generator::Certificates => "/etc/ssl/certs",
+                Generator::Catalog => "/var/lib/systemd/catalog/database",
+                Generator::Hwdb => "/usr/lib/udev/hwdb.bin",
+                Generator::Ldconfig => "/etc/ld.so.cache",
+            });
+            edit.errors.push(ConfigureError::Unreadable { path, reason: error.to_string() });
+        }
+    }
+}
+
+fn generate_one(edit: &mut Edit<'_>, generator: Generator, arch: Arch) -> std::io::Result<()> {
+    let tree = &edit.assembly.tree;
+    match generator {
+        Generator::Shells => {
+            for (path, bytes) in generate::shells(tree, edit.blobs)? {
+                edit.write(&path.to_string(), bytes, 0o644);
+            }
+        }
+        Generator::Pam => {
+            for (path, bytes) in generate::pam_common(tree, edit.blobs)? {
+                edit.write(&path.to_string(), bytes, 0o644);
+            }
+        }
+        Generator::Certificates => {
+            let found = generate::ca_certificates(tree, edit.blobs)?;
+            edit.write("/etc/ca-certificates.conf", found.conf, 0o644);
+            edit.write("/etc/ssl/certs/ca-certificates.crt", found.bundle, 0o644);
+            for (path, target) in found.links {
+                let date = edit.date;
+                edit.put(&path.to_string(), Node::symlink(target, date));
+            }
+        }
+        Generator::Catalog => {
+            if let Some(bytes) = generate::journal_catalog(tree, edit.blobs)? {
+                edit.write("/var/lib/systemd/catalog/database", bytes, 0o644);
+            }
+        }
+        Generator::Hwdb => {
+            if let Some(bytes) = generate::hwdb_bin(tree, edit.blobs)? {
+                edit.write("/usr/lib/udev/hwdb.bin", bytes, 0o444);
+            }
+        }
+        Generator::Ldconfig => {
+            let found = generate::ld_so_cache(tree, edit.blobs, arch)?;
+            edit.write("/etc/ld.so.cache", found.cache, 0o644);
+            for (path, target) in found.links {
+                let date = edit.date;
+                edit.put(&path.to_string(), Node::symlink(target, date));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn records(effects: &[(Owner, &Effect)]) -> Records {
+    let mut records = Records::default();
+    let mut removed = BTreeSet::new();
+    for (owner, effect) in effects {
+        match effect {
+            Effect::Divert { package, from, to } => {
+                let script = match owner {
+                    Owner::Script(package) => Some(package.to_string()),
+                    _ => None,
+                };
+                records.diversions.insert(from.clone(), (to.clone(), package.clone().or(script)));
+            }
+            Effect::Undivert { from } => {
+                removed.insert(from);
+            }
+            Effect::StatOverride { user, group, mode, path } => {
+                records.overrides.insert(path.clone(), (user.clone(), group.clone(), *mode));
+            }
+            _ => {}
+        }
+    }
+    records.diversions.retain(|from, _| !removed.contains(from));
+    records
+}
