@@ -56,7 +56,10 @@ struct Provided {
 
 /// A record's number in its index: its place in the sorted order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RecordId(pub(crate) u32);
+pub struct RecordId(
+    /// Below [`Index::len`].
+    pub u32,
+);
 
 /// A package that provides a name.
 #[derive(Debug, Clone, Copy)]
@@ -114,7 +117,7 @@ impl Index {
         (0..self.entries.len() as u32).map(|id| self.record(RecordId(id)))
     }
 
-    /// The record with a number this index gave.
+    /// The record with a number this index gave. Panics on another.
     pub fn record(&self, id: RecordId) -> Record<'_> {
         Record::new(self, id)
     }

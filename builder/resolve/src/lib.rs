@@ -1,1 +1,26 @@
-//! rootsmith-resolve
+//! Requests and an index to a set of packages, as `apt-get install --no-install-recommends` chooses them; or a conflict a
+//! person can read.
+//!
+//! # How packages are chosen
+//!
+//! 1. Of each name only the *candidate* takes part: the highest version of all repositories that fits the architecture.
+//! 2. `Pre-Depends` and `Depends` of everything that is chosen are satisfied, `Conflicts` and `Breaks` respected.
+//! 3. Where several packages would do, one that is chosen anyway is taken; else the alternatives count in their order, and for
+//!    each the package of that name before those that provide it. Of several providers, essential ones come first, then those
+//!    with the more important `Priority`, then those later in the alphabet: so it is in `apt`, nearly (it looks at the order in
+//!    which it came to know the names, and that is close to the alphabet).
+//!
+//! The search is [`resolvo`]'s. Its answer is checked again, clause by clause, by code that shares nothing with it.
+
+mod candidates;
+mod conflict;
+mod explain;
+mod problem;
+mod request;
+mod solve;
+mod unknown;
+mod verify;
+
+pub use conflict::{Conflict, Step, Unknown};
+pub use request::{Request, Resolution, Resolved};
+pub use solve::resolve;

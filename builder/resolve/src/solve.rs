@@ -1,0 +1,115 @@
+//! The way from requests to packages.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use resolvo::{Solver, UnsolvableOrCancelled};
+use rootsmith_lock::Why;
+use rootsmith_package::{Index, IndexError, Record, RecordId};
+use rootsmith_types::Arch;
+
+use crate::candidates::Candidates;
+use crate::conflict::Conflict;
+use crate::explain::explain;
+use crate::problem::Problem;
+use crate::request::{Request, Resolution, Resolved};
+use crate::unknown::find;
+use crate::verify::verify;
+
+/// A package that must be there whatever else is, and why.
+#[derive(Clone)]
+pub(crate) struct Root<'a> {
+    pub(crate) record: Record<'a>,
+    /// The request it answers; `None` for an essential package.
+    pub(crate) request: Option<Request>,
+}
+
+/// Chooses packages for `requests` and, `with_essential`, every package that no system is without. All requests that name
+/// nothing are told at once.
+pub fn resolve<'a>(
+    requests: &[Request],
+    index: &'a Index,
+    arch: Arch,
+    with_essential: bool,
+) -> Result<Resolution<'a>, Vec<Conflict>> {
+    let candidates = Candidates { index, arch };
+    let roots = roots(&candidates, requests, with_essential)?;
+    let requirements = roots.iter().map(|root| Problem::require(root.record).into()).collect();
+    let mut solver = Solver::new(Problem::new(candidates));
+    let found = match solver.solve(resolvo::Problem::new().requirements(requirements)) {
+        Ok(found) => found,
+        Err(_) if !solver.provider().errors().is_empty() => {
+            return Err(solver.provider().errors().into_iter().map(Conflict::Index).collect());
+        }
+        Err(UnsolvableOrCancelled::Unsolvable(conflict)) => {
+            return Err(vec![explain(&conflict.graph(&solver), solver.provider(), &roots)]);
+        }
+        Err(UnsolvableOrCancelled::Cancelled(_)) => unreachable!("nothing cancels the search"),
+    };
+    let found: BTreeSet<RecordId> = found.into_iter().map(|solvable| solver.provider().record(solvable).id()).collect();
+    let packages = reached(&candidates, &roots, &found).map_err(|error| vec![Conflict::Index(error)])?;
+    verify(&candidates, &roots, &packages).map_err(|conflict| vec![conflict])?;
+    Ok(Resolution { packages })
+}
+
+/// What is asked for, in its order, after the essential packages: those are there first, as when a system is bootstrapped.
+fn roots<'a>(
+    candidates: &Candidates<'a>,
+    requests: &[Request],
+    with_essential: bool,
+) -> Result<Vec<Root<'a>>, Vec<Conflict>> {
+    let mut roots = Vec::new();
+    if with_essential {
+        let essential = candidates.index.records().filter(|record| record.is_essential());
+        let candidate =
+            |record: &Record<'a>| candidates.get(record.name()).is_some_and(|other| other.id() == record.id());
+        roots.extend(essential.filter(candidate).map(|record| Root { record, request: None }));
+    }
+    let mut unknown = Vec::new();
+    for request in requests {
+        match find(candidates, request) {
+            Ok(record) => roots.push(Root { record, request: Some(request.clone()) }),
+            Err(instead) => {
+                unknown.push(Conflict::Unknown { name: request.name.clone(), origin: request.origin.clone(), instead });
+            }
+        }
+    }
+    if unknown.is_empty() { Ok(roots) } else { Err(unknown) }
+}
+
+/// The packages that are there for a reason, with it. A search that had to turn back may have picked up more.
+fn reached<'a>(
+    candidates: &Candidates<'a>,
+    roots: &[Root<'a>],
+    found: &BTreeSet<RecordId>,
+) -> Result<Vec<Resolved<'a>>, IndexError> {
+    let mut reasons: BTreeMap<RecordId, Why> = BTreeMap::new();
+    for root in roots {
+        let why = if root.request.is_some() { Why::Requested } else { Why::Essential };
+        let reason = reasons.entry(root.record.id()).or_insert_with(|| why.clone());
+        // Who asks for an essential package has asked for it.
+        *reason = why.min(reason.clone());
+    }
+    let mut queue: VecDeque<RecordId> = reasons.keys().copied().collect();
+    let mut seen: BTreeSet<RecordId> = queue.iter().copied().collect();
+    while let Some(id) = queue.pop_front() {
+        let record = candidates.index.record(id);
+        for (_, clause) in candidates.needs(record)? {
+            for other in candidates.satisfying_clause(&clause).unwrap_or_default() {
+                if other.id() == id || !found.contains(&other.id()) {
+                    continue;
+                }
+                if let Ok(name) = record.package_name() {
+                    let why = Why::NeededBy(name);
+                    let reason = reasons.entry(other.id()).or_insert_with(|| why.clone());
+                    if matches!(reason, Why::NeededBy(_)) && why < *reason {
+                        *reason = why;
+                    }
+                }
+                if seen.insert(other.id()) {
+                    queue.push_back(other.id());
+                }
+            }
+        }
+    }
+    Ok(reasons.into_iter().map(|(id, why)| Resolved { record: candidates.index.record(id), why }).collect())
+}
