@@ -10,6 +10,7 @@
 //! | [`initramfs`] | busybox, modules, a small `init`            | a compressed cpio archive                     |
 //! | [`uki`]       | a stub, a kernel, an initramfs, a command line | one PE file that firmware starts           |
 
+mod archive;
 pub mod config;
 mod error;
 mod find;
@@ -18,6 +19,7 @@ mod modules;
 pub mod release;
 mod uki;
 
+pub use archive::initramfs_files;
 pub use error::KernelError;
 pub use find::{Kernel, find_kernel};
 pub use initramfs::{InitramfsInput, initramfs, root_modules};

@@ -1,1 +1,20 @@
-//! rootsmith-preflight
+//! Requirement sets that look at a tree and say what would not boot or run.
+//!
+//! A *set* is data (`sets/*.toml`): named checks, each with its meaning, its cure and a *rule*. Rules are the few mechanisms
+//! that code has: is a kernel symbol there, can a program be run, does `localhost` resolve. [`check`] decides every check of
+//! the sets a profile names, from the tree and from what is known of the disk around it, and reports all of them.
+
+mod check;
+mod elf;
+mod facts;
+mod finding;
+mod rules;
+mod set;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub use check::check;
+pub use facts::{BootEntry, BootFacts, Facts, PartitionFacts, PartitionRole, RootFacts};
+pub use finding::{Failure, Finding, Report, Verdict};
+pub use set::{Check, Rule, Set, SetError, Severity, sets};

@@ -1,0 +1,113 @@
+//! Deciding every check of every set.
+
+use rootsmith_profile::Profile;
+use rootsmith_types::{Located, Origin, Problems, Subject};
+
+use crate::rules::{self, Met, Outcome};
+use crate::set::{Check, Rule, Set, SetError, Severity, nearest};
+use crate::view::View;
+use crate::{Facts, Finding, Report, Verdict};
+
+/// Decides all checks of `sets` (`name` or `name@version`; where two sets have a check of one id, each decides it). A set
+/// that does not exist is an error, and so is an accepted check that no set has.
+pub fn check(facts: &Facts<'_>, profile: Option<&Profile>, sets: &[Located<String>]) -> Result<Report, Problems> {
+    let mut problems = Problems(Vec::new());
+    let mut named: Vec<(&Set, &Located<String>)> = Vec::new();
+    for wanted in sets {
+        match Set::find(wanted) {
+            Ok(set) if named.iter().any(|(there, _)| there.id() == set.id()) => {}
+            Ok(set) => named.push((set, wanted)),
+            Err(error) => problems.push(error),
+        }
+    }
+    let accepted = profile.map(|profile| profile.preflight.accept.as_slice()).unwrap_or_default();
+    let known = || crate::sets().iter().flat_map(|set| set.checks.iter().map(|check| check.id.clone()));
+    for accept in accepted {
+        if !known().any(|id| id == accept.check.value) {
+            problems.push(SetError {
+                wanted: accept.check.value.clone(),
+                what: "preflight check",
+                nearest: nearest(&accept.check.value, known()),
+                origin: accept.check.origin.clone(),
+            });
+        }
+    }
+    problems.into_result()?;
+
+    let view = View::new(facts, profile);
+    let mut findings = Vec::new();
+    for (set, wanted) in named {
+        for check in &set.checks {
+            let outcome = rules::decide(&view, &check.rule);
+            let reason = accepted.iter().find(|accept| accept.check.value == check.id);
+            let reason = reason.map(|accept| accept.reason.value.as_str());
+            findings.push(finding(&view, set, check, outcome, reason, wanted));
+        }
+    }
+    findings.sort_by(|a, b| (&a.set, &a.check).cmp(&(&b.set, &b.check)));
+    Ok(Report { findings })
+}
+
+fn finding(
+    view: &View<'_>,
+    set: &Set,
+    check: &Check,
+    outcome: Outcome,
+    accepted: Option<&str>,
+    wanted: &Located<String>,
+) -> Finding {
+    let unmet = match (outcome.met, check.severity) {
+        (Met::Yes, _) => Verdict::Pass,
+        (Met::Unknown, _) => Verdict::NotApplicable,
+        (Met::No, Severity::Fail) => Verdict::Fail,
+        (Met::No, Severity::Warning) | (Met::Almost, _) => Verdict::Warning,
+    };
+    let not_met = matches!(unmet, Verdict::Fail | Verdict::Warning);
+    let verdict = match accepted {
+        Some(reason) if not_met => Verdict::Accepted(reason.to_owned()),
+        _ => unmet,
+    };
+    Finding {
+        check: check.id.clone(),
+        set: set.id(),
+        verdict,
+        title: check.title.clone(),
+        evidence: outcome.evidence,
+        cure: not_met.then(|| check.cure.clone()),
+        subject: subject(view, check, wanted),
+    }
+}
+
+/// The line of the profile that decides the check most directly; else the line that names the set.
+fn subject(view: &View<'_>, check: &Check, wanted: &Located<String>) -> Subject {
+    let origin = view.profile.and_then(|profile| match &check.rule {
+        Rule::Kernel {}
+        | Rule::Kconfig { .. }
+        | Rule::KernelConfig {}
+        | Rule::KernelRelease { .. }
+        | Rule::Linux {} => package(view),
+        Rule::Controller { controller, .. } => disabling_word(view, controller.as_deref()).or_else(|| package(view)),
+        Rule::Localhost {} => profile.hosts.first().map(|host| &host.address.origin),
+        Rule::Init {} => Some(&profile.init.system.origin),
+        Rule::Cgroup2 {} => Some(&profile.cgroups.hierarchy.origin),
+        _ => None,
+    });
+    Subject::Profile(origin.unwrap_or(&wanted.origin).clone())
+}
+
+/// Where the profile names the kernel's package.
+fn package<'a>(view: &View<'a>) -> Option<&'a Origin> {
+    let kernel = view.profile?.kernel.as_ref()?;
+    kernel.package_for(view.facts.arch).map(|package| &package.origin)
+}
+
+/// Where the profile writes `cgroup_disable=` with this controller.
+fn disabling_word<'a>(view: &View<'a>, controller: Option<&str>) -> Option<&'a Origin> {
+    let kernel = view.profile?.kernel.as_ref()?;
+    let controller = controller?;
+    let disables = |word: &str| {
+        let mut names = word.strip_prefix("cgroup_disable=").unwrap_or_default().split(',');
+        names.any(|name| name == controller)
+    };
+    kernel.cmdline.iter().find(|word| disables(&word.value)).map(|word| &word.origin)
+}

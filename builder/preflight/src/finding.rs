@@ -1,0 +1,105 @@
+//! What came out.
+
+use std::fmt;
+
+use rootsmith_types::{Explain, Note, Problems, Subject};
+use serde::Serialize;
+
+/// How a check ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// True.
+    Pass,
+    /// Not true; the image is made.
+    Warning,
+    /// Not true; there is no image.
+    Fail,
+    /// Not true, and the profile accepts it for this reason.
+    Accepted(String),
+    /// Nothing here that it could be decided on.
+    NotApplicable,
+}
+
+/// One decided check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Finding {
+    /// `cgroup.memory`.
+    pub check: String,
+    /// `k0s-worker@1.36`.
+    pub set: String,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// What must be true.
+    pub title: String,
+    /// What was found: lower-case phrases.
+    pub evidence: Vec<String>,
+    /// What to do; none when there is nothing to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cure: Option<String>,
+    /// The place to show.
+    #[serde(skip)]
+    pub subject: Subject,
+}
+
+/// All findings, sorted by set and check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// One for each check of each set.
+    pub findings: Vec<Finding>,
+}
+
+impl Report {
+    /// The findings that forbid the image; empty when it may be made.
+    pub fn failures(&self) -> Problems {
+        let failed = self.findings.iter().filter(|finding| finding.verdict == Verdict::Fail);
+        Problems::from(failed.cloned().map(Failure).collect::<Vec<_>>())
+    }
+
+    /// The findings to be shown though the image is made.
+    pub fn warnings(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.verdict == Verdict::Warning)
+    }
+
+    /// The text of `preflight.json`: the same findings, the same bytes.
+    pub fn to_json(&self) -> String {
+        // Strings, enumerations and lists: nothing that JSON cannot hold.
+        let mut text = serde_json::to_string_pretty(self).expect("a report is plain data");
+        text.push('\n');
+        text
+    }
+}
+
+/// A failing check as an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure(pub Finding);
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Failure(finding) = self;
+        write!(f, "preflight check `{}` fails", finding.check)?;
+        match finding.evidence.first() {
+            Some(evidence) => write!(f, ": {evidence}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl Explain for Failure {
+    fn subject(&self) -> Subject {
+        self.0.subject.clone()
+    }
+
+    fn help(&self) -> Option<String> {
+        self.0.cure.clone()
+    }
+
+    fn notes(&self) -> Vec<Note> {
+        let asked = format!("`{}` demands that {}", self.0.set, self.0.title);
+        let texts = [asked].into_iter().chain(self.0.evidence.iter().skip(1).cloned());
+        texts.map(|text| Note { text, subject: Subject::Host }).collect()
+    }
+}

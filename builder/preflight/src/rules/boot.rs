@@ -1,0 +1,97 @@
+//! From the firmware to the init.
+
+use super::Outcome;
+use super::fstab::find;
+use crate::PartitionRole;
+use crate::elf::runnable;
+use crate::facts::{default_path, path};
+use crate::view::View;
+
+pub(super) fn init(view: &View<'_>) -> Outcome {
+    let name = view.init();
+    let Some(at) = path(name).filter(|_| name.starts_with('/')) else {
+        return Outcome::no(format!("`init={name}` is no absolute path"));
+    };
+    match runnable(view, &at) {
+        Ok(file) => Outcome::yes(format!("`{at}` is `{file}`")),
+        Err(reason) => Outcome::no(reason),
+    }
+}
+
+pub(super) fn entry(view: &View<'_>) -> Outcome {
+    let Some(boot) = view.facts.boot else { return Outcome::unknown("there is no disk to start from") };
+    let arch = view.facts.arch;
+    let mut wrong = Vec::new();
+    if !boot.partitions.iter().any(|partition| partition.role == PartitionRole::Esp) {
+        wrong.push("there is no EFI system partition".to_owned());
+    }
+    let default = default_path(arch);
+    let Some(entry) = boot.default_entry(arch) else {
+        wrong.push(format!("there is no `{default}` on the EFI system partition"));
+        return Outcome::unless(wrong, "");
+    };
+    if entry.machine != Some(arch) {
+        let found = entry.machine.map_or_else(|| "no program for UEFI".to_owned(), |machine| format!("for {machine}"));
+        wrong.push(format!("`{default}` is {found}, the image for {arch}"));
+    }
+    if !entry.linux {
+        wrong.push(format!("`{default}` has no kernel in it"));
+    }
+    if let (Some(release), Ok(kernel)) = (&entry.release, &view.kernel)
+        && *release != kernel.release
+    {
+        wrong.push(format!("`{default}` has kernel {release}, the tree {}", kernel.release));
+    }
+    Outcome::unless(wrong, format!("`{default}`"))
+}
+
+pub(super) fn root_device(view: &View<'_>) -> Outcome {
+    let Some(boot) = view.facts.boot else { return Outcome::unknown("there is no disk to start from") };
+    let Some(root) = view.cmdline.iter().flatten().rev().find_map(|word| word.strip_prefix("root=")) else {
+        return Outcome::no("the kernel command line has no `root=`");
+    };
+    if root.starts_with("/dev/") {
+        return Outcome::almost(format!("`root={root}`: the name depends on the machine"));
+    }
+    let found = root.split_once('=').and_then(|(key, value)| find(boot, key, value));
+    match found {
+        Some(partition) if partition.role == PartitionRole::Root => {
+            Outcome::yes(format!("`root={root}` is partition `{}`", partition.partlabel))
+        }
+        Some(partition) => Outcome::no(format!("`root={root}` is partition `{}`, not the root", partition.partlabel)),
+        None => {
+            let known = boot.partitions.iter().map(|partition| partition.partuuid.to_string());
+            let known: Vec<String> = known.collect();
+            Outcome::no(format!("`root={root}` is no partition of this disk, which has {}", known.join(", ")))
+        }
+    }
+}
+
+pub(super) fn root_driver(view: &View<'_>, disks: &[String]) -> Outcome {
+    let Some(boot) = view.facts.boot else { return Outcome::unknown("there is no disk to start from") };
+    let initramfs = boot.default_entry(view.facts.arch).and_then(|entry| entry.initramfs.as_deref());
+    let loaded: Vec<String> = initramfs
+        .unwrap_or_default()
+        .iter()
+        .filter(|file| file.contains(".ko"))
+        .filter_map(|file| rootsmith_kernel::module_name(file.as_bytes()))
+        .collect();
+    let has = |name: &str| view.is_builtin(name) || loaded.iter().any(|there| there == name);
+    let mut wrong = Vec::new();
+    let filesystem = boot.root.filesystem.as_str();
+    if !has(filesystem) {
+        wrong.push(format!("`{filesystem}` is neither in the kernel image nor in the initramfs"));
+    }
+    let there: Vec<&str> = disks.iter().map(String::as_str).filter(|name| has(name)).collect();
+    if there.is_empty() {
+        wrong.push("no driver for a disk is in the kernel image or in the initramfs".to_owned());
+    }
+    if initramfs.is_none()
+        && view.word("root").is_some_and(|root| !root.starts_with("PARTUUID=") && !root.starts_with("/dev/"))
+    {
+        wrong.push(
+            "without an initramfs the kernel finds its root by `PARTUUID=` or a name below `/dev` only".to_owned(),
+        );
+    }
+    Outcome::unless(wrong, format!("{filesystem}; {}", there.join(", ")))
+}

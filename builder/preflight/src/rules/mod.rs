@@ -1,0 +1,95 @@
+//! The mechanisms: each rule of a set, decided.
+
+mod boot;
+mod cgroup;
+mod containerd;
+mod disk;
+mod fstab;
+mod kernel;
+mod localhost;
+mod system;
+
+use crate::elf;
+use crate::set::Rule;
+use crate::view::View;
+
+/// Whether what a check demands is so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Met {
+    Yes,
+    /// Good enough for whoever demands it, not good: a warning, whatever the check's severity.
+    Almost,
+    No,
+    /// Cannot be told from here.
+    Unknown,
+}
+
+/// How a rule was decided, and by what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    pub(crate) met: Met,
+    /// Lower-case phrases, the gravest first.
+    pub(crate) evidence: Vec<String>,
+}
+
+impl Outcome {
+    pub(crate) fn yes(evidence: impl Into<String>) -> Outcome {
+        Outcome { met: Met::Yes, evidence: vec![evidence.into()] }
+    }
+
+    pub(crate) fn no(evidence: impl Into<String>) -> Outcome {
+        Outcome { met: Met::No, evidence: vec![evidence.into()] }
+    }
+
+    pub(crate) fn almost(evidence: impl Into<String>) -> Outcome {
+        Outcome { met: Met::Almost, evidence: vec![evidence.into()] }
+    }
+
+    pub(crate) fn unknown(evidence: impl Into<String>) -> Outcome {
+        Outcome { met: Met::Unknown, evidence: vec![evidence.into()] }
+    }
+
+    /// `no` with all of `wrong`, or `yes` when nothing is.
+    pub(crate) fn unless(wrong: Vec<String>, fine: impl Into<String>) -> Outcome {
+        if wrong.is_empty() { Outcome::yes(fine) } else { Outcome { met: Met::No, evidence: wrong } }
+    }
+}
+
+pub(crate) fn decide(view: &View<'_>, rule: &Rule) -> Outcome {
+    match rule {
+        Rule::Init {} => boot::init(view),
+        Rule::Kernel {} => kernel::belongs(view),
+        Rule::BootEntry {} => boot::entry(view),
+        Rule::RootDevice {} => boot::root_device(view),
+        Rule::RootDriver { disks } => boot::root_driver(view, disks),
+        Rule::Fstab {} => fstab::sane(view),
+        Rule::RootWritable {} => fstab::root_writable(view),
+        Rule::Kconfig { symbol, module } => kernel::symbol(view, symbol, module.as_deref()),
+        Rule::KernelConfig {} => kernel::config(view),
+        Rule::KernelRelease { least } => kernel::release(view, least),
+        Rule::Linux {} => kernel::linux(view),
+        Rule::AtRunTime { what } => Outcome::unknown(format!("only the running machine tells {what}")),
+        Rule::Localhost {} => localhost::resolves(view),
+        Rule::ContainerdSnippets { folder } => containerd::snippets(view, folder),
+        Rule::Procfs {} => system::procfs(view),
+        Rule::OpenFiles { least } => system::open_files(view, *least),
+        Rule::DataFolder { path, filesystems } => disk::data_folder(view, path, filesystems),
+        Rule::DiskFree { mebibytes, percent } => disk::free(view, *mebibytes, *percent),
+        Rule::Executable { name } => executable(view, name),
+        Rule::Cgroup2 {} => cgroup::mounted(view),
+        Rule::Controller { controller, symbols, least } => {
+            cgroup::controller(view, controller.as_deref(), symbols, least.as_deref())
+        }
+    }
+}
+
+fn executable(view: &View<'_>, name: &str) -> Outcome {
+    match elf::find_in_path(view, name) {
+        None => Outcome::no(format!("no executable file `{name}` in the PATH of a service")),
+        Some(place) => match elf::runnable(view, &place) {
+            Ok(file) if file == place => Outcome::yes(format!("`{place}`")),
+            Ok(file) => Outcome::yes(format!("`{place}` is `{file}`")),
+            Err(reason) => Outcome::no(reason),
+        },
+    }
+}
