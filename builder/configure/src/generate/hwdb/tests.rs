@@ -58,14 +58,14 @@ fn judge(sources: &[&[u8]]) -> Option<()> {
     let folder = Folder::new();
     let mut files = Vec::new();
     for (i, source) in sources.iter().enumerate() {
-        let path = folder.write(&format!("usr/lib/udev/hwdb.d/{i}.hwdb"), source);
+        let path = folder.write(&format!("etc/udev/hwdb.d/{i}.hwdb"), source);
         files.push((TreePath::new(path.as_os_str().as_encoded_bytes()).unwrap(), Arc::from(*source)));
     }
     let root = format!("--root={}", folder.path().display());
     let status =
-        Command::new(tool).args([&root, "--usr", "update"]).stderr(std::process::Stdio::null()).status().unwrap();
+        Command::new(tool).args([&root, "update"]).stderr(std::process::Stdio::null()).status().unwrap();
     assert!(status.success());
-    let theirs = std::fs::read(folder.path().join("usr/lib/udev/hwdb.bin")).unwrap();
+    let theirs = std::fs::read(folder.path().join("etc/udev/hwdb.bin")).unwrap();
     let version = u64::from_le_bytes(theirs[8..16].try_into().unwrap());
     assert_eq!(compile(&files, version).unwrap().escape_ascii().to_string(), theirs.escape_ascii().to_string());
     Some(())
