@@ -40,7 +40,7 @@ struct Leaf {
 }
 
 /// A file tree. The root is always there.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Tree {
     root: Directory,
     leaves: Vec<Option<Leaf>>,
@@ -81,6 +81,13 @@ pub struct Entry<'a> {
     pub node: &'a Node,
     /// Which leaf it is; `None` for directories.
     pub leaf: Option<LeafId>,
+}
+
+impl fmt::Debug for Tree {
+    /// As [`Tree::dump`] shows it: a failed test should be readable.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\n{}", self.dump())
+    }
 }
 
 impl Tree {
