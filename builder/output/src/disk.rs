@@ -1,0 +1,158 @@
+//! A disk image: partition table, EFI system partition, root file system, planned whole and written in one pass.
+
+use std::fs::File;
+use std::path::Path;
+
+use rootsmith_gpt as gpt;
+use rootsmith_ondisk::Image;
+use rootsmith_profile::{Disk, Partition, PartitionKind, PartitionSize};
+use rootsmith_tree::{Blobs, Tree};
+use rootsmith_types::{Arch, NumBytes, Origin, Problems, Sha256Digest, UnixTime, Uuid};
+
+use crate::OutputError;
+use crate::sink::FileSink;
+
+/// Partitions begin and end on such boundaries, so that flash never rewrites a block for two of them.
+const ALIGN: NumBytes = NumBytes::mib(1);
+
+/// Identifiers of one disk: all derived from the lock, none drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DiskIds {
+    /// Of the disk.
+    pub disk: Uuid,
+    /// Of the root partition: `root=PARTUUID=…`.
+    pub root_partition: Uuid,
+    /// Of the EFI system partition.
+    pub esp_partition: Uuid,
+    /// Of the root file system.
+    pub root_filesystem: Uuid,
+    /// Seed of its directory hashes.
+    pub hash_seed: Uuid,
+    /// FAT volume serial number.
+    pub esp_volume: u32,
+}
+
+impl DiskIds {
+    /// The identifiers that follow from `seed`.
+    pub fn derive(seed: &Sha256Digest) -> DiskIds {
+        let of = |purpose| Uuid::derive(seed, purpose);
+        let volume = of("esp volume");
+        let mut serial = [0; 4];
+        serial.copy_from_slice(&volume.as_bytes()[..4]);
+        DiskIds {
+            disk: of("disk"),
+            root_partition: of("root partition"),
+            esp_partition: of("esp partition"),
+            root_filesystem: of("root file system"),
+            hash_seed: of("root hash seed"),
+            esp_volume: u32::from_be_bytes(serial),
+        }
+    }
+}
+
+/// What goes on a disk.
+pub struct DiskInput<'a> {
+    /// The `[[output]]`.
+    pub disk: &'a Disk,
+    /// For the root partition's type.
+    pub arch: Arch,
+    /// The root file system.
+    pub root: &'a Tree,
+    /// What is on the ESP.
+    pub esp: &'a Tree,
+    /// Where contents are.
+    pub blobs: &'a dyn Blobs,
+    /// Identifiers.
+    pub ids: DiskIds,
+    /// Creation time of the file systems.
+    pub date: UnixTime,
+}
+
+/// What was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DiskLayout {
+    /// The disk's size, holes included.
+    pub size: NumBytes,
+    /// Bytes that are not holes.
+    pub written: NumBytes,
+    /// What is free in the root file system for ordinary users.
+    pub root_available: NumBytes,
+}
+
+/// Plans the disk, then writes it to `file` (empty, at `path`) in one ascending pass.
+pub fn write_disk(input: &DiskInput<'_>, file: &File, path: &Path) -> Result<DiskLayout, Problems> {
+    let root = input.disk.partitions.iter().find(|partition| partition.kind.value == PartitionKind::Root);
+    let root = match root {
+        Some(partition) => Some(plan_root(input, partition)?),
+        None => None,
+    };
+    let esp = match input.disk.partitions.iter().find(|partition| partition.kind.value == PartitionKind::Esp) {
+        Some(partition) => Some(plan_esp(input, partition)?),
+        None => None,
+    };
+    let mut partitions = Vec::new();
+    for partition in &input.disk.partitions {
+        let (name, type_guid, guid, image): (_, _, _, Option<&dyn Image>) = match partition.kind.value {
+            PartitionKind::Root => (
+                "root",
+                gpt::types::root(input.arch),
+                input.ids.root_partition,
+                root.as_ref().map(|plan| plan as &dyn Image),
+            ),
+            PartitionKind::Esp => {
+                ("esp", gpt::types::ESP, input.ids.esp_partition, esp.as_ref().map(|plan| plan as &dyn Image))
+            }
+        };
+        let attributes = if partition.grow { gpt::types::GROW_FILE_SYSTEM } else { 0 };
+        if let Some(image) = image {
+            partitions.push(gpt::Partition { name: name.to_owned(), type_guid, guid, attributes, image });
+        }
+    }
+    let disk = gpt::plan(partitions, &gpt::Options { disk_guid: input.ids.disk, align: ALIGN })?;
+    let size = disk.size();
+    let failed = |source| OutputError::io(path, "write", size)(source);
+    file.set_len(size.get()).map_err(failed)?;
+    let mut sink = FileSink::new(file);
+    disk.write(&mut sink).map_err(failed)?;
+    Ok(DiskLayout {
+        size,
+        written: NumBytes::new(sink.written()),
+        root_available: root.map_or(NumBytes::new(0), |plan| plan.available()),
+    })
+}
+
+fn plan_root<'a>(input: &DiskInput<'a>, partition: &Partition) -> Result<rootsmith_ext4::Plan<'a>, Problems> {
+    let size = match partition.size.value {
+        PartitionSize::Fixed(size) => rootsmith_ext4::Size::Fixed(size),
+        PartitionSize::Minimal => rootsmith_ext4::Size::Minimal { free: partition.free },
+    };
+    let options = rootsmith_ext4::Options {
+        label: "root".to_owned(),
+        time: input.date,
+        ..rootsmith_ext4::Options::new(input.ids.root_filesystem, input.ids.hash_seed, size)
+    };
+    rootsmith_ext4::plan(input.root, input.blobs, &options).map_err(|error| match error {
+        rootsmith_ext4::PlanError::TooSmall { given, needed } => {
+            too_small("root", &partition.size.origin, given, needed).into()
+        }
+        other => other.into(),
+    })
+}
+
+fn plan_esp<'a>(input: &DiskInput<'a>, partition: &Partition) -> Result<rootsmith_fat::Plan<'a>, Problems> {
+    let size = match partition.size.value {
+        PartitionSize::Fixed(size) => rootsmith_fat::Size::Fixed(size),
+        PartitionSize::Minimal => rootsmith_fat::Size::Minimal { free: partition.free },
+    };
+    let options = rootsmith_fat::Options { size, volume_id: input.ids.esp_volume, label: "ESP".to_owned() };
+    rootsmith_fat::plan(input.esp, input.blobs, &options).map_err(|error| match error {
+        rootsmith_fat::PlanError::TooSmall { size, needed } => {
+            too_small("esp", &partition.size.origin, size, needed).into()
+        }
+        other => other.into(),
+    })
+}
+
+fn too_small(what: &'static str, origin: &Origin, size: NumBytes, needed: NumBytes) -> OutputError {
+    OutputError::PartitionTooSmall { what, origin: origin.clone(), size, needed }
+}
