@@ -1,0 +1,209 @@
+//! One file: asked for, resumed, asked for again, and compared with its digest.
+
+use std::io::{self, ErrorKind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::sleep;
+use std::time::Duration;
+
+use rootsmith_types::{PackageName, Sha256Digest};
+
+use super::Cache;
+use super::partial::Partial;
+use crate::{Extent, FetchError, Progress, Transport, TransportError};
+
+/// A server that sends a little each time and then hangs up is left after so many times.
+const MAX_ATTEMPTS: u32 = 100;
+
+/// A file to fetch.
+pub(crate) struct Wanted<'a> {
+    /// For people: `chrony`, `trixie main Packages`.
+    pub(crate) what: &'a str,
+    /// The package it belongs to.
+    pub(crate) package: Option<&'a PackageName>,
+    /// Where it is: the next one is asked when one does not have it.
+    pub(crate) urls: Vec<String>,
+    /// In bytes.
+    pub(crate) size: u64,
+    /// Of the whole file.
+    pub(crate) sha256: Sha256Digest,
+}
+
+/// Whether a mirror ever answered: when it does not answer for one file, the others need not each find out.
+#[derive(Default)]
+pub(crate) struct Reach {
+    answered: AtomicBool,
+    given_up: AtomicBool,
+}
+
+impl Reach {
+    fn is_hopeless(&self) -> bool {
+        self.given_up.load(Ordering::Relaxed) && !self.answered.load(Ordering::Relaxed)
+    }
+}
+
+/// Why an attempt failed.
+enum Failed {
+    /// Nothing to be done.
+    For(FetchError),
+    /// The transport's fault.
+    Transport(TransportError),
+    /// The bytes are wrong; those of an earlier run may be to blame.
+    Digest(Sha256Digest),
+}
+
+impl From<FetchError> for Failed {
+    fn from(error: FetchError) -> Failed {
+        Failed::For(error)
+    }
+}
+
+impl Cache {
+    /// Puts a file into the cache, unless `done` says it is there by the time its lock is ours. `true` when it came over the
+    /// network.
+    pub(crate) fn download(
+        &self,
+        wanted: &Wanted<'_>,
+        via: &dyn Transport,
+        reach: &Reach,
+        progress: &dyn Progress,
+    ) -> Result<bool, FetchError> {
+        let done = || self.has_blob(&wanted.sha256, wanted.size);
+        let Some(partial) = Partial::lock(&self.folder, &wanted.sha256, done)? else { return Ok(false) };
+        progress.started(wanted.what, Some(wanted.size));
+        let result = self.complete(partial, wanted, via, reach, progress);
+        progress.finished(wanted.what);
+        result.map(|()| true)
+    }
+
+    fn complete(
+        &self,
+        mut partial: Partial,
+        wanted: &Wanted<'_>,
+        via: &dyn Transport,
+        reach: &Reach,
+        progress: &dyn Progress,
+    ) -> Result<(), FetchError> {
+        if partial.len() > wanted.size {
+            partial.restart()?;
+        }
+        progress.advanced(wanted.what, partial.len());
+        // Whether bytes of an earlier run are in it, or of an attempt before this one.
+        let mut patched = partial.len() > 0;
+        let mut urls = wanted.urls.iter();
+        let mut url = urls.next().map_or("", String::as_str);
+        let mut in_vain = 0;
+        for attempt in 1.. {
+            let before = partial.len();
+            let error = match self.attempt(&mut partial, url, wanted, via, reach, progress) {
+                Ok(()) => {
+                    partial.keep_as(&self.folder.blob(&wanted.sha256))?;
+                    self.known().verified.insert(wanted.sha256);
+                    return Ok(());
+                }
+                Err(Failed::Digest(_)) if patched => {
+                    patched = false;
+                    partial.restart()?;
+                    continue;
+                }
+                Err(Failed::Digest(found)) => {
+                    partial.discard();
+                    let (package, url) = (wanted.package.cloned(), url.to_owned());
+                    return Err(FetchError::Digest { package, url, wanted: wanted.sha256, found });
+                }
+                Err(Failed::For(error)) => return Err(error),
+                Err(Failed::Transport(error)) => error,
+            };
+            if error == TransportError::NotFound
+                && let Some(next) = urls.next()
+            {
+                url = next;
+                continue;
+            }
+            // A server may not like where we want to go on.
+            if before > 0 && !error.is_passing() && error != TransportError::NotFound {
+                partial.restart()?;
+                patched = false;
+                if in_vain == 0 {
+                    in_vain = 1;
+                    continue;
+                }
+            }
+            in_vain = if partial.len() > before { 0 } else { in_vain + 1 };
+            patched |= partial.len() > 0;
+            let patient = in_vain < self.retry.attempts.max(1) && attempt < MAX_ATTEMPTS && !reach.is_hopeless();
+            if !error.is_passing() || !patient {
+                if matches!(error, TransportError::Unreachable(_)) {
+                    reach.given_up.store(true, Ordering::Relaxed);
+                }
+                return Err(FetchError::of_transport(wanted.package, wanted.what, url, error));
+            }
+            self.pause(in_vain, reach);
+        }
+        unreachable!("the number of attempts has an end")
+    }
+
+    fn attempt(
+        &self,
+        partial: &mut Partial,
+        url: &str,
+        wanted: &Wanted<'_>,
+        via: &dyn Transport,
+        reach: &Reach,
+        progress: &dyn Progress,
+    ) -> Result<(), Failed> {
+        let wrong_size = |found| {
+            let (package, url) = (wanted.package.cloned(), url.to_owned());
+            Failed::For(FetchError::Size { package, url, wanted: wanted.size, found })
+        };
+        // Complete already when the last process was killed just before the end.
+        if partial.len() < wanted.size || wanted.size == 0 {
+            let mut response = via.get(url, partial.len()).map_err(Failed::Transport)?;
+            reach.answered.store(true, Ordering::Relaxed);
+            if response.extent == Extent::Full && partial.len() > 0 {
+                partial.restart()?;
+            }
+            if let Some(length) = response.length {
+                let announced = partial.len().saturating_add(length);
+                if announced != wanted.size {
+                    return Err(wrong_size(Some(announced)));
+                }
+            }
+            let mut buf = vec![0; 64 << 10];
+            loop {
+                let n = match response.body.read(&mut buf) {
+                    Ok(0) => break,
+                    Ok(n) => n,
+                    Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                    Err(error) => return Err(Failed::Transport(cut_off(&error))),
+                };
+                if n as u64 > wanted.size - partial.len() {
+                    return Err(wrong_size(None));
+                }
+                partial.push(&buf[..n])?;
+                progress.advanced(wanted.what, n as u64);
+            }
+        }
+        if partial.len() < wanted.size {
+            let why = format!("the connection ended after {} of {} bytes", partial.len(), wanted.size);
+            return Err(Failed::Transport(TransportError::Unreachable(why)));
+        }
+        match partial.digest() {
+            found if found == wanted.sha256 => Ok(()),
+            found => Err(Failed::Digest(found)),
+        }
+    }
+
+    /// Waits before the next attempt, unless it has become pointless.
+    pub(crate) fn pause(&self, in_vain: u32, reach: &Reach) {
+        const STEP: Duration = Duration::from_millis(50);
+        let mut left = self.retry.pause.saturating_mul(1 << in_vain.saturating_sub(1).min(4));
+        while !left.is_zero() && !reach.is_hopeless() {
+            sleep(left.min(STEP));
+            left = left.saturating_sub(STEP);
+        }
+    }
+}
+
+fn cut_off(error: &io::Error) -> TransportError {
+    TransportError::Unreachable(format!("the connection broke: {error}"))
+}

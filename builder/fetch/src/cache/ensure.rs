@@ -1,0 +1,171 @@
+//! Many files at once.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use rootsmith_lock::{Archive, LockedPackage};
+use rootsmith_types::{NumBytes, Sha256Digest, Sha256Writer};
+
+use super::Cache;
+use super::download::{Reach, Wanted};
+use crate::error::Fetched;
+use crate::{FetchError, Mirrors, Progress, Transport};
+
+/// More make no line faster.
+const WORKERS: usize = 8;
+
+/// A package to have in the cache.
+#[derive(Debug, Clone, Copy)]
+pub struct Download<'a> {
+    /// Which.
+    pub package: &'a LockedPackage,
+}
+
+impl Cache {
+    /// Sees to it that the archives of all packages are in the cache. All that fails is reported at once.
+    ///
+    /// An archive that is there and was never taken apart is read through: one that lost its bytes is fetched anew.
+    pub fn ensure(
+        &self,
+        items: &[Download<'_>],
+        mirrors: &Mirrors,
+        via: &dyn Transport,
+        offline: bool,
+        progress: &dyn Progress,
+    ) -> Result<Fetched, Vec<FetchError>> {
+        // A package may be wanted in two roles.
+        let by_digest: BTreeMap<Sha256Digest, &LockedPackage> =
+            items.iter().map(|item| (item.package.sha256, item.package)).collect();
+        let mut missing: Vec<&LockedPackage> =
+            by_digest.into_values().filter(|package| !self.has_archive(package)).collect();
+        if offline {
+            missing.sort_by_key(|package| &package.name);
+            let error = |package: &&LockedPackage| FetchError::Offline {
+                package: Some(package.name.clone()),
+                file: format!("{} {}", package.name, package.version),
+            };
+            let errors: Vec<FetchError> = missing.iter().map(error).collect();
+            return if errors.is_empty() { Ok(Fetched::default()) } else { Err(errors) };
+        }
+
+        // The largest first, so that the line is busy to the end.
+        missing.sort_by_key(|package| (std::cmp::Reverse(package.size), &package.name));
+        let reach = [Reach::default(), Reach::default()];
+        let (next, results) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+        let work = || {
+            while let Some(package) = missing.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let wanted = Wanted {
+                    what: package.name.as_str(),
+                    package: Some(&package.name),
+                    urls: vec![format!("{}/{}", mirrors.of(package.archive), escaped(&package.filename))],
+                    size: package.size,
+                    sha256: package.sha256,
+                };
+                let reach = match package.archive {
+                    Archive::Main => &reach[0],
+                    Archive::Security => &reach[1],
+                };
+                let result = self.download(&wanted, via, reach, progress);
+                results.lock().unwrap_or_else(PoisonError::into_inner).push((*package, result));
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 0..WORKERS.min(missing.len()) {
+                scope.spawn(work);
+            }
+        });
+        let results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+        summed_up(results, mirrors)
+    }
+
+    /// Whether a blob of that length is there. Whether its bytes are right is a question for whoever reads it.
+    pub(crate) fn has_blob(&self, digest: &Sha256Digest, size: u64) -> bool {
+        fs::metadata(self.folder.blob(digest)).is_ok_and(|metadata| metadata.is_file() && metadata.len() == size)
+    }
+
+    fn has_archive(&self, package: &LockedPackage) -> bool {
+        let digest = &package.sha256;
+        if !self.has_blob(digest, package.size) {
+            return false;
+        }
+        if self.known().verified.contains(digest) || self.folder.unpacked_index(digest).exists() {
+            return true;
+        }
+        let right = self.hash_blob(digest).is_ok_and(|found| found == *digest);
+        if right {
+            self.known().verified.insert(*digest);
+        } else {
+            // The download puts a good one there.
+            let _ = fs::remove_file(self.folder.blob(digest));
+        }
+        right
+    }
+
+    /// The digest of the bytes that are in fact there.
+    pub(crate) fn hash_blob(&self, digest: &Sha256Digest) -> io::Result<Sha256Digest> {
+        let mut writer = Sha256Writer::new(io::sink());
+        io::copy(&mut fs::File::open(self.folder.blob(digest))?, &mut writer)?;
+        Ok(writer.finish().1)
+    }
+}
+
+/// One error for each thing a person would mend: a mirror that does not answer is one.
+fn summed_up(
+    mut results: Vec<(&LockedPackage, Result<bool, FetchError>)>,
+    mirrors: &Mirrors,
+) -> Result<Fetched, Vec<FetchError>> {
+    results.sort_by_key(|(package, _)| (package.role, &package.name));
+    let (mut fetched, mut size) = (0, 0u64);
+    let mut errors = Vec::new();
+    let mut silent: BTreeMap<Archive, (String, Vec<String>)> = BTreeMap::new();
+    for (package, result) in results {
+        match result {
+            Ok(false) => (),
+            Ok(true) => {
+                fetched += 1;
+                size = size.saturating_add(package.size);
+            }
+            Err(FetchError::Unreachable { why, files, .. }) => {
+                silent.entry(package.archive).or_insert_with(|| (why, Vec::new())).1.extend(files);
+            }
+            Err(error @ FetchError::Disk { .. }) if full_disk_is_among(&errors, &error) => (),
+            Err(error) => errors.push(error),
+        }
+    }
+    let silent = silent.into_iter();
+    errors.extend(silent.map(|(archive, (why, files))| {
+        let url = mirrors.of(archive).to_owned();
+        FetchError::Unreachable { url, why, files }
+    }));
+    if errors.is_empty() { Ok(Fetched { files: fetched, size: NumBytes::new(size) }) } else { Err(errors) }
+}
+
+/// A full disk is full for every file: once is enough.
+fn full_disk_is_among(errors: &[FetchError], error: &FetchError) -> bool {
+    let kind = |error: &FetchError| match error {
+        FetchError::Disk { error, .. } => Some(error.kind()),
+        _ => None,
+    };
+    errors.iter().any(|other| kind(other).is_some() && kind(other) == kind(error))
+}
+
+/// A file name as a part of an address: `%` and what an address cannot hold are escaped (RFC 3986, 2.1). Epochs are part of
+/// pool names as `%3a`, literally.
+pub(crate) fn escaped(path: &str) -> String {
+    use std::fmt::Write;
+
+    let mut text = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' | b'+' | b':' | b'@' | b'=' => {
+                text.push(char::from(byte));
+            }
+            _ => write!(text, "%{byte:02X}").expect("writing to a string does not fail"),
+        }
+    }
+    text
+}

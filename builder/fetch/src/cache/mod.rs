@@ -1,0 +1,119 @@
+//! The content-addressed cache.
+
+mod download;
+mod ensure;
+pub(crate) mod folder;
+mod packs;
+mod partial;
+pub(crate) mod sealed;
+mod unpack;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rootsmith_package::Unpacked;
+use rootsmith_tree::{Blob, Blobs, PackId};
+use rootsmith_types::{Sha256Digest, Sha256Writer};
+
+use crate::FetchError;
+use folder::Folder;
+use packs::Packs;
+
+pub(crate) use download::{Reach, Wanted};
+pub use ensure::Download;
+pub(crate) use ensure::escaped;
+
+/// Files by their SHA-256, in a folder that several builds may use at once; each of them may be killed at any moment.
+pub struct Cache {
+    pub(crate) folder: Folder,
+    packs: Packs,
+    pub(crate) retry: Retry,
+    known: Mutex<Known>,
+}
+
+/// What was found out in this run, so that nothing is read or hashed twice.
+#[derive(Default)]
+pub(crate) struct Known {
+    /// Archives whose bytes were seen to be right.
+    pub(crate) verified: BTreeSet<Sha256Digest>,
+    unpacked: BTreeMap<Sha256Digest, (Arc<Unpacked>, PackId)>,
+}
+
+/// How stubborn downloads are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retry {
+    /// Attempts in a row that bring nothing new, before a file is given up.
+    pub attempts: u32,
+    /// Pause after the first of them; it doubles each time, up to sixteenfold.
+    pub pause: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Retry {
+        Retry { attempts: 5, pause: Duration::from_millis(400) }
+    }
+}
+
+impl Cache {
+    /// Opens the cache in `dir`, which is made if need be.
+    pub fn open(dir: &Path) -> Result<Cache, FetchError> {
+        let folder = Folder::open(dir)?;
+        Ok(Cache { folder, packs: Packs::default(), retry: Retry::default(), known: Mutex::default() })
+    }
+
+    /// The same cache, with other manners.
+    pub fn with_retry(self, retry: Retry) -> Cache {
+        Cache { retry, ..self }
+    }
+
+    pub(crate) fn known(&self) -> MutexGuard<'_, Known> {
+        // What is in it is whole after every statement, so a panic elsewhere does not spoil it.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a content in under its own digest.
+    fn store(&self, data: &mut dyn Read) -> Result<(Sha256Digest, u64), FetchError> {
+        let temporary = self.folder.temporary()?;
+        let mut writer = Sha256Writer::new(temporary.file());
+        let mut buf = vec![0; 256 << 10];
+        loop {
+            let n = match data.read(&mut buf) {
+                Ok(0) => break,
+                Ok(n) => n,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(FetchError::disk("read what is to be kept in", temporary.path())(error)),
+            };
+            writer.write_all(&buf[..n]).map_err(FetchError::disk("write", temporary.path()))?;
+        }
+        let (_, digest, size) = writer.finish();
+        temporary.keep_as(&self.folder.blob(&digest))?;
+        Ok((digest, size))
+    }
+}
+
+impl Blobs for Cache {
+    fn read_at(&self, blob: &Blob, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        let past_end = || io::Error::new(io::ErrorKind::UnexpectedEof, "read past the end of a blob");
+        let end = offset.checked_add(buf.len() as u64).ok_or_else(past_end)?;
+        if end > blob.size {
+            return Err(past_end());
+        }
+        let start = blob.offset.checked_add(offset).ok_or_else(past_end)?;
+        self.packs.read_at(blob.pack, start, buf)
+    }
+
+    fn insert(&self, data: &mut dyn Read) -> io::Result<Blob> {
+        let (digest, size) = self.store(data).map_err(|error| match error {
+            FetchError::Disk { error, .. } => error,
+            error => io::Error::other(error),
+        })?;
+        let path = self.folder.blob(&digest);
+        let file = File::open(&path)?;
+        let pack = self.packs.add(path, file)?;
+        Ok(Blob { digest, size, pack, offset: 0 })
+    }
+}

@@ -1,0 +1,159 @@
+//! The unpacked form of archives.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rootsmith_lock::LockedPackage;
+use rootsmith_package::{Limits, Unpacked, unpack};
+use rootsmith_tree::PackId;
+use rustix::fs::FlockOperation;
+
+use super::folder::{Temporary, lock_file};
+use super::{Cache, sealed};
+use crate::{FetchError, Progress};
+
+/// What the index file begins with. The number counts versions of the form, and of what is taken out of archives.
+const NAME: &str = "rootsmith unpacked package 1\n";
+
+impl Cache {
+    /// The unpacked form of a package: the one that is there, or a new one made from the archive.
+    pub fn unpacked(&self, package: &LockedPackage) -> Result<(Arc<Unpacked>, PackId), FetchError> {
+        if let Some((unpacked, pack)) = self.known().unpacked.get(&package.sha256) {
+            return Ok((Arc::clone(unpacked), *pack));
+        }
+        let found = match self.open_unpacked(package) {
+            Some(found) => found,
+            None => self.make_unpacked(package)?,
+        };
+        let (unpacked, file) = found;
+        let path = self.folder.unpacked_tar(&package.sha256);
+        let pack = self.packs.add(path.clone(), file).map_err(FetchError::disk("open", path))?;
+        // Whoever else made it meanwhile has the same; one of the two is kept.
+        let mut known = self.known();
+        let (unpacked, pack) = known.unpacked.entry(package.sha256).or_insert((Arc::new(unpacked), pack));
+        Ok((Arc::clone(unpacked), *pack))
+    }
+
+    /// The unpacked forms of many packages, in their order. The largest archives are begun first; it is the current thread
+    /// pool that works on them.
+    pub fn unpack_all(
+        &self,
+        packages: &[LockedPackage],
+        progress: &dyn Progress,
+    ) -> Result<Vec<(Arc<Unpacked>, PackId)>, Vec<FetchError>> {
+        let mut order: Vec<&LockedPackage> = packages.iter().collect();
+        order.sort_by_key(|package| (std::cmp::Reverse(package.size), package.sha256));
+        order.dedup_by_key(|package| package.sha256);
+        let errors = Mutex::new(Vec::new());
+        rayon::scope_fifo(|scope| {
+            for package in order {
+                let errors = &errors;
+                scope.spawn_fifo(move |_| {
+                    progress.started(package.name.as_str(), None);
+                    if let Err(error) = self.unpacked(package) {
+                        errors.lock().unwrap_or_else(PoisonError::into_inner).push((&package.name, error));
+                    }
+                    progress.finished(package.name.as_str());
+                });
+            }
+        });
+        let mut errors = errors.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if !errors.is_empty() {
+            errors.sort_by_key(|(name, _)| *name);
+            return Err(errors.into_iter().map(|(_, error)| error).collect());
+        }
+        packages.iter().map(|package| self.unpacked(package).map_err(|error| vec![error])).collect()
+    }
+
+    /// What is there already, if it is whole: anything else is made again.
+    fn open_unpacked(&self, package: &LockedPackage) -> Option<(Unpacked, File)> {
+        let encoded = sealed::read(NAME, &self.folder.unpacked_index(&package.sha256))?;
+        let (length, unpacked): (u64, Unpacked) = postcard::from_bytes(&encoded).ok()?;
+        let file = File::open(self.folder.unpacked_tar(&package.sha256)).ok()?;
+        (file.metadata().ok()?.len() == length).then_some((unpacked, file))
+    }
+
+    fn make_unpacked(&self, package: &LockedPackage) -> Result<(Unpacked, File), FetchError> {
+        let path = self.folder.blob(&package.sha256);
+        let mut archive = match File::open(&path) {
+            Ok(archive) => archive,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let file = format!("{} {}", package.name, package.version);
+                return Err(FetchError::Offline { package: Some(package.name.clone()), file });
+            }
+            Err(error) => return Err(FetchError::disk("open", path)(error)),
+        };
+        // Two builds need not do the same work: the second finds what the first made.
+        lock_file(&archive, FlockOperation::LockExclusive);
+        if let Some(found) = self.open_unpacked(package) {
+            return Ok(found);
+        }
+        if !self.known().verified.contains(&package.sha256) {
+            let found = self.hash_blob(&package.sha256).map_err(FetchError::disk("read", &path))?;
+            if found != package.sha256 {
+                let _ = fs::remove_file(&path);
+                let file = format!("{} {}", package.name, package.version);
+                return Err(FetchError::Damaged { package: Some(package.name.clone()), file, path });
+            }
+            self.known().verified.insert(package.sha256);
+        }
+
+        let temporary = self.folder.temporary()?;
+        let (unpacked, written) = take_apart(package, &mut archive, &temporary)?;
+        let file = temporary.file().try_clone().map_err(FetchError::disk("open", temporary.path()))?;
+        temporary.keep_as(&self.folder.unpacked_tar(&package.sha256))?;
+        let index = self.folder.unpacked_index(&package.sha256);
+        let encoded = postcard::to_stdvec(&(written, &unpacked)).map_err(io::Error::other);
+        let encoded = encoded.map_err(FetchError::disk("write", &index))?;
+        self.folder.put(&index, &sealed::seal(NAME, &encoded).parts())?;
+        Ok((unpacked, file))
+    }
+}
+
+/// Writes the decompressed tar; says what is in it, and how long it is.
+fn take_apart(package: &LockedPackage, archive: &mut File, to: &Temporary) -> Result<(Unpacked, u64), FetchError> {
+    let mut out = Watched { inner: BufWriter::with_capacity(256 << 10, to.file()), failure: None, written: 0 };
+    let result = unpack(&package.name, archive, &mut out, &Limits::default());
+    if result.is_ok() {
+        // Noted inside when it fails.
+        let _ = out.flush();
+    }
+    match (out.failure.take(), result) {
+        (Some(error), _) => Err(FetchError::disk("write", to.path())(error)),
+        (None, result) => Ok((result.map_err(FetchError::Archive)?, out.written)),
+    }
+}
+
+/// Remembers why writing failed, so that a full disk is not taken for a bad archive.
+struct Watched<W> {
+    inner: W,
+    failure: Option<io::Error>,
+    written: u64,
+}
+
+impl<W: Write> Watched<W> {
+    fn note<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
+        result.map_err(|error| {
+            let kind = error.kind();
+            if kind != io::ErrorKind::Interrupted {
+                self.failure = Some(error);
+            }
+            kind.into()
+        })
+    }
+}
+
+impl<W: Write> Write for Watched<W> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let result = self.inner.write(data);
+        let n = self.note(result)?;
+        self.written = self.written.saturating_add(n as u64);
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let result = self.inner.flush();
+        self.note(result)
+    }
+}
