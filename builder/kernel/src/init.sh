@@ -4,7 +4,7 @@
 # Words of the kernel command line that it knows:
 #   root=        PARTUUID=… PARTLABEL=… UUID=… LABEL=… or /dev/…
 #   rootfstype=  rootflags=  ro  rw  init=    as the kernel has them; ro and /sbin/init unless told otherwise
-#   rootwait     wait five minutes for the device instead of one; rootwait=SECONDS and rootdelay=SECONDS as they say
+#   rootwait     wait five minutes for the device instead of one; rootwait=SECONDS as it says
 #   rescue       a shell on the console when the root cannot be mounted
 #   panic=       then there is no waiting after a failure: the kernel panics, and does what it was told to
 # Its other words go to init.
@@ -26,7 +26,7 @@ for word in $(cat /proc/cmdline); do
 	ro | rw) mode=$word ;;
 	init=*) init=${word#*=} ;;
 	rootwait) limit=300 ;;
-	rootwait=* | rootdelay=*) limit=${word#*=} ;;
+	rootwait=*) limit=${word#*=} ;;
 	rescue) rescue=yes ;;
 	panic=*) panic=${word#*=} ;;
 	esac
