@@ -1,0 +1,96 @@
+//! QEMU's command line for a machine.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use rootsmith_types::Arch;
+
+use crate::{BootError, Tools, Vm};
+
+/// How a qcow2 image begins (QEMU, `docs/interop/qcow2.rst`).
+const QCOW2_MAGIC: [u8; 4] = *b"QFI\xfb";
+
+/// All arguments. `variables` is the machine's own copy of the firmware's variables.
+///
+/// - Devices are few (`-nodefaults`, no SATA), because each one costs the guest's udev time under emulation.
+/// - The network gives an address, so that a system which waits for one comes up, but leads nowhere (`restrict`): a boot must
+///   not depend on what is around it, and an image under test has no business there.
+/// - A source of randomness, so that host keys are made without waiting.
+pub(crate) fn arguments(vm: &Vm<'_>, tools: &Tools, variables: &Path) -> Result<Vec<OsString>, BootError> {
+    let format = format_of(vm.image).map_err(|error| BootError::Image { path: vm.image.to_owned(), error })?;
+    let snapshot = if vm.snapshot { "on" } else { "off" };
+    let (machine, processor) = machine(vm.arch, tools.kvm)?;
+    let accelerator = if tools.kvm { "kvm" } else { "tcg,thread=multi" };
+    let mut out: Vec<OsString> = Vec::new();
+    let mut add = |arguments: &[&str]| out.extend(arguments.iter().map(OsString::from));
+    add(&["-machine", machine, "-cpu", processor, "-accel", accelerator]);
+    add(&["-m", &vm.memory_mib.to_string(), "-smp", &vm.cpus.to_string()]);
+    add(&["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio"]);
+    add(&["-netdev", "user,id=net,restrict=on", "-device", "virtio-net-pci,netdev=net,romfile="]);
+    add(&["-object", "rng-builtin,id=rng", "-device", "virtio-rng-pci,rng=rng"]);
+    add(&["-device", "virtio-blk-pci,drive=disk,bootindex=0"]);
+    for (options, path) in [
+        ("if=pflash,format=raw,unit=0,readonly=on".to_owned(), &*tools.firmware_code),
+        ("if=pflash,format=raw,unit=1".to_owned(), variables),
+        (format!("if=none,id=disk,format={format},snapshot={snapshot}"), vm.image),
+    ] {
+        out.push("-drive".into());
+        out.push(drive(&options, path));
+    }
+    out.extend(vm.extra.iter().map(OsString::from));
+    Ok(out)
+}
+
+/// The machine and the processor. Under emulation x86 gets all that QEMU can do but nested virtualisation, which costs the
+/// guest time to set up; named models of older QEMUs make newer kernels panic. On ARM `max` emulates pointer authentication,
+/// which halves the speed.
+fn machine(arch: Arch, kvm: bool) -> Result<(&'static str, &'static str), BootError> {
+    match arch {
+        Arch::Amd64 => Ok(("q35,sata=off,smbus=off", if kvm { "host" } else { "max,-svm" })),
+        Arch::Arm64 => Ok(("virt,gic-version=max", if kvm { "host" } else { "cortex-a57" })),
+        Arch::Armhf | Arch::Riscv64 => Err(BootError::Unsupported { arch }),
+    }
+}
+
+/// A `-drive` argument. A comma in a path is written twice.
+fn drive(options: &str, path: &Path) -> OsString {
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    let mut out = options.as_bytes().to_vec();
+    out.extend_from_slice(b",file=");
+    for &byte in path.as_os_str().as_bytes() {
+        out.push(byte);
+        if byte == b',' {
+            out.push(byte);
+        }
+    }
+    OsString::from_vec(out)
+}
+
+fn format_of(image: &Path) -> std::io::Result<&'static str> {
+    let mut magic = Vec::new();
+    File::open(image)?.take(4).read_to_end(&mut magic)?;
+    Ok(if magic == QCOW2_MAGIC { "qcow2" } else { "raw" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commas_in_paths_are_doubled() {
+        assert_eq!(drive("if=none", Path::new("/a,b/c.img")), "if=none,file=/a,,b/c.img");
+    }
+
+    #[test]
+    fn formats_are_told_by_their_beginning() {
+        let folder = tempfile::tempdir().unwrap();
+        for (content, format) in [(&b"QFI\xfb\0\0\0\x03"[..], "qcow2"), (b"", "raw"), (b"\xeb\x58\x90mkfs", "raw")] {
+            let path = folder.path().join("image");
+            std::fs::write(&path, content).unwrap();
+            assert_eq!(format_of(&path).unwrap(), format);
+        }
+        assert!(format_of(&folder.path().join("missing")).is_err());
+    }
+}
