@@ -8,6 +8,8 @@ mod download;
 mod killed;
 #[path = "proxy.rs"]
 mod proxy;
+#[path = "repository.rs"]
+mod repository;
 #[path = "server.rs"]
 mod server;
 #[path = "unpacked.rs"]
