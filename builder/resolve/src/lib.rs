@@ -5,12 +5,14 @@
 //!
 //! 1. Of each name only the *candidate* takes part: the highest version of all repositories that fits the architecture.
 //! 2. `Pre-Depends` and `Depends` of everything that is chosen are satisfied, `Conflicts` and `Breaks` respected.
-//! 3. Where several packages would do, one that is chosen anyway is taken; else the alternatives count in their order, and for
-//!    each the package of that name before those that provide it. Of several providers, essential ones come first, then those
-//!    with the more important `Priority`, then those later in the alphabet: so it is in `apt`, nearly (it looks at the order in
-//!    which it came to know the names, and that is close to the alphabet).
+//! 3. A clause that something chosen satisfies is satisfied. Else its alternatives count in their order, and for each the
+//!    package of that name before those that provide it. Of several providers, essential ones come first, then those with the
+//!    more important `Priority`, then those later in the alphabet: so it is in `apt`, nearly (it looks at the order in which
+//!    it came to know the names, and that is close to the alphabet).
+//! 4. Everything asked for is chosen first, essential packages before requests; then follows what each needs, in depth.
+//! 5. Where that leads nowhere, [`resolvo`] searches; where there is nothing to be found, it knows why.
 //!
-//! The search is [`resolvo`]'s. Its answer is checked again, clause by clause, by code that shares nothing with it.
+//! Either answer is checked, clause by clause, by code that shares nothing with how it was found.
 
 mod candidates;
 mod conflict;
@@ -20,6 +22,7 @@ mod request;
 mod solve;
 mod unknown;
 mod verify;
+mod walk;
 
 pub use conflict::{Conflict, Step, Unknown};
 pub use request::{Request, Resolution, Resolved};

@@ -14,6 +14,7 @@ use crate::problem::Problem;
 use crate::request::{Request, Resolution, Resolved};
 use crate::unknown::find;
 use crate::verify::verify;
+use crate::walk::walk;
 
 /// A package that must be there whatever else is, and why.
 #[derive(Clone)]
@@ -33,22 +34,30 @@ pub fn resolve<'a>(
 ) -> Result<Resolution<'a>, Vec<Conflict>> {
     let candidates = Candidates { index, arch };
     let roots = roots(&candidates, requests, with_essential)?;
-    let requirements = roots.iter().map(|root| Problem::require(root.record).into()).collect();
-    let mut solver = Solver::new(Problem::new(candidates));
-    let found = match solver.solve(resolvo::Problem::new().requirements(requirements)) {
-        Ok(found) => found,
-        Err(_) if !solver.provider().errors().is_empty() => {
-            return Err(solver.provider().errors().into_iter().map(Conflict::Index).collect());
-        }
-        Err(UnsolvableOrCancelled::Unsolvable(conflict)) => {
-            return Err(vec![explain(&conflict.graph(&solver), solver.provider(), &roots)]);
-        }
-        Err(UnsolvableOrCancelled::Cancelled(_)) => unreachable!("nothing cancels the search"),
+    let broken = |error| vec![Conflict::Index(error)];
+    let found = match walk(&candidates, &roots).map_err(broken)? {
+        Some(found) => found,
+        None => search(candidates, &roots)?,
     };
-    let found: BTreeSet<RecordId> = found.into_iter().map(|solvable| solver.provider().record(solvable).id()).collect();
-    let packages = reached(&candidates, &roots, &found).map_err(|error| vec![Conflict::Index(error)])?;
+    let packages = reached(&candidates, &roots, &found).map_err(broken)?;
     verify(&candidates, &roots, &packages).map_err(|conflict| vec![conflict])?;
     Ok(Resolution { packages })
+}
+
+/// Looks for any set of packages that fits, with conflicts learnt on the way; or says why there is none.
+fn search<'a>(candidates: Candidates<'a>, roots: &[Root<'a>]) -> Result<BTreeSet<RecordId>, Vec<Conflict>> {
+    let requirements = roots.iter().map(|root| Problem::require(root.record).into()).collect();
+    let mut solver = Solver::new(Problem::new(candidates));
+    match solver.solve(resolvo::Problem::new().requirements(requirements)) {
+        Ok(found) => Ok(found.into_iter().map(|solvable| solver.provider().record(solvable).id()).collect()),
+        Err(_) if !solver.provider().errors().is_empty() => {
+            Err(solver.provider().errors().into_iter().map(Conflict::Index).collect())
+        }
+        Err(UnsolvableOrCancelled::Unsolvable(conflict)) => {
+            Err(vec![explain(&conflict.graph(&solver), solver.provider(), roots)])
+        }
+        Err(UnsolvableOrCancelled::Cancelled(_)) => unreachable!("nothing cancels the search"),
+    }
 }
 
 /// What is asked for, in its order, after the essential packages: those are there first, as when a system is bootstrapped.
