@@ -219,7 +219,7 @@ impl fmt::Display for FetchError {
                 write!(f, "`{file}` is not in the cache, and the network is not to be used")
             }
             FetchError::Damaged { file, .. } => write!(f, "`{file}` was damaged in the cache"),
-            FetchError::Archive(error) => error.fmt(f),
+            FetchError::Archive(error) => write!(f, "{error}"),
             FetchError::Signature { suite, error, .. } => write!(f, "`InRelease` of `{suite}` is not trusted: {error}"),
             FetchError::Index { url, error, .. } => write!(f, "`{url}` cannot be read: {error}"),
             FetchError::OtherSuite { suite, found, .. } => {

@@ -92,7 +92,9 @@ impl Cache {
         let mut urls = wanted.urls.iter();
         let mut url = urls.next().map_or("", String::as_str);
         let mut in_vain = 0;
-        for attempt in 1.. {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
             let before = partial.len();
             let error = match self.attempt(&mut partial, url, wanted, via, reach, progress) {
                 Ok(()) => {
@@ -139,7 +141,6 @@ impl Cache {
             }
             self.pause(in_vain, reach);
         }
-        unreachable!("the number of attempts has an end")
     }
 
     fn attempt(
