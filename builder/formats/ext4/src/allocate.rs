@@ -102,7 +102,7 @@ pub(crate) fn allocate(contents: &Contents<'_>, geometry: &Geometry) -> Allocati
         if let Some(directory) = inode.directory {
             let blocks = contents.directories[directory as usize].data.len() / BLOCK;
             let what = |from| What::Directory(directory, from);
-            out.give(&mut cursor, file, [0..blocks as u64], what);
+            out.give(&mut cursor, file, std::iter::once(0..blocks as u64), what);
         }
     }
     for (file, inode) in (0..).zip(&contents.inodes) {

@@ -122,7 +122,7 @@ fn fixed_in(geometry: &Geometry, group: u32) -> &[std::ops::Range<u64>] {
 fn set_bits(bitmap: &mut [u8], from: usize, to: usize) {
     let mut bit = from;
     while bit < to {
-        if bit % 8 == 0 && to - bit >= 8 {
+        if bit.is_multiple_of(8) && to - bit >= 8 {
             let whole = (to - bit) / 8;
             bitmap[bit / 8..bit / 8 + whole].fill(0xFF);
             bit += 8 * whole;

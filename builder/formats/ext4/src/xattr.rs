@@ -167,7 +167,7 @@ fn acl_on_disk(value: &[u8]) -> Option<Vec<u8>> {
     const GROUP: u16 = 0x08;
     const NAMELESS: [u16; 4] = [0x01, 0x04, 0x10, 0x20];
     let entries = value.strip_prefix(&2u32.to_le_bytes())?;
-    if entries.len() % 8 != 0 {
+    if !entries.len().is_multiple_of(8) {
         return None;
     }
     let mut out = 1u32.to_le_bytes().to_vec();
