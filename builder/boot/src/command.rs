@@ -30,7 +30,8 @@ pub(crate) fn arguments(vm: &Vm<'_>, tools: &Tools, variables: &Path) -> Result<
     add(&["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio"]);
     add(&["-netdev", "user,id=net,restrict=on", "-device", "virtio-net-pci,netdev=net,romfile="]);
     add(&["-object", "rng-builtin,id=rng", "-device", "virtio-rng-pci,rng=rng"]);
-    add(&["-device", "virtio-blk-pci,drive=disk,bootindex=0"]);
+    // Place 0 is left to a `-kernel` among the further arguments.
+    add(&["-device", "virtio-blk-pci,drive=disk,bootindex=1"]);
     for (options, path) in [
         ("if=pflash,format=raw,unit=0,readonly=on".to_owned(), &*tools.firmware_code),
         ("if=pflash,format=raw,unit=1".to_owned(), variables),
@@ -48,7 +49,7 @@ pub(crate) fn arguments(vm: &Vm<'_>, tools: &Tools, variables: &Path) -> Result<
 /// which halves the speed.
 fn machine(arch: Arch, kvm: bool) -> Result<(&'static str, &'static str), BootError> {
     match arch {
-        Arch::Amd64 => Ok(("q35,sata=off,smbus=off", if kvm { "host" } else { "max,-svm" })),
+        Arch::Amd64 => Ok(("q35,sata=off,smbus=off", if kvm { "host" } else { "max,-svm,-la57" })),
         Arch::Arm64 => Ok(("virt,gic-version=max", if kvm { "host" } else { "cortex-a57" })),
         Arch::Armhf | Arch::Riscv64 => Err(BootError::Unsupported { arch }),
     }
