@@ -1,1 +1,126 @@
-//! tests support
+//! What the tests that cross crates share: the program, its cache, a fresh workspace, and foreign judges.
+//!
+//! Everything goes through the real program and the mirror of the host's apt configuration. The cache outlives a test run
+//! (`target/test-cache`), so only the first one downloads.
+#![allow(clippy::disallowed_methods, clippy::print_stderr)]
+
+pub mod archive;
+pub mod oracle_tree;
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+/// The workspace's root.
+pub fn workspace() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().expect("the tests lie below the workspace")
+}
+
+/// The folder that holds the programs of this build: `target/release` or `target/debug`.
+fn profile_folder() -> PathBuf {
+    let test = env::current_exe().expect("a test knows its own path");
+    // target/PROFILE/deps/TEST
+    test.ancestors().nth(2).expect("a test lies in target/PROFILE/deps").to_owned()
+}
+
+/// The program under test. Cargo builds it for its own crate's tests only, so it is built here, once.
+pub fn rootsmith() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let folder = profile_folder();
+        let release = folder.file_name().is_some_and(|name| name == "release");
+        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.current_dir(workspace()).args(["build", "--quiet", "--package", "rootsmith-cli"]);
+        if release {
+            cargo.arg("--release");
+        }
+        let status = cargo.status().expect("cargo runs");
+        assert!(status.success(), "the program does not build");
+        folder.join("rootsmith")
+    })
+}
+
+/// The cache that all tests share.
+pub fn cache() -> PathBuf {
+    let target = profile_folder();
+    target.parent().unwrap_or(&target).join("test-cache")
+}
+
+/// Runs the program in `folder` with the shared cache.
+pub fn run(folder: &Path, arguments: &[&str]) -> Output {
+    command(folder, arguments).output().expect("the program runs")
+}
+
+/// The same, not yet started.
+pub fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(rootsmith());
+    command.current_dir(folder).args(arguments).env("ROOTSMITH_CACHE", cache());
+    command
+}
+
+/// What a run said on both channels, and its exit code: for messages of failed assertions.
+pub fn said(output: &Output) -> String {
+    format!(
+        "exit {:?}\n{}{}",
+        output.status.code(),
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+/// Runs the program and demands success.
+pub fn succeed(folder: &Path, arguments: &[&str]) -> Output {
+    let output = run(folder, arguments);
+    assert!(output.status.success(), "rootsmith {}: {}", arguments.join(" "), said(&output));
+    output
+}
+
+/// Whether all of `tools` are on the `PATH`. A missing one is printed, and a failure where judges are demanded.
+pub fn judges(tools: &[&str]) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let found = |tool: &&&str| env::split_paths(&path).any(|folder| folder.join(tool).is_file());
+    let missing: Vec<&&str> = tools.iter().filter(|tool| !found(tool)).collect();
+    for tool in &missing {
+        eprintln!("skipped: {tool} not found");
+    }
+    assert!(missing.is_empty() || env::var_os("REQUIRE_ORACLES").is_none(), "REQUIRE_ORACLES is set");
+    missing.is_empty()
+}
+
+/// Runs a judge and demands that it is content.
+pub fn judge(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output().unwrap_or_else(|e| panic!("{program}: {e}"));
+    assert!(output.status.success(), "{program} {}: {}", arguments.join(" "), said(&output));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Copies the repository's profiles and overlays into `folder`, as a user would have them.
+pub fn copy_workspace(folder: &Path) {
+    for part in ["profiles", "overlays"] {
+        let status = Command::new("cp").arg("-r").arg(workspace().join(part)).arg(folder).status().expect("cp runs");
+        assert!(status.success());
+    }
+    // A developer's own lock must not decide what a test sees.
+    for entry in std::fs::read_dir(folder.join("profiles")).expect("profiles were copied").flatten() {
+        if entry.path().extension().is_some_and(|extension| extension == "lock") {
+            std::fs::remove_file(entry.path()).expect("a copied lock can be removed");
+        }
+    }
+}
+
+/// Cuts partition `number` out of a disk.
+pub fn partition(image: &Path, number: usize, to: &Path) {
+    let listed = judge("sfdisk", &["--dump", image.to_str().unwrap()]);
+    let line = listed.lines().filter(|line| line.contains("start=")).nth(number - 1).unwrap();
+    let field = |name: &str| -> u64 {
+        let rest = &line[line.find(name).unwrap() + name.len()..];
+        rest.trim_start_matches(['=', ' ']).split(',').next().unwrap().trim().parse().unwrap()
+    };
+    let skip = format!("skip={}", field("start"));
+    let count = format!("count={}", field("size"));
+    let from = format!("if={}", image.display());
+    let to = format!("of={}", to.display());
+    judge("dd", &[&from, &to, "bs=512", &skip, &count, "conv=sparse", "status=none"]);
+}

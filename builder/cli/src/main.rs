@@ -1,1 +1,33 @@
-fn main() {}
+//! `rootsmith`: arguments, printing, exit codes. Results go to stdout, everything else to stderr.
+//!
+//! Exit codes: 0 done; 1 the profile or its inputs are at fault; 2 usage; 3 the host; 4 ours.
+
+mod args;
+mod boot;
+mod build;
+mod environment;
+mod progress;
+mod render;
+mod report;
+mod sources;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Arguments, Command};
+
+fn main() -> ExitCode {
+    // clap prints usage errors itself and exits with 2, as we promise.
+    let arguments = Arguments::parse();
+    let environment = environment::Environment::read();
+    let outcome = match &arguments.command {
+        Command::Build(args) => build::build(args, &environment),
+        Command::Lock(args) => build::lock(args, &environment),
+        Command::Boot(args) => boot::boot(args, &environment),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(code) => code,
+    }
+}

@@ -1,1 +1,20 @@
-//! rootsmith-pipeline
+//! A whole build as one readable list of steps, and the face for programs that embed us.
+//!
+//! [`lock`] resolves and pins; [`build`] goes the way of the data (DESIGN.md section 2) and leaves `outputs/NAME-ARCH/`.
+//! Everything from outside comes in through [`Host`] and [`Options`]: files, network, progress, time.
+
+mod bootable;
+mod build;
+mod check;
+mod host;
+mod inputs;
+mod places;
+mod report;
+mod target;
+mod timer;
+
+pub use build::{Built, build};
+pub use host::{Host, Options};
+pub use places::{Failure, Places};
+pub use report::{MadeFile, Summary};
+pub use target::lock;

@@ -1,0 +1,116 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use rootsmith_types::Arch;
+
+/// Builds minimal Linux root file systems and bootable disk images from a TOML profile, and refuses to hand over one that
+/// would not boot or not pass the checks the profile asks for.
+#[derive(Debug, Parser)]
+#[command(name = "rootsmith", version, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Build the images of each profile into outputs/NAME-ARCH/
+    Build(BuildArgs),
+    /// Resolve each profile's packages and pin them in a lockfile beside it
+    Lock(LockArgs),
+    /// Run an image under QEMU and show its console
+    Boot(BootArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BuildArgs {
+    /// The profiles (TOML)
+    #[arg(required = true)]
+    pub(crate) profiles: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) inputs: InputArgs,
+    /// Folder that gets NAME-ARCH/
+    #[arg(long, value_name = "DIR", default_value = "outputs")]
+    pub(crate) output: PathBuf,
+    /// Use the lockfile as it is; fail where it is missing or stale
+    #[arg(long)]
+    pub(crate) locked: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LockArgs {
+    /// The profiles (TOML)
+    #[arg(required = true)]
+    pub(crate) profiles: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) inputs: InputArgs,
+}
+
+/// Where packages come from and how they are worked on: the same for every command that reads a distribution.
+#[derive(Debug, Args)]
+pub(crate) struct InputArgs {
+    /// Architecture; the profile's first by default
+    #[arg(long, value_parser = parse_arch)]
+    pub(crate) arch: Option<Arch>,
+    /// Do not use the network
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Cache folder [default: $ROOTSMITH_CACHE, else the XDG cache folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache: Option<PathBuf>,
+    /// Mirror of the main archive [default: $ROOTSMITH_MIRROR, else as apt on this host]
+    #[arg(long, value_name = "URL")]
+    pub(crate) mirror: Option<String>,
+    /// Mirror of the security archive [default: as apt on this host]
+    #[arg(long, value_name = "URL")]
+    pub(crate) security_mirror: Option<String>,
+    /// Number of threads [default: as many as there are cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) jobs: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BootArgs {
+    /// A disk image
+    pub(crate) image: PathBuf,
+    /// Success is when this text appears on the serial console
+    #[arg(long, value_name = "TEXT", default_value = "login:")]
+    pub(crate) until: String,
+    /// How long to wait, in seconds
+    #[arg(long, value_name = "S", default_value = "300", value_parser = parse_seconds)]
+    pub(crate) timeout: Duration,
+    /// The image's architecture
+    #[arg(long, value_parser = parse_arch, default_value = "amd64")]
+    pub(crate) arch: Arch,
+    /// Memory of the machine, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 1536)]
+    pub(crate) memory: u32,
+    /// Let the machine write to the image; otherwise it is never changed
+    #[arg(long)]
+    pub(crate) write: bool,
+}
+
+fn parse_arch(text: &str) -> Result<Arch, String> {
+    text.parse().map_err(|()| {
+        let known: Vec<&str> = Arch::ALL.iter().map(|arch| arch.debian()).collect();
+        format!("known architectures: {}", known.join(", "))
+    })
+}
+
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    text.parse().map(Duration::from_secs).map_err(|_| "expected a whole number of seconds".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory;
+        Arguments::command().debug_assert();
+    }
+}

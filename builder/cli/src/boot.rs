@@ -1,0 +1,44 @@
+//! `rootsmith boot`.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use rootsmith_boot::{Vm, boot as run, find_tools};
+use rootsmith_pipeline::Places;
+use rootsmith_types::Problems;
+
+use crate::args::BootArgs;
+use crate::environment::Environment;
+use crate::report;
+
+pub(crate) fn boot(args: &BootArgs, environment: &Environment) -> Result<(), ExitCode> {
+    let failed =
+        |problems: Problems| ExitCode::from(report::print_problems(&problems, &Places::default(), environment));
+    let tools = find_tools(args.arch, &environment.path).map_err(|error| failed(error.into()))?;
+    let vm = Vm {
+        image: &args.image,
+        arch: args.arch,
+        memory_mib: args.memory,
+        cpus: 2,
+        snapshot: !args.write,
+        extra: Vec::new(),
+        scratch: &environment.scratch,
+    };
+    let mut show = |bytes: &[u8]| {
+        // The console is what was asked for; whoever closed the pipe does not want it any more.
+        let _ = io::stdout().write_all(bytes);
+        let _ = io::stdout().flush();
+    };
+    let transcript = run(&vm, &tools, &args.until, args.timeout, &mut show).map_err(|error| {
+        let _ = writeln!(io::stdout());
+        failed(error.into())
+    })?;
+    let _ = writeln!(
+        io::stderr(),
+        "\n`{}` appeared after {:.1} s ({})",
+        args.until,
+        transcript.elapsed.as_secs_f64(),
+        if transcript.kvm { "KVM" } else { "TCG" }
+    );
+    Ok(())
+}

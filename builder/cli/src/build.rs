@@ -1,0 +1,161 @@
+//! `rootsmith build` and `rootsmith lock`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use rootsmith_fetch::{Http, Mirrors, Proxies, mirrors};
+use rootsmith_lock::Lock;
+use rootsmith_pipeline::{Failure, Host, Options, Places};
+use rootsmith_profile::Profile;
+use rootsmith_types::{Arch, Located, Sources};
+
+use crate::args::{BuildArgs, InputArgs, LockArgs};
+use crate::environment::{Environment, etc_apt};
+use crate::progress::Shown;
+use crate::report;
+use crate::sources::Disk;
+
+pub(crate) fn build(args: &BuildArgs, environment: &Environment) -> Result<(), ExitCode> {
+    let mut worst = None;
+    for path in &args.profiles {
+        worst = worst.max(build_one(path, args, environment).err());
+    }
+    worst.map_or(Ok(()), |code| Err(ExitCode::from(code)))
+}
+
+pub(crate) fn lock(args: &LockArgs, environment: &Environment) -> Result<(), ExitCode> {
+    let mut worst = None;
+    for path in &args.profiles {
+        worst = worst.max(lock_one(path, &args.inputs, environment).err());
+    }
+    worst.map_or(Ok(()), |code| Err(ExitCode::from(code)))
+}
+
+fn build_one(path: &Path, args: &BuildArgs, environment: &Environment) -> Result<(), u8> {
+    let session = Session::start(path, &args.inputs, environment)?;
+    let lock = session.read_lock(args.locked)?;
+    let options = session.options(&args.inputs, args.output.clone(), environment)?;
+    let arch = options.arch;
+    let built =
+        session.run(|host| rootsmith_pipeline::build(&session.profile, lock.as_ref(), args.locked, &options, host))?;
+    report::print_summary(&built.summary, arch, environment);
+    Ok(())
+}
+
+fn lock_one(path: &Path, inputs: &InputArgs, environment: &Environment) -> Result<(), u8> {
+    let session = Session::start(path, inputs, environment)?;
+    let previous = session.read_lock(false)?;
+    let options = session.options(inputs, PathBuf::new(), environment)?;
+    let lock = session.run(|host| rootsmith_pipeline::lock(&session.profile, previous.as_ref(), &options, host))?;
+    let path = lock_path(path);
+    let text = lock.render();
+    report::write_atomically(&path, text.as_bytes()).map_err(|error| {
+        report::print_host_error(&format!("cannot write `{}`: {error}", path.display()));
+        report::HOST
+    })?;
+    report::print_locked(&path, previous.as_ref(), &lock);
+    Ok(())
+}
+
+/// One profile that was loaded, with what it takes to work on it.
+struct Session<'a> {
+    path: &'a Path,
+    profile: Profile,
+    transport: Http,
+    progress: Shown,
+    environment: &'a Environment,
+}
+
+impl<'a> Session<'a> {
+    fn start(path: &'a Path, inputs: &InputArgs, environment: &'a Environment) -> Result<Session<'a>, u8> {
+        let profile = rootsmith_profile::load(path, &Disk)
+            .map_err(|errors| report::print_problems(&errors.into(), &Places::default(), environment))?;
+        if let Some(arch) = inputs.arch
+            && !profile.image.arch.iter().any(|listed| listed.value == arch)
+        {
+            let listed: Vec<&str> = profile.image.arch.iter().map(|arch| arch.value.debian()).collect();
+            report::print_host_error(&format!(
+                "`{}` is not for {arch}: its `arch` lists {}",
+                path.display(),
+                listed.join(", ")
+            ));
+            return Err(report::INPUTS);
+        }
+        let variable = |name: &str| environment.proxies.get(name).cloned();
+        let transport = Http::new(&Proxies::from_variables(variable))
+            .map_err(|error| report::print_problems(&error.into(), &Places::default(), environment))?;
+        let progress = Shown::new(environment.terminal);
+        Ok(Session { path, profile, transport, progress, environment })
+    }
+
+    fn read_lock(&self, required: bool) -> Result<Option<Lock>, u8> {
+        let path = lock_path(self.path);
+        match Disk.read(&path) {
+            Ok(data) => {
+                let text = String::from_utf8_lossy(&data);
+                Lock::parse(&path, &text)
+                    .map(Some)
+                    .map_err(|error| report::print_problems(&error.into(), &Places::default(), self.environment))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !required => Ok(None),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                report::print_host_error(&format!(
+                    "`--locked` needs `{}`, which does not exist\nhint: make it with `rootsmith lock {}`",
+                    path.display(),
+                    self.path.display()
+                ));
+                Err(report::INPUTS)
+            }
+            Err(error) => {
+                report::print_host_error(&format!("cannot read `{}`: {error}", path.display()));
+                Err(report::HOST)
+            }
+        }
+    }
+
+    fn options(&self, inputs: &InputArgs, outputs: PathBuf, environment: &Environment) -> Result<Options, u8> {
+        let cache = inputs.cache.clone().or_else(|| environment.cache.clone()).ok_or_else(|| {
+            report::print_host_error("no cache folder: set `ROOTSMITH_CACHE` or `HOME`, or use `--cache DIR`");
+            report::HOST
+        })?;
+        let arch: Option<Arch> = inputs.arch.or_else(|| self.profile.image.arch.first().map(|arch| arch.value));
+        let jobs = inputs.jobs.map(usize::from);
+        let jobs = jobs.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
+        Ok(Options {
+            arch,
+            outputs,
+            cache,
+            mirrors: self.mirrors(inputs),
+            offline: inputs.offline,
+            jobs,
+            now: environment.now,
+        })
+    }
+
+    /// Profile, flag or variable, the host's apt, Debian's own: in this order, for each archive.
+    fn mirrors(&self, inputs: &InputArgs) -> Mirrors {
+        let distribution = &self.profile.distribution;
+        let said = |value: &Option<Located<String>>| value.as_ref().map(|url| url.value.clone());
+        let main =
+            said(&distribution.mirror).or_else(|| inputs.mirror.clone()).or_else(|| self.environment.mirror.clone());
+        let security = said(&distribution.security_mirror).or_else(|| inputs.security_mirror.clone());
+        let fallback = mirrors::from_apt(etc_apt(), &Disk).unwrap_or_default();
+        let trimmed = |url: String| url.trim_end_matches('/').to_owned();
+        Mirrors { main: main.map_or(fallback.main, trimmed), security: security.map_or(fallback.security, trimmed) }
+    }
+
+    fn run<T>(&self, work: impl FnOnce(Host<'_>) -> Result<T, Failure>) -> Result<T, u8> {
+        let start = Instant::now();
+        let clock = move || start.elapsed();
+        let host = Host { sources: &Disk, transport: &self.transport, progress: &self.progress, clock: &clock };
+        let result = work(host);
+        self.progress.clear();
+        result.map_err(|failure| report::print_problems(&failure.problems, &failure.places, self.environment))
+    }
+}
+
+/// `profiles/node.toml` is pinned in `profiles/node.lock`.
+fn lock_path(profile: &Path) -> PathBuf {
+    profile.with_extension("lock")
+}

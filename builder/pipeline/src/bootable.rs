@@ -1,0 +1,195 @@
+//! What makes a tree bootable: module index, `fstab`, initramfs, unified kernel image, the EFI system partition's tree.
+
+use rootsmith_assemble::{Assembly, Owner, Package};
+use rootsmith_kernel::config::{Config, check_fragments};
+use rootsmith_kernel::{
+    InitramfsInput, Kernel, ModuleIndex, UkiSections, find_kernel, index_modules, initramfs, root_modules, uki,
+};
+use rootsmith_output::DiskIds;
+use rootsmith_profile::{BootMethod, Disk, PartitionKind, Profile};
+use rootsmith_tree::{Blobs, Content, Metadata, Node, Tree};
+use rootsmith_types::{Arch, Problems, TreePath, UnixTime};
+
+use crate::inputs::InputError;
+
+/// No configuration file, release file or stub is larger.
+const MAX_TEXT: u64 = 4 << 20;
+/// No kernel image or busybox is larger.
+const MAX_IMAGE: u64 = 256 << 20;
+
+/// The kernel of a tree, indexed.
+pub(crate) struct IndexedKernel {
+    pub(crate) kernel: Kernel,
+    pub(crate) config: Option<Config>,
+    pub(crate) index: ModuleIndex,
+}
+
+/// Finds the kernel, checks the profile's fragments against its configuration and puts the module index into the tree.
+pub(crate) fn prepare_kernel(
+    assembly: &mut Assembly,
+    profile: &Profile,
+    blobs: &dyn Blobs,
+    date: UnixTime,
+    index_of: impl FnOnce(&Tree, &Kernel) -> Result<ModuleIndex, Problems>,
+) -> Result<Option<IndexedKernel>, Problems> {
+    let Some(wanted) = &profile.kernel else { return Ok(None) };
+    let kernel = find_kernel(&assembly.tree, blobs)?;
+    let config = match &kernel.config {
+        Some(path) => {
+            let text = read(&assembly.tree, blobs, path, MAX_TEXT)?;
+            let config = Config::parse(&String::from_utf8_lossy(&text));
+            let unmet = check_fragments(&config, path, &wanted.fragments);
+            if !unmet.is_empty() {
+                return Err(unmet.into());
+            }
+            Some(config)
+        }
+        None => None,
+    };
+    let index = index_of(&assembly.tree, &kernel)?;
+    for (name, data) in index.files() {
+        let path = kernel.modules.join(name).map_err(InputError::Path)?;
+        assembly
+            .tree
+            .insert(&path, Node::file(Content::inline(data), Metadata::root(0o644, date)))
+            .map_err(tree_error)?;
+        assembly.owners.set(path, Owner::Builder("module index"));
+    }
+    Ok(Some(IndexedKernel { kernel, config, index }))
+}
+
+/// The native `depmod`, on a tree.
+pub(crate) fn make_index(tree: &Tree, blobs: &dyn Blobs, kernel: &Kernel) -> Result<ModuleIndex, Problems> {
+    Ok(index_modules(tree, blobs, &kernel.modules)?)
+}
+
+/// Writes `fstab` for the disk, and what makes a partition grow.
+pub(crate) fn prepare_disk(
+    assembly: &mut Assembly,
+    disk: &Disk,
+    ids: &DiskIds,
+    date: UnixTime,
+) -> Result<(), Problems> {
+    let mut fstab = String::from("# <file system> <mount point> <type> <options> <dump> <pass>\n");
+    for partition in &disk.partitions {
+        match partition.kind.value {
+            PartitionKind::Root => {
+                let grow = if partition.grow { ",x-systemd.growfs" } else { "" };
+                // Pass 1 needs a checker: without one, some inits stop in a maintenance shell.
+                let pass = u8::from(assembly.tree.lookup(&TreePath::literal("/usr/sbin/fsck.ext4")).is_some());
+                fstab.push_str(&format!("PARTUUID={} / ext4 errors=remount-ro{grow} 0 {pass}\n", ids.root_partition));
+                if partition.grow {
+                    let repart = TreePath::literal("/usr/bin/systemd-repart");
+                    if assembly.tree.lookup(&repart).is_none() {
+                        return Err(InputError::NothingGrows { origin: partition.origin.clone() }.into());
+                    }
+                    // systemd-repart grows a partition that matches a definition to the free space behind it.
+                    put(assembly, "/etc/repart.d/50-root.conf", "[Partition]\nType=root\n", date)?;
+                }
+            }
+            PartitionKind::Esp => {
+                fstab.push_str(&format!("PARTUUID={} /boot/efi vfat umask=0077,nofail 0 0\n", ids.esp_partition));
+                let mount = TreePath::literal("/boot/efi");
+                assembly.tree.create_directories(&mount, &Metadata::root(0o755, date)).map_err(tree_error)?;
+                assembly.owners.set(mount, Owner::Builder("mount point"));
+            }
+        }
+    }
+    put(assembly, "/etc/fstab", &fstab, date)
+}
+
+/// Words of the kernel command line: where the root is, then the profile's.
+pub(crate) fn cmdline(profile: &Profile, ids: &DiskIds) -> Vec<String> {
+    let kernel = profile.kernel.iter().flat_map(|kernel| &kernel.cmdline).map(|word| word.value.clone());
+    [format!("root=PARTUUID={}", ids.root_partition), "ro".to_owned()].into_iter().chain(kernel).collect()
+}
+
+/// The tree of the EFI system partition: one unified kernel image under the name firmware looks for.
+pub(crate) fn esp_tree(
+    profile: &Profile,
+    disk: &Disk,
+    assembly: &Assembly,
+    kernel: &IndexedKernel,
+    boot_packages: &[Package],
+    cmdline: &[String],
+    arch: Arch,
+    blobs: &dyn Blobs,
+    date: UnixTime,
+) -> Result<Tree, Problems> {
+    let BootMethod::Uki = disk.boot.value;
+    let tree = &assembly.tree;
+    let stub_path = format!("/usr/lib/systemd/boot/efi/linux{}.efi.stub", arch.efi());
+    let stub = boot_file(boot_packages, "systemd-boot-efi", &stub_path, blobs)?;
+    let busybox = boot_file(boot_packages, "busybox-static", "/usr/bin/busybox", blobs)
+        .or_else(|_| boot_file(boot_packages, "busybox-static", "/bin/busybox", blobs))?;
+    let asked = profile.kernel.iter().flat_map(|kernel| &kernel.initramfs_modules);
+    let asked: Vec<String> = asked.map(|module| module.value.clone()).collect();
+    let input = InitramfsInput {
+        tree,
+        blobs,
+        index: &kernel.index,
+        folder: &kernel.kernel.modules,
+        config: kernel.config.as_ref(),
+        busybox: &busybox,
+        modules: &root_modules(&kernel.index, "ext4", &asked),
+        date,
+    };
+    let initrd = initramfs(&input)?;
+    let linux = read(tree, blobs, &kernel.kernel.image, MAX_IMAGE)?;
+    let osrel = read(tree, blobs, &TreePath::literal("/etc/os-release"), MAX_TEXT)?;
+    let cmdline = cmdline.join(" ");
+    let image = uki(
+        &stub,
+        &UkiSections {
+            osrel: &osrel,
+            cmdline: &cmdline,
+            uname: &kernel.kernel.release,
+            initrd: &initrd,
+            linux: &linux,
+        },
+    )?;
+    let blob = blobs.insert(&mut image.as_slice()).map_err(rootsmith_assemble::AssembleError::Store)?;
+    let mut esp = Tree::new(Metadata::root(0o755, date));
+    let folder = TreePath::literal("/EFI/BOOT");
+    esp.create_directories(&folder, &Metadata::root(0o755, date)).map_err(tree_error)?;
+    let name = format!("BOOT{}.EFI", arch.efi().to_uppercase());
+    let path = folder.join(name).map_err(InputError::Path)?;
+    esp.insert(&path, Node::file(Content::Blob(blob), Metadata::root(0o755, date))).map_err(tree_error)?;
+    Ok(esp)
+}
+
+fn boot_file(packages: &[Package], name: &str, path: &str, blobs: &dyn Blobs) -> Result<Vec<u8>, Problems> {
+    let package = packages.iter().find(|package| package.locked.name == *name);
+    let content = package.and_then(|package| package.content(path.as_bytes()));
+    let content = content.ok_or_else(|| InputError::NoBootFile {
+        // Names in our own source.
+        name: name.parse().expect("a literal package name is valid"),
+        path: path.to_owned(),
+    })?;
+    Ok(content.read(blobs, MAX_IMAGE).map_err(rootsmith_assemble::AssembleError::Store)?.to_vec())
+}
+
+fn put(assembly: &mut Assembly, path: &'static str, text: &str, date: UnixTime) -> Result<(), Problems> {
+    let path = TreePath::literal(path);
+    if let Some(parent) = path.parent() {
+        assembly.tree.create_directories(&parent, &Metadata::root(0o755, date)).map_err(tree_error)?;
+    }
+    assembly.tree.insert(&path, Node::file(Content::inline(text), Metadata::root(0o644, date))).map_err(tree_error)?;
+    assembly.owners.set(path, Owner::Builder("disk layout"));
+    Ok(())
+}
+
+pub(crate) fn read(
+    tree: &Tree,
+    blobs: &dyn Blobs,
+    path: &TreePath,
+    limit: u64,
+) -> Result<std::sync::Arc<[u8]>, Problems> {
+    let content = tree.lookup(path).and_then(Node::content);
+    let content = content.ok_or_else(|| tree_error(rootsmith_tree::TreeError::NotFound(path.clone())))?;
+    Ok(content.read(blobs, limit).map_err(rootsmith_assemble::AssembleError::Store)?)
+}
+
+pub(crate) fn tree_error(error: rootsmith_tree::TreeError) -> Problems {
+    InputError::Tree(error).into()
+}

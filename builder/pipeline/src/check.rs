@@ -1,0 +1,116 @@
+//! What was written, read back by somebody else's readers and compared; then preflight once more, on what was read.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+
+use rootsmith_output::DiskIds;
+use rootsmith_preflight::{BootEntry, BootFacts, Facts, PartitionFacts, PartitionRole, Report, RootFacts};
+use rootsmith_profile::{Disk, PartitionKind, Profile};
+use rootsmith_tree::{Blobs, Tree};
+use rootsmith_types::{Arch, NumBytes, Problems, Sha256Digest, Sha256Writer};
+use rootsmith_verify::{Kind, ReadBack, Slice, compare, partitions, read_back};
+
+use crate::inputs::InputError;
+
+/// How many differences one message shows.
+const SHOWN: usize = 20;
+
+/// What should be on a disk.
+pub(crate) struct Wanted<'a> {
+    pub(crate) file: &'a str,
+    pub(crate) profile: &'a Profile,
+    pub(crate) disk: &'a Disk,
+    pub(crate) ids: DiskIds,
+    pub(crate) root: &'a Tree,
+    pub(crate) esp: &'a Tree,
+    pub(crate) blobs: &'a dyn Blobs,
+    pub(crate) arch: Arch,
+    pub(crate) root_available: NumBytes,
+}
+
+/// Reads a disk back, compares it with the trees it was made of, and judges what was read.
+pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Problems> {
+    let found = partitions(image)?;
+    if found.len() != wanted.disk.partitions.len() {
+        let difference = format!("{} partitions instead of {}", found.len(), wanted.disk.partitions.len());
+        return Err(wanted.differs(difference));
+    }
+    let mut root = None;
+    let mut entries = Vec::new();
+    let mut facts = Vec::new();
+    for (partition, found) in wanted.disk.partitions.iter().zip(&found) {
+        let slice = Slice::new(image, found.offset, found.length);
+        let (kind, guid, tree, role, filesystem) = match partition.kind.value {
+            PartitionKind::Root => (Kind::Ext4, wanted.ids.root_partition, wanted.root, PartitionRole::Root, "ext4"),
+            PartitionKind::Esp => (Kind::Fat, wanted.ids.esp_partition, wanted.esp, PartitionRole::Esp, "vfat"),
+        };
+        if found.guid != guid {
+            return Err(wanted.differs(format!("partition {} has GUID {} instead of {guid}", found.index, found.guid)));
+        }
+        let read = read_back(kind, slice)?;
+        compare_trees(wanted.file, tree, wanted.blobs, &read)?;
+        facts.push(PartitionFacts {
+            role,
+            partuuid: found.guid,
+            partlabel: found.name.clone(),
+            filesystem: Some(filesystem.to_owned()),
+            uuid: read.uuid.clone(),
+            label: read.label.clone(),
+        });
+        match role {
+            PartitionRole::Root => root = Some((read, found.length, partition.grow)),
+            _ => entries.extend(BootEntry::of_esp(&read.tree, &read)),
+        }
+    }
+    // Without a root there is nothing to judge: the loader of profiles demands exactly one.
+    let Some((root, length, grows)) = root else { return Err(wanted.differs("there is no root".to_owned())) };
+    let boot = BootFacts {
+        entries,
+        partitions: facts,
+        root: RootFacts {
+            filesystem: "ext4".to_owned(),
+            size: NumBytes::new(length),
+            available: wanted.root_available,
+            grows,
+        },
+    };
+    let facts = Facts { tree: &root.tree, blobs: &root, arch: wanted.arch, boot: Some(&boot) };
+    rootsmith_preflight::check(&facts, Some(wanted.profile), &wanted.profile.preflight.sets)
+}
+
+impl Wanted<'_> {
+    fn differs(&self, difference: String) -> Problems {
+        InputError::ReadBack { file: self.file.to_owned(), difference }.into()
+    }
+}
+
+/// Reads a `.tar.zst` back and compares.
+pub(crate) fn check_tar(file: &str, image: &File, length: u64, tree: &Tree, blobs: &dyn Blobs) -> Result<(), Problems> {
+    let read = read_back(Kind::Tar, Slice::new(image, 0, length))?;
+    compare_trees(file, tree, blobs, &read)
+}
+
+fn compare_trees(file: &str, tree: &Tree, blobs: &dyn Blobs, read: &ReadBack<'_>) -> Result<(), Problems> {
+    let differences = compare(tree, blobs, read)?;
+    let n = differences.len();
+    let error = |difference| InputError::ReadBack { file: file.to_owned(), difference };
+    let mut errors: Vec<InputError> =
+        differences.into_iter().take(SHOWN).map(|difference| error(difference.to_string())).collect();
+    if n > SHOWN {
+        errors.push(error(format!("and {} more differences", n - SHOWN)));
+    }
+    if errors.is_empty() { Ok(()) } else { Err(errors.into()) }
+}
+
+/// The digest of a whole file.
+pub(crate) fn digest(mut file: &File) -> std::io::Result<Sha256Digest> {
+    file.seek(SeekFrom::Start(0))?;
+    let mut writer = Sha256Writer::new(std::io::sink());
+    let mut buf = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buf)? {
+            0 => return Ok(writer.finish().1),
+            n => std::io::Write::write_all(&mut writer, &buf[..n])?,
+        }
+    }
+}

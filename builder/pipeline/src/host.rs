@@ -1,0 +1,39 @@
+//! What a build needs from the machine it runs on.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rootsmith_fetch::{Mirrors, Progress, Transport};
+use rootsmith_types::{Arch, Sources, UnixTime};
+
+/// The machine, behind traits that a test can replace.
+#[derive(Clone, Copy)]
+pub struct Host<'a> {
+    /// Files that the profile names.
+    pub sources: &'a dyn Sources,
+    /// The network.
+    pub transport: &'a dyn Transport,
+    /// Who is told how far things are.
+    pub progress: &'a dyn Progress,
+    /// Time since some fixed moment: for `timings.json` alone.
+    pub clock: &'a (dyn Fn() -> Duration + Sync),
+}
+
+/// How to build. None of it reaches an image.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The architecture; the profile's first when there is none.
+    pub arch: Option<Arch>,
+    /// The folder that holds `NAME-ARCH/`.
+    pub outputs: PathBuf,
+    /// The cache folder.
+    pub cache: PathBuf,
+    /// Where packages come from, unless the profile says.
+    pub mirrors: Mirrors,
+    /// No network at all.
+    pub offline: bool,
+    /// How many threads; at least one.
+    pub jobs: usize,
+    /// The current time: for signatures and `Valid-Until`, never for an image.
+    pub now: UnixTime,
+}

@@ -1,0 +1,120 @@
+//! What can be wrong between the steps.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use rootsmith_tree::TreeError;
+use rootsmith_types::{Arch, Blame, Explain, InvalidPath, Origin, PackageName, Subject};
+
+/// An input that no single step can judge.
+#[derive(Debug, Clone)]
+pub(crate) enum InputError {
+    /// The profile names no architecture.
+    NoArchitecture,
+    /// The lock has no section for this architecture.
+    NotLocked {
+        /// The architecture.
+        arch: Arch,
+    },
+    /// A package that booting needs is not in the distribution.
+    NoBootPackage {
+        /// The package.
+        name: &'static str,
+    },
+    /// A file of the package that booting needs is not in it.
+    NoBootFile {
+        /// The package.
+        name: PackageName,
+        /// The file.
+        path: String,
+    },
+    /// `signed-by` does not name usable certificates.
+    Keyring {
+        /// Where it is written.
+        origin: Origin,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// A partition grows, but nothing in the image would do it.
+    NothingGrows {
+        /// The partition.
+        origin: Origin,
+    },
+    /// A name the builder makes is too long for a path.
+    Path(InvalidPath),
+    /// A file the builder adds cannot be put where it belongs, or one it needs is missing.
+    Tree(TreeError),
+    /// An image that was read back is not what was to be written: our fault.
+    ReadBack {
+        /// The output's file.
+        file: String,
+        /// What differs.
+        difference: String,
+    },
+}
+
+impl fmt::Display for InputError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            InputError::NoArchitecture => f.write_str("the profile names no architecture"),
+            InputError::NotLocked { arch } => write!(f, "the lock has no section for {arch}"),
+            InputError::NoBootPackage { name } => {
+                write!(f, "the distribution has no package `{name}`, which booting needs")
+            }
+            InputError::NoBootFile { name, path } => {
+                write!(f, "package `{name}` has no `{path}`, which booting needs")
+            }
+            InputError::Keyring { path, reason, .. } => {
+                write!(f, "`{}` holds no usable certificates: {reason}", path.display())
+            }
+            InputError::NothingGrows { .. } => {
+                f.write_str("the partition is to grow on first boot, but nothing in the image would do it")
+            }
+            InputError::Path(error) => write!(f, "the image cannot be made bootable: {error}"),
+            InputError::Tree(error) => write!(f, "the image cannot be made bootable: {error}"),
+            InputError::ReadBack { file, difference } => {
+                write!(f, "internal error: `{file}` reads back differently: {difference}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for InputError {}
+
+impl Explain for InputError {
+    fn subject(&self) -> Subject {
+        match self {
+            InputError::NoBootFile { name, .. } => Subject::Package(name.clone()),
+            InputError::Keyring { origin, .. } | InputError::NothingGrows { origin } => {
+                Subject::Profile(origin.clone())
+            }
+            InputError::Tree(
+                TreeError::NotFound(path)
+                | TreeError::NotADirectory(path)
+                | TreeError::IsADirectory(path)
+                | TreeError::TooManyLinks(path),
+            ) => Subject::Path(path.clone()),
+            _ => Subject::Host,
+        }
+    }
+
+    fn help(&self) -> Option<String> {
+        match self {
+            InputError::NotLocked { arch } => Some(format!("run `rootsmith lock --arch {arch}` on the profile")),
+            InputError::NothingGrows { .. } => {
+                Some("add `systemd-repart` to `packages.include`, or take `grow` away".to_owned())
+            }
+            InputError::ReadBack { .. } => Some("please report this, with the profile and its lock".to_owned()),
+            _ => None,
+        }
+    }
+
+    fn blame(&self) -> Blame {
+        match self {
+            InputError::ReadBack { .. } => Blame::Ours,
+            _ => Blame::Inputs,
+        }
+    }
+}

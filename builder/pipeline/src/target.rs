@@ -1,0 +1,161 @@
+//! From a profile to everything its image is made of.
+
+use rootsmith_fetch::Cache;
+use rootsmith_fetch::repository::{Repository, refresh};
+use rootsmith_lock::{Archive, Lock, LockedPayload, Role, Target, Wanted, Why};
+use rootsmith_package::{Index, Record};
+use rootsmith_profile::{OutputKind, Pocket, Profile};
+use rootsmith_resolve::{Request, Resolved, resolve};
+use rootsmith_signature::Keyring;
+use rootsmith_types::{Arch, PackageName, Problems};
+
+use crate::inputs::InputError;
+use crate::places::{Failure, Places};
+use crate::{Host, Options};
+
+/// Packages that are taken apart for booting, never installed: busybox for the initramfs, the stub of the UKI.
+const BOOT_PACKAGES: [&str; 2] = ["busybox-static", "systemd-boot-efi"];
+
+/// Resolves the profile for one architecture and pins the result; other architectures of `previous` stay as they are.
+pub fn lock(profile: &Profile, previous: Option<&Lock>, options: &Options, host: Host<'_>) -> Result<Lock, Failure> {
+    let places = Places::of(profile);
+    let work = || {
+        let arch = arch_of(profile, options)?;
+        let cache = Cache::open(&options.cache)?;
+        let target = resolve_target(profile, arch, &cache, options, host)?;
+        let mut lock = previous.cloned().unwrap_or_default();
+        lock.targets.insert(arch, target);
+        Ok(lock)
+    };
+    work().map_err(|problems| Failure { problems, places })
+}
+
+pub(crate) fn arch_of(profile: &Profile, options: &Options) -> Result<Arch, Problems> {
+    let first = profile.image.arch.first().map(|arch| arch.value);
+    options.arch.or(first).ok_or_else(|| InputError::NoArchitecture.into())
+}
+
+/// What the profile asks of a lock.
+pub(crate) fn check_lock(profile: &Profile, arch: Arch, lock: &Lock) -> Result<Target, Problems> {
+    let target = lock.targets.get(&arch).ok_or(InputError::NotLocked { arch })?;
+    let requests: Vec<PackageName> = requests(profile, arch).into_iter().map(|request| request.name).collect();
+    let repositories = repositories(profile);
+    let suites: Vec<(Archive, &str)> =
+        repositories.iter().map(|repository| (repository.archive, repository.suite.as_str())).collect();
+    let payloads: Vec<&str> = profile.payloads.iter().map(|payload| payload.name.value.as_str()).collect();
+    target.satisfies(&Wanted { requests: &requests, suites: &suites, payloads: &payloads })?;
+    Ok(target.clone())
+}
+
+/// Reads the repositories as they are now and resolves.
+pub(crate) fn resolve_target(
+    profile: &Profile,
+    arch: Arch,
+    cache: &Cache,
+    options: &Options,
+    host: Host<'_>,
+) -> Result<Target, Problems> {
+    let keyring = keyring(profile, host)?;
+    let repositories = repositories(profile);
+    let mut problems = Problems(Vec::new());
+    let mut refreshed = Vec::new();
+    for repository in &repositories {
+        let result = refresh(
+            cache,
+            repository,
+            arch,
+            &options.mirrors,
+            host.transport,
+            &keyring,
+            options.now,
+            options.offline,
+            host.progress,
+        );
+        match result {
+            Ok(fresh) => refreshed.push(fresh),
+            Err(error) => problems.push(error),
+        }
+    }
+    problems.into_result()?;
+
+    let mut builder = Index::builder();
+    let mut locked_repositories = Vec::new();
+    for (number, fresh) in refreshed.into_iter().enumerate() {
+        locked_repositories.push(fresh.locked);
+        for (_, text) in fresh.packages {
+            builder.add(number, text.into_bytes())?;
+        }
+    }
+    let index = builder.finish()?;
+    let requests = requests(profile, arch);
+    let resolution = resolve(&requests, &index, arch, true)?;
+    let archive = |record: Record<'_>| repositories[record.repository()].archive;
+    let mut packages = Vec::new();
+    for resolved in &resolution.packages {
+        packages.push(resolved.locked(Role::Root, archive(resolved.record))?);
+    }
+    if profile.outputs.iter().any(|output| matches!(output.kind, OutputKind::Disk(_))) {
+        for name in BOOT_PACKAGES {
+            let newest =
+                index.candidates(name).filter(|record| record.is_for(arch)).max_by_key(|record| record.version());
+            let record = newest.ok_or(InputError::NoBootPackage { name })?;
+            packages.push(Resolved { record, why: Why::Builder }.locked(Role::Boot, archive(record))?);
+        }
+    }
+    packages.sort_by(|a, b| (a.role, &a.name).cmp(&(b.role, &b.name)));
+    let mut names: Vec<PackageName> = requests.into_iter().map(|request| request.name).collect();
+    names.sort();
+    names.dedup();
+    Ok(Target {
+        requests: names,
+        repositories: locked_repositories,
+        packages,
+        payloads: payloads(profile, cache, host)?,
+    })
+}
+
+fn payloads(profile: &Profile, cache: &Cache, host: Host<'_>) -> Result<Vec<LockedPayload>, Problems> {
+    let mut problems = Problems(Vec::new());
+    let mut payloads = Vec::new();
+    for payload in &profile.payloads {
+        match rootsmith_assemble::payload_digest(payload, host.sources, cache) {
+            Ok(blob) => {
+                let name = payload.name.value.clone();
+                payloads.push(LockedPayload { name, size: blob.size, sha256: blob.digest });
+            }
+            Err(error) => problems.push(error),
+        }
+    }
+    problems.into_result()?;
+    payloads.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(payloads)
+}
+
+fn requests(profile: &Profile, arch: Arch) -> Vec<Request> {
+    let kernel = profile.kernel.as_ref().and_then(|kernel| kernel.package_for(arch));
+    let included = profile.packages.include.iter();
+    included.chain(kernel).map(|name| Request { name: name.value.clone(), origin: Some(name.origin.clone()) }).collect()
+}
+
+fn repositories(profile: &Profile) -> Vec<Repository> {
+    let suite = &profile.distribution.suite.value;
+    let components: Vec<String> =
+        profile.distribution.components.iter().map(|component| component.value.clone()).collect();
+    let repository = |archive, suite: String| Repository { archive, suite, components: components.clone() };
+    let mut repositories = vec![repository(Archive::Main, suite.clone())];
+    for pocket in &profile.distribution.pockets {
+        repositories.push(match pocket.value {
+            Pocket::Updates => repository(Archive::Main, format!("{suite}-updates")),
+            Pocket::Security => repository(Archive::Security, format!("{suite}-security")),
+        });
+    }
+    repositories
+}
+
+fn keyring(profile: &Profile, host: Host<'_>) -> Result<Keyring, Problems> {
+    let Some(path) = &profile.distribution.signed_by else { return Ok(Keyring::debian()) };
+    let unusable =
+        |reason: String| InputError::Keyring { origin: path.origin.clone(), path: path.value.clone(), reason };
+    let data = host.sources.read(&path.value).map_err(|error| unusable(error.to_string()))?;
+    Ok(Keyring::parse(&data).map_err(|error| unusable(error.to_string()))?)
+}

@@ -1,0 +1,163 @@
+//! The image runs: firmware, kernel, initramfs, root file system, services, and what a person would try first.
+//!
+//! One boot answers most questions: an overlay adds a service that asks the running system and prints the answers on the
+//! serial console. Nothing of it is in the delivered image.
+#![allow(missing_docs, clippy::print_stderr)]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use rootsmith_tests::{copy_workspace, judge, judges, run, said, succeed};
+use tempfile::TempDir;
+
+const TOOLS: [&str; 3] = ["qemu-system-x86_64", "e2fsck", "sfdisk"];
+
+/// Builds `profiles/k0s-worker.toml` with a service that runs `script` once the system is up.
+fn build_with_probe(script: &str) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    copy_workspace(folder.path());
+    let profile = "schema = 1\nextends = [\"k0s-worker.toml\"]\n[image]\nname = \"probe\"\n\
+                   [init]\nenable = [\"probe\"]\n[[overlay]]\nsource = \"probe\"\n";
+    fs::write(folder.path().join("profiles/probe.toml"), profile).unwrap();
+    let units = folder.path().join("probe/etc/systemd/system");
+    fs::create_dir_all(&units).unwrap();
+    // `Type=simple`: the probe is started, so it does not keep the system in state `starting` while it asks.
+    let unit = "[Unit]\nDescription=Probe\nAfter=multi-user.target\n[Service]\nType=simple\nExecStart=/usr/local/bin/probe\n\
+                StandardOutput=tty\nStandardError=tty\nTTYPath=/dev/ttyS0\n[Install]\nWantedBy=multi-user.target\n";
+    fs::write(units.join("probe.service"), unit).unwrap();
+    let bin = folder.path().join("probe/usr/local/bin");
+    fs::create_dir_all(&bin).unwrap();
+    let probe = bin.join("probe");
+    fs::write(&probe, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&probe, fs::Permissions::from_mode(0o755)).unwrap();
+    succeed(folder.path(), &["build", "profiles/probe.toml"]);
+    let image = folder.path().join("outputs/probe-amd64/probe-amd64.img");
+    (folder, image)
+}
+
+fn boot(folder: &Path, image: &Path, until: &str, extra: &[&str]) -> String {
+    let mut arguments = vec!["boot", image.to_str().unwrap(), "--until", until, "--timeout", "600"];
+    arguments.extend(extra);
+    let output = run(folder, &arguments);
+    assert!(output.status.success(), "{}", said(&output));
+    String::from_utf8_lossy(&output.stdout).replace('\r', "")
+}
+
+/// The lines between `<<NAME` and `NAME>>`.
+fn answer<'a>(console: &'a str, name: &str) -> Vec<&'a str> {
+    let (_, rest) = console.split_once(&format!("<<{name}\n")).unwrap_or_else(|| panic!("no answer {name}: {console}"));
+    let (answer, _) =
+        rest.split_once(&format!("{name}>>")).unwrap_or_else(|| panic!("half an answer {name}: {console}"));
+    answer.lines().map(str::trim).filter(|line| !line.is_empty()).collect()
+}
+
+#[test]
+fn the_system_runs_as_it_should() {
+    if !judges(&TOOLS) {
+        return;
+    }
+    let script = r#"
+ask() { name=$1; shift; echo "<<$name"; "$@" 2>&1; echo "$name>>"; }
+ask STATE systemctl is-system-running --wait
+ask FAILED systemctl list-units --failed --no-legend --plain
+ask AUDIT dpkg --audit
+ask VERIFY dpkg --verify
+ask HOSTS getent hosts localhost
+ask MODPROBE modprobe --all br_netfilter overlay
+ask LOADED sh -c 'grep -c -E "^(br_netfilter|overlay|nf_conntrack) " /proc/modules'
+ask ROOT findmnt -n -o SOURCE,FSTYPE,OPTIONS /
+ask MACHINE_ID sh -c 'grep -c -E "^[0-9a-f]{32}$" /etc/machine-id'
+ask HOST_KEYS sh -c 'ls /etc/ssh | grep -c "^ssh_host_.*_key$"'
+ask CGROUP stat -f -c %T /sys/fs/cgroup
+ask CONTROLLERS cat /sys/fs/cgroup/cgroup.controllers
+ask USERS pwck -r -q
+ask PASSWORD passwd -S root
+echo "=== probe is done"
+"#;
+    let (folder, image) = build_with_probe(script);
+    let before = judge("sha256sum", &[image.to_str().unwrap()]);
+    let console = boot(folder.path(), &image, "=== probe is done", &[]);
+    assert_eq!(answer(&console, "STATE"), ["running"], "failed: {:?}\n{console}", answer(&console, "FAILED"));
+    assert_eq!(answer(&console, "AUDIT"), [""; 0]);
+    let explained = |line: &&str| {
+        // What the profile drops is missing, and says so in its own configuration.
+        ["/usr/share/doc/", "/usr/share/man/", "/usr/share/locale/"].iter().any(|dropped| line.contains(dropped))
+    };
+    let unexplained: Vec<&str> = answer(&console, "VERIFY").into_iter().filter(|line| !explained(line)).collect();
+    assert_eq!(unexplained, [""; 0], "dpkg --verify");
+    let hosts = answer(&console, "HOSTS");
+    assert!(hosts[0].starts_with("::1") || hosts[0].starts_with("127.0.0.1"), "{hosts:?}");
+    assert_eq!(answer(&console, "MODPROBE"), [""; 0]);
+    assert_eq!(answer(&console, "LOADED"), ["3"]);
+    assert!(answer(&console, "ROOT")[0].contains("ext4 rw"), "{:?}", answer(&console, "ROOT"));
+    assert_eq!(answer(&console, "MACHINE_ID"), ["1"]);
+    assert_eq!(answer(&console, "HOST_KEYS"), ["3"]);
+    assert_eq!(answer(&console, "CGROUP"), ["cgroup2fs"]);
+    for controller in ["cpu", "cpuset", "io", "memory", "pids", "hugetlb"] {
+        assert!(answer(&console, "CONTROLLERS")[0].split(' ').any(|word| word == controller), "no {controller}");
+    }
+    assert_eq!(answer(&console, "USERS"), [""; 0]);
+    assert!(answer(&console, "PASSWORD")[0].starts_with("root L"), "root can log in with a password");
+    assert_eq!(judge("sha256sum", &[image.to_str().unwrap()]), before, "a boot without --write changes the image");
+}
+
+#[test]
+fn the_root_grows_online_to_four_times_its_size() {
+    if !judges(&TOOLS) {
+        return;
+    }
+    let script = r#"
+systemctl is-system-running --wait >/dev/null
+echo "<<SIZE"; df --output=size -B1 / | tail -1; echo "SIZE>>"
+dd if=/dev/urandom of=/root/after bs=1M count=64 status=none && sync && sha256sum /root/after
+echo "<<UNITS"; systemctl list-units --failed --no-legend --plain; echo "UNITS>>"
+mount -o remount,ro / 2>/dev/null || true
+sync
+echo "=== probe is done"
+systemctl poweroff --force
+sleep 5
+"#;
+    let (folder, image) = build_with_probe(script);
+    let before = fs::metadata(&image).unwrap().len();
+    let file = fs::File::options().write(true).open(&image).unwrap();
+    file.set_len(before * 4).unwrap();
+    drop(file);
+    // The machine powers itself off, so that the file system is unmounted when it is looked at.
+    let console = boot(folder.path(), &image, "reboot: Power down", &["--write"]);
+    let size: u64 = answer(&console, "SIZE")[0].parse().unwrap();
+    assert!(size > before * 3, "the root file system has {size} bytes of a disk of {}", before * 4);
+    assert_eq!(answer(&console, "UNITS"), [""; 0]);
+
+    judge("sfdisk", &["--verify", image.to_str().unwrap()]);
+    let root = folder.path().join("root.img");
+    rootsmith_tests::partition(&image, 2, &root);
+    // The journal was replayed by nobody yet if the machine stopped hard; a clean unmount leaves nothing to replay.
+    judge("e2fsck", &["-f", "-n", root.to_str().unwrap()]);
+}
+
+#[test]
+fn the_delivered_image_reaches_its_login_prompt() {
+    if !judges(&TOOLS) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    copy_workspace(folder.path());
+    succeed(folder.path(), &["build", "profiles/k0s-worker.toml"]);
+    let image = folder.path().join("outputs/k0s-worker-amd64/k0s-worker-amd64.img");
+    let console = boot(folder.path(), &image, "login:", &[]);
+    assert!(console.contains("k0s-worker login:"), "{console}");
+}
+
+#[test]
+fn a_text_that_never_comes_is_a_clear_failure() {
+    if !judges(&TOOLS) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let image = folder.path().join("empty.img");
+    fs::File::create(&image).unwrap().set_len(64 << 20).unwrap();
+    let output = run(folder.path(), &["boot", "empty.img", "--timeout", "20"]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("`login:`"), "{}", said(&output));
+}

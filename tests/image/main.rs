@@ -1,0 +1,180 @@
+//! `profiles/k0s-worker.toml`, built by the real program from a real mirror and judged by other people's tools.
+#![allow(missing_docs, clippy::print_stderr)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use rootsmith_tests::{cache, command, copy_workspace, judge, judges, partition, rootsmith, said, succeed};
+use tempfile::TempDir;
+
+const NAME: &str = "k0s-worker-amd64";
+
+/// One workspace with a lock and a finished build, for all tests here.
+fn built() -> &'static Path {
+    static BUILT: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
+    &BUILT
+        .get_or_init(|| {
+            let folder = tempfile::tempdir().unwrap();
+            copy_workspace(folder.path());
+            succeed(folder.path(), &["lock", "profiles/k0s-worker.toml"]);
+            succeed(folder.path(), &["build", "--locked", "profiles/k0s-worker.toml"]);
+            let outputs = folder.path().join("outputs").join(NAME);
+            (folder, outputs)
+        })
+        .1
+}
+
+fn workspace_of_built() -> &'static Path {
+    built().parent().and_then(Path::parent).unwrap()
+}
+
+/// SHA-256 of every file of a build, by name.
+fn digests(outputs: &Path) -> BTreeMap<String, String> {
+    let mut digests = BTreeMap::new();
+    for entry in fs::read_dir(outputs).unwrap().flatten() {
+        let printed = judge("sha256sum", &[entry.path().to_str().unwrap()]);
+        let digest = printed.trim_start_matches('\\').split_whitespace().next().unwrap().to_owned();
+        digests.insert(entry.file_name().into_string().unwrap(), digest);
+    }
+    digests
+}
+
+#[test]
+fn the_build_leaves_what_it_promises() {
+    let digests = digests(built());
+    let names: Vec<&str> = digests.keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        ["k0s-worker-amd64.img", "k0s-worker-amd64.rootfs.tar.zst", "manifest.json", "preflight.json", "timings.json"]
+    );
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&fs::read(built().join("manifest.json")).unwrap()).unwrap();
+    let outputs = manifest["outputs"].as_array().unwrap();
+    assert_eq!(outputs.len(), 2);
+    for output in outputs {
+        let file = output["file"].as_str().unwrap();
+        assert_eq!(output["sha256"].as_str(), digests.get(file).map(String::as_str), "{file}");
+        assert_eq!(output["size"].as_u64(), Some(fs::metadata(built().join(file)).unwrap().len()), "{file}");
+    }
+    let left: Vec<_> = fs::read_dir(built().parent().unwrap()).unwrap().flatten().map(|e| e.file_name()).collect();
+    assert_eq!(left, [NAME], "no staging folder stays");
+}
+
+#[test]
+fn foreign_checkers_find_nothing_wrong() {
+    if !judges(&["sgdisk", "sfdisk", "e2fsck", "fsck.fat", "zstd", "tar"]) {
+        return;
+    }
+    let image = built().join("k0s-worker-amd64.img");
+    let shown = image.to_str().unwrap();
+    let verified = judge("sgdisk", &["--verify", shown]);
+    assert!(verified.contains("No problems found"), "{verified}");
+    judge("sfdisk", &["--verify", shown]);
+    let folder = tempfile::tempdir().unwrap();
+    let esp = folder.path().join("esp.img");
+    partition(&image, 1, &esp);
+    judge("fsck.fat", &["-n", esp.to_str().unwrap()]);
+    let root = folder.path().join("root.img");
+    partition(&image, 2, &root);
+    judge("e2fsck", &["-f", "-n", root.to_str().unwrap()]);
+    let tar = built().join("k0s-worker-amd64.rootfs.tar.zst");
+    let listed = judge("tar", &["--zstd", "--list", "--file", tar.to_str().unwrap()]);
+    assert!(listed.lines().any(|line| line == "./usr/bin/runc" || line == "./usr/sbin/runc"), "no runc in the tar");
+    // The judge notices damage: one flipped bit in the inode table of the first group.
+    let mut bytes = fs::read(&root).unwrap();
+    let at = bytes.len() / 1000;
+    let at = (at..bytes.len()).find(|&at| bytes[at] != 0).unwrap();
+    bytes[at] ^= 1;
+    bytes[1024 + 0x68] ^= 1;
+    fs::write(&root, bytes).unwrap();
+    let status = Command::new("e2fsck").args(["-f", "-n", root.to_str().unwrap()]).output().unwrap().status;
+    assert!(!status.success(), "e2fsck did not notice a flipped byte");
+}
+
+#[test]
+fn the_same_lock_gives_the_same_bits_anywhere() {
+    let reference = digests(built());
+    let folder = tempfile::tempdir().unwrap();
+    let elsewhere = folder.path().join("a folder with spaces");
+    fs::create_dir(&elsewhere).unwrap();
+    copy_workspace(&elsewhere);
+    fs::copy(workspace_of_built().join("profiles/k0s-worker.lock"), elsewhere.join("profiles/k0s-worker.lock"))
+        .unwrap();
+    let scratch = elsewhere.join("tmp");
+    fs::create_dir(&scratch).unwrap();
+
+    let mut build = Command::new("sh");
+    build
+        .args(["-c", "umask 077; exec \"$0\" \"$@\""])
+        .arg(rootsmith())
+        .args(["build", "--locked", "--jobs", "1", "profiles/k0s-worker.toml"])
+        .current_dir(&elsewhere)
+        .env("ROOTSMITH_CACHE", cache())
+        .env("TZ", "Pacific/Kiritimati")
+        .env("LC_ALL", "tr_TR.UTF-8")
+        .env("TMPDIR", &scratch);
+    let output = build.output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let mut again = digests(&elsewhere.join("outputs").join(NAME));
+    let mut reference = reference;
+    reference.remove("timings.json");
+    again.remove("timings.json");
+    assert_eq!(reference, again);
+}
+
+#[test]
+fn an_ordinary_user_without_network_gets_the_same_image() {
+    if !judges(&["setpriv", "unshare"]) || !is_root() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let home = folder.path().join("home of nobody");
+    fs::create_dir(&home).unwrap();
+    copy_workspace(&home);
+    fs::copy(workspace_of_built().join("profiles/k0s-worker.lock"), home.join("profiles/k0s-worker.lock")).unwrap();
+    // Neither the build folder nor the shared cache may be readable for an ordinary user.
+    fs::copy(rootsmith(), folder.path().join("rootsmith")).unwrap();
+    judge("cp", &["-r", "--reflink=auto", cache().to_str().unwrap(), home.join("cache").to_str().unwrap()]);
+    judge("chown", &["-R", "65534:65534", home.to_str().unwrap()]);
+    let output = Command::new("unshare")
+        .args(["--net", "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all"])
+        .args(["--inh-caps=-all", "--no-new-privs"])
+        .arg(folder.path().join("rootsmith"))
+        .args(["build", "--locked", "--offline", "profiles/k0s-worker.toml"])
+        .current_dir(&home)
+        .env("ROOTSMITH_CACHE", home.join("cache"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let image = |outputs: &Path| digests(outputs).remove("k0s-worker-amd64.img");
+    assert_eq!(image(&home.join("outputs").join(NAME)), image(built()));
+}
+
+#[test]
+fn offline_works_with_a_warm_cache_and_says_what_is_missing_with_a_cold_one() {
+    built();
+    let folder = tempfile::tempdir().unwrap();
+    copy_workspace(folder.path());
+    succeed(folder.path(), &["lock", "--offline", "profiles/k0s-worker.toml"]);
+    let lock = |folder: &Path| fs::read_to_string(folder.join("profiles/k0s-worker.lock")).unwrap();
+    assert_eq!(lock(folder.path()), lock(workspace_of_built()));
+
+    let cold = folder.path().join("cold");
+    let mut build = command(folder.path(), &["build", "--locked", "--offline", "profiles/k0s-worker.toml"]);
+    let output = build.env("ROOTSMITH_CACHE", &cold).output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+    assert!(!folder.path().join("outputs").join(NAME).exists());
+}
+
+fn is_root() -> bool {
+    let is_root = judge("id", &["-u"]).trim() == "0";
+    if !is_root {
+        eprintln!("skipped: only root can become another user");
+    }
+    is_root
+}
