@@ -181,13 +181,15 @@ impl Explain for Conflict {
     }
 
     fn notes(&self) -> Vec<Note> {
-        let Conflict::Unsatisfiable { steps, .. } = self else { return Vec::new() };
+        let Conflict::Unsatisfiable { name, steps, .. } = self else { return Vec::new() };
+        // The message itself tells the last step and points at the request.
+        let untold = |step: &&Step| !matches!(step, Step::Requested { package, .. } if package == name.as_str());
         let subject = |step: &Step| match step {
             Step::Requested { origin: Some(origin), .. } => Subject::Profile(origin.clone()),
             _ => Subject::Host,
         };
-        // The first step is what the message itself points at.
-        steps.iter().skip(1).map(|step| Note { text: step.to_string(), subject: subject(step) }).collect()
+        let steps = &steps[..steps.len().saturating_sub(1)];
+        steps.iter().filter(untold).map(|step| Note { text: step.to_string(), subject: subject(step) }).collect()
     }
 
     fn blame(&self) -> Blame {

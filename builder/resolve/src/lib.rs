@@ -27,3 +27,6 @@ mod walk;
 pub use conflict::{Conflict, Step, Unknown};
 pub use request::{Request, Resolution, Resolved};
 pub use solve::resolve;
+
+#[cfg(test)]
+mod tests;

@@ -45,7 +45,7 @@ pub fn resolve<'a>(
 }
 
 /// Looks for any set of packages that fits, with conflicts learnt on the way; or says why there is none.
-fn search<'a>(candidates: Candidates<'a>, roots: &[Root<'a>]) -> Result<BTreeSet<RecordId>, Vec<Conflict>> {
+pub(crate) fn search<'a>(candidates: Candidates<'a>, roots: &[Root<'a>]) -> Result<BTreeSet<RecordId>, Vec<Conflict>> {
     let requirements = roots.iter().map(|root| Problem::require(root.record).into()).collect();
     let mut solver = Solver::new(Problem::new(candidates));
     match solver.solve(resolvo::Problem::new().requirements(requirements)) {
@@ -61,7 +61,7 @@ fn search<'a>(candidates: Candidates<'a>, roots: &[Root<'a>]) -> Result<BTreeSet
 }
 
 /// What is asked for, in its order, after the essential packages: those are there first, as when a system is bootstrapped.
-fn roots<'a>(
+pub(crate) fn roots<'a>(
     candidates: &Candidates<'a>,
     requests: &[Request],
     with_essential: bool,
