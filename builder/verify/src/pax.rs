@@ -61,14 +61,14 @@ mod tests {
 
     #[test]
     fn values_hold_newlines() {
-        let records = parse(b"12 a=b\nc=d\ne\n10 path=x\n").unwrap();
+        let records = parse(b"13 a=b\nc=d\ne\n9 path=x\n").unwrap();
         assert_eq!(records[&b"a"[..]], b"b\nc=d\ne");
         assert_eq!(records[&b"path"[..]], b"x");
     }
 
     #[test]
     fn damaged_records_are_refused() {
-        for bad in [&b"9 path=x\n"[..], b"10 path=x ", b"99 path=x\n", b"x path=x\n", b"5 abc\n", b"0 a=b\n", b"path"] {
+        for bad in [&b"8 path=x\n"[..], b"9 path=x ", b"99 path=x\n", b"x path=x\n", b"5 abc\n", b"0 a=b\n", b"path"] {
             assert_eq!(parse(bad), None, "{}", bad.escape_ascii());
         }
     }
