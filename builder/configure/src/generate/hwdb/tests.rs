@@ -62,8 +62,7 @@ fn judge(sources: &[&[u8]]) -> Option<()> {
         files.push((TreePath::new(path.as_os_str().as_encoded_bytes()).unwrap(), Arc::from(*source)));
     }
     let root = format!("--root={}", folder.path().display());
-    let status =
-        Command::new(tool).args([&root, "update"]).stderr(std::process::Stdio::null()).status().unwrap();
+    let status = Command::new(tool).args([&root, "update"]).stderr(std::process::Stdio::null()).status().unwrap();
     assert!(status.success());
     let theirs = std::fs::read(folder.path().join("etc/udev/hwdb.bin")).unwrap();
     let version = u64::from_le_bytes(theirs[8..16].try_into().unwrap());
