@@ -11,6 +11,9 @@ use rootsmith_tree::{Blobs, NodeKind, Tree};
 use rootsmith_types::{Sha256Digest, Sha256Writer};
 use serde::Deserialize;
 
+/// Files up to this size are compared line by line too.
+const SMALL: u64 = 64 << 10;
+
 /// One entry, as far as both sides can see it: no times, no extended attributes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
@@ -22,6 +25,8 @@ pub struct Seen {
     pub owner: (u32, u32),
     /// Of a regular file.
     pub content: Option<Sha256Digest>,
+    /// Of the sorted lines of a small one.
+    pub lines: Option<Sha256Digest>,
     /// Of a symbolic link.
     pub target: Option<Vec<u8>>,
 }
@@ -34,16 +39,21 @@ pub fn of_tree(tree: &Tree, blobs: &dyn Blobs) -> io::Result<Entries> {
     let mut entries = Entries::new();
     for entry in tree.walk() {
         let metadata = &entry.node.metadata;
-        let (content, target) = match &entry.node.kind {
-            NodeKind::File(content) => (Some(content.digest(blobs)?), None),
-            NodeKind::Symlink(target) => (None, Some(target.to_vec())),
-            _ => (None, None),
+        let (content, lines, target) = match &entry.node.kind {
+            NodeKind::File(content) if content.size() <= SMALL => {
+                let data = content.read(blobs, SMALL)?;
+                (Some(Sha256Digest::of(&data)), Some(sorted_lines(&data)), None)
+            }
+            NodeKind::File(content) => (Some(content.digest(blobs)?), None, None),
+            NodeKind::Symlink(target) => (None, None, Some(target.to_vec())),
+            _ => (None, None, None),
         };
         let seen = Seen {
             letter: entry.node.letter(),
             mode: if target.is_some() { 0 } else { metadata.mode.into() },
             owner: (metadata.uid, metadata.gid),
             content,
+            lines,
             target,
         };
         entries.insert(entry.path.to_string(), seen);
@@ -68,12 +78,15 @@ pub fn of_folder(root: &Path) -> io::Result<Entries> {
             0o010_000 => 'p',
             _ => 's',
         };
-        let content = if kind.is_file() {
+        let (content, lines) = if !kind.is_file() {
+            (None, None)
+        } else if metadata.len() <= SMALL {
+            let data = std::fs::read(&path)?;
+            (Some(Sha256Digest::of(&data)), Some(sorted_lines(&data)))
+        } else {
             let mut writer = Sha256Writer::new(io::sink());
             io::copy(&mut std::fs::File::open(&path)?, &mut writer)?;
-            Some(writer.finish().1)
-        } else {
-            None
+            (Some(writer.finish().1), None)
         };
         let target = if kind.is_symlink() { Some(path.read_link()?.as_os_str().as_bytes().to_vec()) } else { None };
         if kind.is_dir() {
@@ -86,7 +99,7 @@ pub fn of_folder(root: &Path) -> io::Result<Entries> {
         let name = rootsmith_types::TreePath::new(below.as_os_str().as_bytes()).map_err(io::Error::other)?;
         let mode = if target.is_some() { 0 } else { mode & 0o7777 };
         let owner = (metadata.uid(), metadata.gid());
-        entries.insert(name.to_string(), Seen { letter, mode, owner, content, target });
+        entries.insert(name.to_string(), Seen { letter, mode, owner, content, lines, target });
     }
     Ok(entries)
 }
@@ -96,7 +109,7 @@ pub fn of_folder(root: &Path) -> io::Result<Entries> {
 pub struct Difference {
     /// Where.
     pub path: String,
-    /// `missing`, `extra`, `type`, `mode`, `owner`, `target` or `content`.
+    /// `missing`, `extra`, `type`, `mode`, `owner`, `target`, `content` or `order` (the same lines).
     pub kind: &'static str,
     /// Both sides, theirs first.
     pub detail: String,
@@ -128,7 +141,8 @@ pub fn compare(ours: &Entries, theirs: &Entries) -> Vec<Difference> {
                     differ("owner", format!("{:?} {:?}", theirs.owner, ours.owner));
                 }
                 if theirs.content != ours.content {
-                    differ("content", String::new());
+                    let same_lines = theirs.lines.is_some() && theirs.lines == ours.lines;
+                    differ(if same_lines { "order" } else { "content" }, String::new());
                 }
                 if let (Some(a), Some(b)) = (&theirs.target, &ours.target)
                     && a != b
@@ -187,6 +201,12 @@ impl Accepted {
     }
 }
 
+fn sorted_lines(data: &[u8]) -> Sha256Digest {
+    let mut lines: Vec<&[u8]> = data.split(|&b| b == b'\n').collect();
+    lines.sort_unstable();
+    Sha256Digest::of(&lines.join(&b'\n'))
+}
+
 fn matches(pattern: &str, path: &str) -> bool {
     let mut parts = pattern.split('*');
     // `split` gives at least one part.
@@ -208,12 +228,12 @@ mod tests {
     use super::*;
 
     fn entry(letter: char, mode: u32) -> Seen {
-        Seen { letter, mode, owner: (0, 0), content: None, target: None }
+        Seen { letter, mode, owner: (0, 0), content: None, lines: None, target: None }
     }
 
     #[test]
     fn every_kind_of_difference_is_seen_and_judged() {
-        let theirs: Entries = [("/a", 'd', 0o755), ("/b", 'f', 0o644), ("/c", 'l', 0), ("/d", 'f', 0o600)]
+        let mut theirs: Entries = [("/a", 'd', 0o755), ("/b", 'f', 0o644), ("/c", 'l', 0), ("/d", 'f', 0o600)]
             .map(|(path, letter, mode)| (path.to_owned(), entry(letter, mode)))
             .into();
         let mut ours = theirs.clone();
@@ -222,14 +242,21 @@ mod tests {
         ours.insert("/b".to_owned(), Seen { owner: (0, 4), mode: 0o600, ..entry('f', 0) });
         ours.insert("/c".to_owned(), Seen { content: None, ..entry('f', 0o777) });
         ours.insert("/e".to_owned(), entry('f', 0o644));
+        let text = |text: &[u8]| Seen {
+            content: Some(Sha256Digest::of(text)),
+            lines: Some(sorted_lines(text)),
+            ..entry('f', 0o600)
+        };
+        theirs.insert("/d".to_owned(), text(b"a\nb\n"));
+        ours.insert("/d".to_owned(), text(b"b\na\n"));
         let found = compare(&ours, &theirs);
         let kinds: Vec<_> = found.iter().map(|difference| difference.kind).collect();
-        assert_eq!(kinds, ["missing", "mode", "owner", "type", "extra"]);
+        assert_eq!(kinds, ["missing", "mode", "owner", "type", "order", "extra"]);
         let rules = "[[difference]]\npath = \"/*\"\nkinds = [\"mode\", \"owner\"]\nreason = \"r\"\n\
                      [[difference]]\npath = \"/none\"\nkinds = [\"extra\"]\nreason = \"r\"\n";
         let accepted = Accepted::parse(rules).unwrap();
         let (left, unused) = accepted.judge(&found);
-        assert_eq!((left.len(), unused), (3, vec!["/none"]));
+        assert_eq!((left.len(), unused), (4, vec!["/none"]));
         assert!(Accepted::parse("[[difference]]\npath = \"/\"\nkinds = []\nreason = \" \"\n").is_err());
     }
 

@@ -1,6 +1,6 @@
 //! Configures the packages in one folder and shows how the tree differs from one that dpkg made of them.
 //!
-//! `cargo run -p rootsmith-configure --example compare -- DEBS ROOT [ACCEPTED.toml]`
+//! `cargo run -p rootsmith-configure --example compare -- DEBS ROOT [ACCEPTED.toml [WRITE-TO]]`
 
 #[path = "../../../tests/src/oracle_tree.rs"]
 #[allow(dead_code, unreachable_pub)]
@@ -8,7 +8,11 @@ mod oracle_tree;
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::ffi::OsStr;
+use std::fs::Permissions;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,7 +20,7 @@ use rootsmith_assemble::{Package, unpack};
 use rootsmith_configure::{ConfigureError, Input, configure, enable_services};
 use rootsmith_lock::{Archive, LockedPackage, Role, Why};
 use rootsmith_package::{Limits, Stanza};
-use rootsmith_tree::{Blob, Blobs, PackId};
+use rootsmith_tree::{Blob, Blobs, NodeKind, PackId};
 use rootsmith_types::{Arch, Explain, Sha256Digest, SourceEntry, Sources};
 
 const PROFILE: &str = r#"
@@ -77,7 +81,7 @@ impl Sources for OneFile {
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
     let [debs, root, rest @ ..] = arguments.as_slice() else {
-        return Err("usage: compare DEBS ROOT [ACCEPTED.toml]".into());
+        return Err("usage: compare DEBS ROOT [ACCEPTED.toml [WRITE-TO]]".into());
     };
     let profile = rootsmith_profile::load(Path::new("judge.toml"), &OneFile).map_err(|error| format!("{error:?}"))?;
     let (packages, packs) = read_packages(debs)?;
@@ -154,15 +158,21 @@ fn read_packages(folder: &Path) -> Result<(Vec<Package>, Packs), Box<dyn Error>>
     Ok((packages, Packs(packs)))
 }
 
-/// The text files of `/etc` and `/var`, to look at.
+/// The whole tree as a folder, for other judges; owners only where that is allowed.
 fn write_out(tree: &rootsmith_tree::Tree, blobs: &dyn Blobs, out: &Path) -> io::Result<()> {
     for entry in tree.walk() {
-        let path = out.join(String::from_utf8_lossy(entry.path.relative()).into_owned());
-        let generated =
-            ["/etc", "/var", "/usr/lib/udev/hwdb.bin"].iter().any(|top| entry.path.to_string().starts_with(top));
-        if let (true, Some(content)) = (generated, entry.node.content()) {
-            std::fs::create_dir_all(path.parent().unwrap_or(out))?;
-            std::fs::write(path, &content.read(blobs, 64 << 20)?)?;
+        let path = out.join(OsStr::from_bytes(entry.path.relative()));
+        let metadata = &entry.node.metadata;
+        match &entry.node.kind {
+            NodeKind::Directory => std::fs::create_dir_all(&path)?,
+            NodeKind::File(content) => content.copy_to(blobs, &mut std::fs::File::create(&path)?)?,
+            NodeKind::Symlink(target) => symlink(OsStr::from_bytes(target), &path)?,
+            _ => continue,
+        }
+        // An ordinary user sees everything as their own.
+        let _ = lchown(&path, Some(metadata.uid), Some(metadata.gid));
+        if entry.node.link_target().is_none() {
+            std::fs::set_permissions(&path, Permissions::from_mode(metadata.mode.into()))?;
         }
     }
     Ok(())

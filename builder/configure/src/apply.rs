@@ -1,10 +1,12 @@
 //! Effects to the tree, kind by kind: accounts before what they own, files before what looks at them, computed files last.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 
+use rayon::prelude::*;
 use rootsmith_assemble::Owner;
-use rootsmith_tree::{Node, NodeKind};
-use rootsmith_types::{Arch, PackageName, TreePath};
+use rootsmith_tree::{Blobs, Content, Metadata, Node, NodeKind, Tree};
+use rootsmith_types::{Arch, PackageName, TreePath, UnixTime};
 
 use crate::database::{Records, md5};
 use crate::edit::{Edit, MAX_FILE};
@@ -132,23 +134,21 @@ fn files(edit: &mut Edit<'_>, effect: &Effect) {
             }
             edit.change(path, *mode, Some(user), Some(group));
         }
-        Effect::Copy { from, to } => match edit.assembly.tree.lookup(from).cloned() {
-            Some(node) => edit.put(&to.to_string(), node),
-            // The profile dropped it: there is nothing to copy.
-            None => {}
-        },
-        Effect::Symlink { target, path } => {
-            if !matches!(edit.kind(&path.to_string()), Some(NodeKind::Directory)) {
-                edit.symlink(&path.to_string(), target);
+        // What a later version of the package no longer has is not copied either.
+        Effect::Copy { from, to } => {
+            if let Some(node) = edit.assembly.tree.lookup(from).cloned() {
+                edit.put(&to.to_string(), node);
             }
+        }
+        Effect::Symlink { target, path } if !matches!(edit.kind(&path.to_string()), Some(NodeKind::Directory)) => {
+            edit.symlink(&path.to_string(), target);
         }
         Effect::Tmpfiles(names) => tmpfiles::create(edit, names),
         Effect::Own { path, user, group } => edit.change(path, None, user.as_deref(), group.as_deref()),
         Effect::Mode { path, mode } => edit.change(path, Some(*mode), None, None),
-        Effect::StatOverride { user, group, mode, path } => {
-            if edit.assembly.tree.lookup(path).is_some() {
-                edit.change(path, Some(*mode), Some(user), Some(group));
-            }
+        // An override may be recorded for a path that comes later.
+        Effect::StatOverride { user, group, mode, path } if edit.assembly.tree.lookup(path).is_some() => {
+            edit.change(path, Some(*mode), Some(user), Some(group));
         }
         Effect::InitScript(name) => init_scripts::defaults(edit, name),
         Effect::EnableUnit { unit, user } => {
@@ -207,70 +207,71 @@ fn ucf(edit: &mut Edit<'_>, effects: &[(Owner, &Effect)]) {
 }
 
 fn generators(edit: &mut Edit<'_>, effects: &[(Owner, &Effect)], arch: Arch) {
-    let mut wanted = std::collections::BTreeMap::new();
+    let mut wanted = BTreeMap::new();
     for (owner, effect) in effects {
         if let Effect::Generate(generator) = effect {
             wanted.entry(*generator).or_insert(owner);
         }
     }
-    for (generator, owner) in wanted {
+    // None of them looks at what another makes, so they run side by side.
+    let (tree, blobs) = (&edit.assembly.tree, edit.blobs);
+    let made: Vec<_> =
+        wanted.par_iter().map(|(generator, owner)| (*generator, *owner, make(tree, blobs, *generator, arch))).collect();
+    for (generator, owner, made) in made {
         edit.owner = owner.clone();
-        if let Err(error) = generate_one(edit, generator, arch) {
-            let path = TreePath::literal(match generator {
-                Generator::Shells => "/etc/shells",
-                Generator::Pam => "/etc/pam.d",
-                Generator::Certificates => "/etc/ssl/certs",
-                Generator::Catalog => "/var/lib/systemd/catalog/database",
-                Generator::Hwdb => "/usr/lib/udev/hwdb.bin",
-                Generator::Ldconfig => "/etc/ld.so.cache",
-            });
-            edit.errors.push(ConfigureError::Unreadable { path, reason: error.to_string() });
+        match made {
+            Ok(made) => {
+                for (path, node) in made {
+                    let date = edit.date;
+                    edit.put(&path.to_string(), node.at(date));
+                }
+            }
+            Err(error) => {
+                let path = TreePath::literal(generator.output());
+                edit.errors.push(ConfigureError::Unreadable { path, reason: error.to_string() });
+            }
         }
     }
 }
 
-fn generate_one(edit: &mut Edit<'_>, generator: Generator, arch: Arch) -> std::io::Result<()> {
-    let tree = &edit.assembly.tree;
-    match generator {
-        Generator::Shells => {
-            for (path, bytes) in generate::shells(tree, edit.blobs)? {
-                edit.write(&path.to_string(), bytes, 0o644);
-            }
-        }
-        Generator::Pam => {
-            for (path, bytes) in generate::pam_common(tree, edit.blobs)? {
-                edit.write(&path.to_string(), bytes, 0o644);
-            }
-        }
-        Generator::Certificates => {
-            let found = generate::ca_certificates(tree, edit.blobs)?;
-            edit.write("/etc/ca-certificates.conf", found.conf, 0o644);
-            edit.write("/etc/ssl/certs/ca-certificates.crt", found.bundle, 0o644);
-            for (path, target) in found.links {
-                let date = edit.date;
-                edit.put(&path.to_string(), Node::symlink(target, date));
-            }
-        }
-        Generator::Catalog => {
-            if let Some(bytes) = generate::journal_catalog(tree, edit.blobs)? {
-                edit.write("/var/lib/systemd/catalog/database", bytes, 0o644);
-            }
-        }
-        Generator::Hwdb => {
-            if let Some(bytes) = generate::hwdb_bin(tree, edit.blobs)? {
-                edit.write("/usr/lib/udev/hwdb.bin", bytes, 0o444);
-            }
-        }
-        Generator::Ldconfig => {
-            let found = generate::ld_so_cache(tree, edit.blobs, arch)?;
-            edit.write("/etc/ld.so.cache", found.cache, 0o644);
-            for (path, target) in found.links {
-                let date = edit.date;
-                edit.put(&path.to_string(), Node::symlink(target, date));
-            }
+/// What a generator makes at a path.
+enum Made {
+    File(Vec<u8>, u16),
+    Link(Vec<u8>),
+}
+
+impl Made {
+    fn at(self, date: UnixTime) -> Node {
+        match self {
+            Made::File(bytes, mode) => Node::file(Content::inline(bytes), Metadata::root(mode, date)),
+            Made::Link(target) => Node::symlink(target, date),
         }
     }
-    Ok(())
+}
+
+fn make(tree: &Tree, blobs: &dyn Blobs, generator: Generator, arch: Arch) -> io::Result<Vec<(TreePath, Made)>> {
+    let file = |bytes: Vec<u8>, mode| (TreePath::literal(generator.output()), Made::File(bytes, mode));
+    let files = |found: Vec<(TreePath, Vec<u8>)>| -> Vec<(TreePath, Made)> {
+        found.into_iter().map(|(path, bytes)| (path, Made::File(bytes, 0o644))).collect()
+    };
+    let links = |found: Vec<(TreePath, Vec<u8>)>| found.into_iter().map(|(path, target)| (path, Made::Link(target)));
+    Ok(match generator {
+        Generator::Shells => files(generate::shells(tree, blobs)?),
+        Generator::Pam => files(generate::pam_common(tree, blobs)?),
+        Generator::Certificates => {
+            let found = generate::ca_certificates(tree, blobs)?;
+            let conf = (TreePath::literal("/etc/ca-certificates.conf"), Made::File(found.conf, 0o644));
+            [conf, file(found.bundle, 0o644)].into_iter().chain(links(found.links)).collect()
+        }
+        Generator::Catalog => {
+            generate::journal_catalog(tree, blobs)?.map(|bytes| file(bytes, 0o644)).into_iter().collect()
+        }
+        Generator::Hwdb => generate::hwdb_bin(tree, blobs)?.map(|bytes| file(bytes, 0o444)).into_iter().collect(),
+        Generator::Ldconfig => {
+            let found = generate::ld_so_cache(tree, blobs, arch)?;
+            std::iter::once(file(found.cache, 0o644)).chain(links(found.links)).collect()
+        }
+    })
 }
 
 fn records(effects: &[(Owner, &Effect)]) -> Records {

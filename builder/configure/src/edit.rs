@@ -133,13 +133,13 @@ impl Edit<'_> {
 
     /// The number of a user, by name or as a number.
     pub(crate) fn uid(&mut self, name: &str) -> Option<u32> {
-        let found = name.parse().ok().or_else(|| self.accounts.uid(name));
+        let found = number(name).or_else(|| self.accounts.uid(name));
         self.known(found, "user", name)
     }
 
     /// The number of a group, by name or as a number.
     pub(crate) fn gid(&mut self, name: &str) -> Option<u32> {
-        let found = name.parse().ok().or_else(|| self.accounts.gid(name));
+        let found = number(name).or_else(|| self.accounts.gid(name));
         self.known(found, "group", name)
     }
 
@@ -170,6 +170,11 @@ impl Edit<'_> {
         let at = TreePath::new(path).ok()?;
         self.assembly.tree.get(&self.place(&at)).map(|node| &node.kind)
     }
+}
+
+/// A number as it is; and the one name that every tree knows.
+fn number(name: &str) -> Option<u32> {
+    if name == "root" { Some(0) } else { name.parse().ok() }
 }
 
 #[cfg(test)]

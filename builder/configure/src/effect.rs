@@ -72,7 +72,7 @@ pub(crate) struct SystemUser {
     pub(crate) own_group: bool,
 }
 
-/// A program that computes files from the rest of the tree. They run last, once each, in this order.
+/// A program that computes files from the rest of the tree. They run last, once each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Generator {
     /// `update-shells`.
@@ -87,6 +87,20 @@ pub(crate) enum Generator {
     Hwdb,
     /// `ldconfig`.
     Ldconfig,
+}
+
+impl Generator {
+    /// The path that its work is named after in messages.
+    pub(crate) fn output(self) -> &'static str {
+        match self {
+            Generator::Shells => "/etc/shells",
+            Generator::Pam => "/etc/pam.d",
+            Generator::Certificates => "/etc/ssl/certs/ca-certificates.crt",
+            Generator::Catalog => "/var/lib/systemd/catalog/database",
+            Generator::Hwdb => "/usr/lib/udev/hwdb.bin",
+            Generator::Ldconfig => "/etc/ld.so.cache",
+        }
+    }
 }
 
 impl Effect {

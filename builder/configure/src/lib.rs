@@ -24,6 +24,9 @@ mod site;
 mod tmpfiles;
 mod units;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::ConfigureError;
 pub use report::{Class, PackageReport, Report};
 
@@ -56,12 +59,21 @@ pub struct Input<'a> {
 /// modules. The tree holds all packages' files; overlays come later, and [`enable_services`] after them.
 pub fn configure(assembly: &mut Assembly, input: &Input<'_>, blobs: &dyn Blobs) -> Result<Report, Vec<ConfigureError>> {
     let models = Models::load().map_err(|error| vec![error])?;
+    configure_with(&models, assembly, input, blobs)
+}
+
+fn configure_with(
+    models: &Models,
+    assembly: &mut Assembly,
+    input: &Input<'_>,
+    blobs: &dyn Blobs,
+) -> Result<Report, Vec<ConfigureError>> {
     let numbers = models::numbers().map_err(|error| vec![error])?;
     let mut packages: Vec<&Package> = input.packages.iter().collect();
     packages.sort_by(|a, b| (&a.locked.name, &a.locked.architecture).cmp(&(&b.locked.name, &b.locked.architecture)));
 
     let mut errors = Vec::new();
-    let sorter = Sorter { models: &models, tree: &assembly.tree, arch: input.arch };
+    let sorter = Sorter { models, tree: &assembly.tree, arch: input.arch };
     let answers: BTreeMap<&str, &str> = input
         .profile
         .scripts

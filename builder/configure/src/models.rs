@@ -66,8 +66,13 @@ pub(crate) struct Models(Vec<Model>);
 impl Models {
     /// Reads the built-in files.
     pub(crate) fn load() -> Result<Models, ConfigureError> {
+        Models::parse(&FILES)
+    }
+
+    /// Reads files given as name and text.
+    pub(crate) fn parse(files: &[(&str, &str)]) -> Result<Models, ConfigureError> {
         let mut models = Vec::new();
-        for (name, text) in FILES {
+        for (name, text) in files {
             let file: File = toml::from_str(text)
                 .map_err(|error| ConfigureError::Model { reason: format!("`models/{name}`: {}", error.message()) })?;
             models.extend(file.model);
