@@ -126,11 +126,7 @@ fn check_subkey(certificate: &SignedPublicKey, subkey: &SignedPublicSubKey, now:
 }
 
 /// The last statement that may be looked at and that `verifies`.
-fn newest<'s>(
-    signatures: &'s [Signature],
-    now: UnixTime,
-    verifies: impl Fn(&Signature) -> bool,
-) -> Option<&'s Signature> {
+fn newest(signatures: &[Signature], now: UnixTime, verifies: impl Fn(&Signature) -> bool) -> Option<&Signature> {
     let usable = signatures.iter().filter(|signature| statement_time(signature, now).is_ok() && verifies(signature));
     usable.max_by_key(|signature| signature.created())
 }

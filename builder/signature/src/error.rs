@@ -4,7 +4,7 @@ use std::fmt;
 
 use rootsmith_types::{Explain, Subject};
 
-use crate::report::SignatureReport;
+use crate::report::{SignatureReport, Verdict};
 
 /// Why a text cannot be trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,15 +20,17 @@ pub enum SignatureError {
 impl fmt::Display for SignatureError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            SignatureError::NotSigned => f.write_str("the index is not signed"),
-            SignatureError::Malformed(reason) => write!(f, "the signed index cannot be read: {reason}"),
-            SignatureError::NoGoodSignature(reports) => {
-                f.write_str("no signature of the index counts")?;
-                for (i, report) in reports.iter().enumerate() {
-                    write!(f, "{} `{}`: {}", if i == 0 { ":" } else { ";" }, report.issuer, report.verdict)?;
+            SignatureError::NotSigned => f.write_str("it is not signed"),
+            SignatureError::Malformed(reason) => write!(f, "what is signed cannot be read: {reason}"),
+            SignatureError::NoGoodSignature(reports) => match reports.as_slice() {
+                [] => f.write_str("it has no signature that counts"),
+                [only] => write!(f, "its signature by `{}` does not count ({})", only.issuer, only.verdict),
+                several => {
+                    let each: Vec<String> =
+                        several.iter().map(|report| format!("`{}`: {}", report.issuer, report.verdict)).collect();
+                    write!(f, "none of its signatures counts ({})", each.join("; "))
                 }
-                Ok(())
-            }
+            },
         }
     }
 }
@@ -44,13 +46,19 @@ impl Explain for SignatureError {
         Some(
             match self {
                 SignatureError::NotSigned => {
-                    "use a signed repository; `InRelease` must begin with `-----BEGIN PGP SIGNED MESSAGE-----`"
+                    "try another mirror: something else may have answered in its place; a repository without signatures is \
+                     not used"
                 }
-                SignatureError::Malformed(_) => {
-                    "try another mirror: this one may answer with something else than the index"
-                }
-                SignatureError::NoGoodSignature(_) => {
-                    "name the repository's own keyring with `signed-by`, try another mirror, and check the clock"
+                SignatureError::Malformed(_) => "try another mirror: something else may have answered in its place",
+                SignatureError::NoGoodSignature(reports) => {
+                    let has = |verdict| reports.iter().any(|report| report.verdict == verdict);
+                    if has(Verdict::Mismatch) {
+                        "try another mirror: it was changed after it was signed, at the mirror or on its way"
+                    } else if has(Verdict::UnknownKey) {
+                        "if you trust this repository, name its keys: `signed-by` in `[distribution]`"
+                    } else {
+                        "check the clock, and whether the repository has newer keys: `signed-by` in `[distribution]`"
+                    }
                 }
             }
             .to_owned(),

@@ -113,8 +113,11 @@ impl TestKey {
     }
 }
 
+/// A key that signs, as [`sign_with`] gives it.
+pub(crate) type Signer<'a> = &'a dyn Fn(SignatureConfig, &str) -> Signature;
+
 /// Signs `text` with each of these keys.
-pub(crate) fn signed(text: &str, signers: &[(&dyn Fn(SignatureConfig, &str) -> Signature, SignatureConfig)]) -> String {
+pub(crate) fn signed(text: &str, signers: &[(Signer<'_>, SignatureConfig)]) -> String {
     let message = CleartextSignedMessage::new_many(text, |text| {
         Ok(signers.iter().map(|(sign, config)| sign(config.clone(), text)).collect())
     });
