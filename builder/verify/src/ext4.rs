@@ -3,7 +3,9 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::fmt::Display;
 use std::io::{self, Read};
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -99,11 +101,16 @@ fn walk(source: &Arc<OwnedSlice>) -> Result<(Tree, Vec<Found>, Option<String>, S
     Ok((tree, files, (!label.is_empty()).then_some(label), uuid))
 }
 
-/// The contents of `files`, read on every core: large files first, each core with a reader of its own, because they cannot
-/// be shared.
+/// Files that one core takes at a time: so many, or so many bytes.
+const BATCH: usize = 128;
+const BATCH_BYTES: u64 = 16 << 20;
+
+/// The contents of `files`, read on every core, each with a reader of its own, because they cannot be shared.
+///
+/// A reader keeps the last 64 blocks it met. To open a file it looks through the directories above, which the content of the
+/// file before has driven out of those 64; so a batch of neighbours is opened first, and read then.
 fn digest_all(source: &Arc<OwnedSlice>, files: &[Found]) -> Result<Vec<Content>, ReadBackError> {
-    let mut order: Vec<usize> = (0..files.len()).collect();
-    order.sort_by_key(|&index| std::cmp::Reverse(files[index].size));
+    let batches = batches(files);
     let next = AtomicUsize::new(0);
     let contents: Mutex<Vec<Option<Content>>> = Mutex::new(vec![None; files.len()]);
     // One error is kept: the one that comes first in the tree, whichever was met first.
@@ -111,14 +118,11 @@ fn digest_all(source: &Arc<OwnedSlice>, files: &[Found]) -> Result<Vec<Content>,
     rayon::broadcast(|_| {
         let mut fs = None;
         let mut done = Vec::new();
-        while let Some(&index) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-            match read_one(source, &mut fs, &files[index], index) {
-                Ok(content) => done.push((index, content)),
-                Err(error) => {
-                    let Ok(mut failed) = failed.lock() else { return };
-                    if failed.as_ref().is_none_or(|(first, _)| index < *first) {
-                        *failed = Some((index, error));
-                    }
+        while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if let Err((index, error)) = read_batch(source, &mut fs, files, batch.clone(), &mut done) {
+                let Ok(mut failed) = failed.lock() else { return };
+                if failed.as_ref().is_none_or(|(first, _)| index < *first) {
+                    *failed = Some((index, error));
                 }
             }
         }
@@ -136,20 +140,47 @@ fn digest_all(source: &Arc<OwnedSlice>, files: &[Found]) -> Result<Vec<Content>,
     contents.ok_or_else(|| io::Error::other("a content was not read").into())
 }
 
-fn read_one(
+/// Ranges of neighbours, the largest first, so that no core is left alone with much at the end.
+fn batches(files: &[Found]) -> Vec<Range<usize>> {
+    let mut batches = Vec::new();
+    let mut start = 0;
+    let mut bytes = 0u64;
+    for (index, found) in files.iter().enumerate() {
+        bytes = bytes.saturating_add(found.size);
+        if bytes >= BATCH_BYTES || index + 1 - start == BATCH || index + 1 == files.len() {
+            batches.push((bytes, start..index + 1));
+            (start, bytes) = (index + 1, 0);
+        }
+    }
+    batches.sort_by_key(|(bytes, range)| (std::cmp::Reverse(*bytes), range.start));
+    batches.into_iter().map(|(_, range)| range).collect()
+}
+
+fn read_batch(
     source: &Arc<OwnedSlice>,
     fs: &mut Option<Ext4>,
-    found: &Found,
-    index: usize,
-) -> Result<Content, ReadBackError> {
-    let at = |error: &dyn std::fmt::Display| damaged(Some(&found.path), error.to_string());
+    files: &[Found],
+    batch: Range<usize>,
+    done: &mut Vec<(usize, Content)>,
+) -> Result<(), (usize, ReadBackError)> {
+    let first = batch.start;
+    let at = |index: usize, error: &dyn Display| (index, damaged(Some(&files[index].path), error));
     let fs = match fs {
         Some(fs) => fs,
-        None => fs.insert(load(source).map_err(|error| at(&error))?),
+        None => fs.insert(load(source).map_err(|error| at(first, &error))?),
     };
-    let pack = PackId(u32::try_from(index).map_err(|_| ReadBackError::TooManyEntries)?);
-    let mut file = fs.open(found.path.as_bytes()).map_err(|error| at(&error))?;
-    digest::content(&mut file, found.size, found.keep, pack, 0).map_err(|error| at(&error))
+    let mut open = Vec::with_capacity(batch.len());
+    for index in batch {
+        let file = fs.open(files[index].path.as_bytes()).map_err(|error| at(index, &error))?;
+        open.push((index, file));
+    }
+    for (index, mut file) in open {
+        let pack = PackId(u32::try_from(index).map_err(|_| (index, ReadBackError::TooManyEntries))?);
+        let Found { size, keep, .. } = files[index];
+        let content = digest::content(&mut file, size, keep, pack, 0).map_err(|error| at(index, &error))?;
+        done.push((index, content));
+    }
+    Ok(())
 }
 
 /// The files of a read-back, opened again by their path.
@@ -217,6 +248,6 @@ fn convert(metadata: &ext4_view::Metadata) -> Metadata {
     }
 }
 
-fn damaged(path: Option<&TreePath>, reason: impl ToString) -> ReadBackError {
+fn damaged(path: Option<&TreePath>, reason: impl Display) -> ReadBackError {
     ReadBackError::Unreadable { kind: Kind::Ext4.name(), path: path.cloned(), reason: reason.to_string() }
 }

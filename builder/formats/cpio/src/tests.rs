@@ -170,7 +170,7 @@ fn read(archive: &[u8]) -> Result<Vec<Found>, String> {
         let data = take(start, numbers[6] as usize)?;
         if name == b"TRAILER!!!" {
             let rest = &archive[start..];
-            return if rest.iter().all(|&b| b == 0) && archive.len() % 512 == 0 {
+            return if rest.iter().all(|&b| b == 0) && archive.len().is_multiple_of(512) {
                 Ok(found)
             } else {
                 Err("data after the trailer".to_owned())

@@ -20,8 +20,8 @@ impl Timestamp {
         let seconds = mtime.seconds.clamp(FIRST, LAST);
         let (year, month, day) = civil(seconds / 86_400);
         let second = seconds % 86_400;
-        let date = (year - 1980) << 9 | month << 5 | day;
-        let time = (second / 3600) << 11 | (second / 60 % 60) << 5 | second % 60 / 2;
+        let date = ((year - 1980) << 9) | (month << 5) | day;
+        let time = ((second / 3600) << 11) | ((second / 60 % 60) << 5) | (second % 60 / 2);
         // Each part is within its bits: 127 years, 12 months, 31 days; 23 hours, 59 minutes, 29 pairs of seconds.
         Timestamp { date: date as u16, time: time as u16 }
     }
