@@ -45,7 +45,8 @@ pub(crate) fn arguments(vm: &Vm<'_>, tools: &Tools, variables: &Path) -> Result<
 }
 
 /// The machine and the processor. Under emulation x86 gets all that QEMU can do but nested virtualisation, which costs the
-/// guest time to set up; named models of older QEMUs make newer kernels panic. On ARM `max` emulates pointer authentication,
+/// guest time to set up, and five-level page tables, with which QEMU 7.2 garbles paths that newer kernels report (static
+/// programs then abort in `dl-origin.c`); named models of older QEMUs make newer kernels panic. On ARM `max` emulates pointer authentication,
 /// which halves the speed.
 fn machine(arch: Arch, kvm: bool) -> Result<(&'static str, &'static str), BootError> {
     match arch {

@@ -32,7 +32,20 @@ pub(crate) fn write(edit: &mut Edit<'_>, profile: &Profile) {
         let text = modules.iter().fold(String::new(), |text, module| text + &module.value + "\n");
         owned(edit, &first.origin, "/etc/modules-load.d/profile.conf", text);
     }
+    dropped_paths(edit, profile);
     quiet_first_boot(edit);
+}
+
+/// What `packages.drop` leaves out stays out when packages are installed later (dpkg(1), `--path-exclude`), licences excepted
+/// as in the image itself.
+fn dropped_paths(edit: &mut Edit<'_>, profile: &Profile) {
+    let Some(first) = profile.packages.drop.first() else { return };
+    let mut text = String::new();
+    for path in &profile.packages.drop {
+        let _ = writeln!(text, "path-exclude={}/*", path.value);
+    }
+    text.push_str("path-include=/usr/share/doc/*/copyright\n");
+    owned(edit, &first.origin, "/etc/dpkg/dpkg.cfg.d/50-drop", text);
 }
 
 /// Enables and disables the services of `[init]`.

@@ -236,7 +236,7 @@ impl Work<'_> {
             ids: self.ids,
             root,
             esp,
-            blobs: self.cache,
+            cache: self.cache,
             arch: self.arch,
             root_available: layout.root_available,
         };

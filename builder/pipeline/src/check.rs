@@ -3,12 +3,14 @@
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 
+use rootsmith_assemble::AssembleError;
+use rootsmith_fetch::Cache;
 use rootsmith_output::DiskIds;
 use rootsmith_preflight::{BootEntry, BootFacts, Facts, PartitionFacts, PartitionRole, Report, RootFacts};
 use rootsmith_profile::{Disk, PartitionKind, Profile};
-use rootsmith_tree::{Blobs, Tree};
+use rootsmith_tree::{Content, Tree};
 use rootsmith_types::{Arch, NumBytes, Problems, Sha256Digest, Sha256Writer};
-use rootsmith_verify::{Kind, ReadBack, Slice, compare, partitions, read_back};
+use rootsmith_verify::{Kind, ReadBack, Slice, What, compare, partitions, read_back};
 
 use crate::inputs::InputError;
 
@@ -23,7 +25,7 @@ pub(crate) struct Wanted<'a> {
     pub(crate) ids: DiskIds,
     pub(crate) root: &'a Tree,
     pub(crate) esp: &'a Tree,
-    pub(crate) blobs: &'a dyn Blobs,
+    pub(crate) cache: &'a Cache,
     pub(crate) arch: Arch,
     pub(crate) root_available: NumBytes,
 }
@@ -48,7 +50,7 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
             return Err(wanted.differs(format!("partition {} has GUID {} instead of {guid}", found.index, found.guid)));
         }
         let read = read_back(kind, slice)?;
-        compare_trees(wanted.file, tree, wanted.blobs, &read)?;
+        compare_trees(wanted.file, tree, wanted.cache, &read)?;
         facts.push(PartitionFacts {
             role,
             partuuid: found.guid,
@@ -85,19 +87,30 @@ impl Wanted<'_> {
 }
 
 /// Reads a `.tar.zst` back and compares.
-pub(crate) fn check_tar(file: &str, image: &File, length: u64, tree: &Tree, blobs: &dyn Blobs) -> Result<(), Problems> {
+pub(crate) fn check_tar(file: &str, image: &File, length: u64, tree: &Tree, cache: &Cache) -> Result<(), Problems> {
     let read = read_back(Kind::Tar, Slice::new(image, 0, length))?;
-    compare_trees(file, tree, blobs, &read)
+    compare_trees(file, tree, cache, &read)
 }
 
-fn compare_trees(file: &str, tree: &Tree, blobs: &dyn Blobs, read: &ReadBack<'_>) -> Result<(), Problems> {
-    let differences = compare(tree, blobs, read)?;
+fn compare_trees(file: &str, tree: &Tree, cache: &Cache, read: &ReadBack<'_>) -> Result<(), Problems> {
+    let differences = compare(tree, cache, read)?;
     let n = differences.len();
-    let error = |difference| InputError::ReadBack { file: file.to_owned(), difference };
-    let mut errors: Vec<InputError> =
-        differences.into_iter().take(SHOWN).map(|difference| error(difference.to_string())).collect();
+    let mut errors = Vec::new();
+    for difference in differences.into_iter().take(SHOWN) {
+        let damaged = match tree.get(&difference.path).and_then(|node| node.content()) {
+            Some(Content::Blob(blob)) if matches!(difference.what, What::Content(..)) => {
+                cache.drop_if_damaged(blob).map_err(AssembleError::Store)?
+            }
+            _ => None,
+        };
+        errors.push(match damaged {
+            Some(path) => InputError::CacheDamaged { path },
+            None => InputError::ReadBack { file: file.to_owned(), difference: difference.to_string() },
+        });
+    }
     if n > SHOWN {
-        errors.push(error(format!("and {} more differences", n - SHOWN)));
+        let difference = format!("and {} more differences", n - SHOWN);
+        errors.push(InputError::ReadBack { file: file.to_owned(), difference });
     }
     if errors.is_empty() { Ok(()) } else { Err(errors.into()) }
 }

@@ -46,6 +46,11 @@ pub(crate) enum InputError {
     Path(InvalidPath),
     /// A file the builder adds cannot be put where it belongs, or one it needs is missing.
     Tree(TreeError),
+    /// The cache has lost bytes; the file was removed.
+    CacheDamaged {
+        /// The file.
+        path: PathBuf,
+    },
     /// An image that was read back is not what was to be written: our fault.
     ReadBack {
         /// The output's file.
@@ -74,6 +79,9 @@ impl fmt::Display for InputError {
             }
             InputError::Path(error) => write!(f, "the image cannot be made bootable: {error}"),
             InputError::Tree(error) => write!(f, "the image cannot be made bootable: {error}"),
+            InputError::CacheDamaged { path } => {
+                write!(f, "`{}` in the cache is damaged: it no longer holds the bytes that were put there", path.display())
+            }
             InputError::ReadBack { file, difference } => {
                 write!(f, "internal error: `{file}` reads back differently: {difference}")
             }
@@ -106,6 +114,9 @@ impl Explain for InputError {
             InputError::NothingGrows { .. } => {
                 Some("add `systemd-repart` to `packages.include`, or take `grow` away".to_owned())
             }
+            InputError::CacheDamaged { .. } => {
+                Some("it was removed: run the build again; if this comes back, check the host's disk and memory".to_owned())
+            }
             InputError::ReadBack { .. } => Some("please report this, with the profile and its lock".to_owned()),
             _ => None,
         }
@@ -113,6 +124,7 @@ impl Explain for InputError {
 
     fn blame(&self) -> Blame {
         match self {
+            InputError::CacheDamaged { .. } => Blame::Host,
             InputError::ReadBack { .. } => Blame::Ours,
             _ => Blame::Inputs,
         }

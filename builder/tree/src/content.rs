@@ -4,7 +4,7 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
-use rootsmith_types::Sha256Digest;
+use rootsmith_types::{Sha256Digest, Sha256Writer};
 
 use crate::Blobs;
 
@@ -145,10 +145,15 @@ impl Content {
 
     /// Its SHA-256: known for a blob, computed for the others.
     pub fn digest(&self, blobs: &dyn Blobs) -> io::Result<Sha256Digest> {
-        if let Content::Blob(blob) = self {
-            return Ok(blob.digest);
+        match self {
+            Content::Blob(blob) => Ok(blob.digest),
+            _ => self.hash(blobs),
         }
-        let mut writer = rootsmith_types::Sha256Writer::new(io::sink());
+    }
+
+    /// The SHA-256 of the bytes that are really there.
+    pub fn hash(&self, blobs: &dyn Blobs) -> io::Result<Sha256Digest> {
+        let mut writer = Sha256Writer::new(io::sink());
         self.copy_to(blobs, &mut writer)?;
         Ok(writer.finish().1)
     }

@@ -9,14 +9,14 @@ pub(crate) mod sealed;
 mod unpack;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rootsmith_package::Unpacked;
-use rootsmith_tree::{Blob, Blobs, PackId};
+use rootsmith_tree::{Blob, Blobs, Content, PackId};
 use rootsmith_types::{Sha256Digest, Sha256Writer};
 
 use crate::FetchError;
@@ -68,6 +68,17 @@ impl Cache {
     /// The same cache, with other manners.
     pub fn with_retry(self, retry: Retry) -> Cache {
         Cache { retry, ..self }
+    }
+
+    /// Reads one content and compares it with its digest. If the cache has lost its bytes, the file they were in is removed,
+    /// so that the next build makes it anew, and its path returned.
+    pub fn drop_if_damaged(&self, blob: &Blob) -> io::Result<Option<PathBuf>> {
+        let found = Content::Blob(*blob).hash(self)?;
+        let Some(path) = (found != blob.digest).then(|| self.packs.path(blob.pack)).flatten() else { return Ok(None) };
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(Some(path)),
+        }
     }
 
     pub(crate) fn known(&self) -> MutexGuard<'_, Known> {

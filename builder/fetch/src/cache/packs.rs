@@ -46,6 +46,12 @@ impl Packs {
         self.file(id)?.read_exact_at(buf, offset)
     }
 
+    /// Where a container lies.
+    pub(crate) fn path(&self, PackId(id): PackId) -> Option<PathBuf> {
+        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        table.packs.get(usize::try_from(id).ok()?).map(|pack| pack.path.clone())
+    }
+
     fn file(&self, PackId(id): PackId) -> io::Result<Arc<File>> {
         let number = usize::try_from(id).unwrap_or(usize::MAX);
         let path = {
