@@ -130,14 +130,14 @@ impl Explain for AssembleError {
 
     fn label(&self) -> Option<String> {
         let label = match self {
-            AssembleError::TwoOwners { second, .. } => format!("`{second}` is asked for here"),
             AssembleError::BadOverlay { .. } => "this overlay".to_owned(),
             AssembleError::Unreadable { .. } => "named here".to_owned(),
             AssembleError::PayloadDigest { from_lock: true, .. } => "this payload".to_owned(),
             AssembleError::PayloadDigest { .. } => "expected here".to_owned(),
             AssembleError::PayloadArchitecture { .. } => "this file".to_owned(),
             AssembleError::PayloadPlace { .. } => "should go here".to_owned(),
-            AssembleError::BadEntry { .. } | AssembleError::Store(_) => return None,
+            // The place of a package says itself what it has to do with it.
+            AssembleError::TwoOwners { .. } | AssembleError::BadEntry { .. } | AssembleError::Store(_) => return None,
         };
         Some(label)
     }
@@ -145,7 +145,7 @@ impl Explain for AssembleError {
     fn notes(&self) -> Vec<Note> {
         match self {
             AssembleError::TwoOwners { first, .. } => {
-                let text = format!("`{first}` is asked for here");
+                let text = format!("`{first}` is brought in");
                 vec![Note { text, subject: Subject::Package(first.clone()) }]
             }
             _ => Vec::new(),
@@ -167,9 +167,9 @@ impl Explain for AssembleError {
             AssembleError::PayloadDigest { .. } => {
                 Some("put the file with that digest in place, or correct `sha256`".to_owned())
             }
-            AssembleError::PayloadArchitecture { wanted, .. } => {
-                Some(format!("take the build of it for {wanted}, or choose another architecture with `--arch`"))
-            }
+            AssembleError::PayloadArchitecture { wanted, .. } => Some(format!(
+                "take the build of it for {wanted}, or build the image for another architecture: `image.arch`, `--arch`"
+            )),
             _ => None,
         }
     }

@@ -93,7 +93,7 @@ impl Explain for ConfigureError {
     fn help(&self) -> Option<String> {
         Some(match self {
             ConfigureError::NotModelled { package, .. } => format!(
-                "leave the package out, or answer for it: `[scripts]` `{package} = {{ ignore = \"why its script need not run\" }}`, \
+                "leave the package out, or answer for it in `[scripts]`: `{package} = {{ ignore = \"why it need not run\" }}`, \
                  with an overlay for what the script would have made"
             ),
             ConfigureError::UnknownAccount { kind, name, .. } => {

@@ -118,6 +118,8 @@ pub enum FetchError {
     Expired {
         /// `trixie-security`.
         suite: String,
+        /// Its address.
+        url: String,
         /// `Valid-Until`.
         until: UnixTime,
         /// The clock.
@@ -127,6 +129,8 @@ pub enum FetchError {
     NotYetValid {
         /// `trixie`.
         suite: String,
+        /// Its address.
+        url: String,
         /// `Date`.
         date: UnixTime,
         /// The clock.
@@ -136,6 +140,8 @@ pub enum FetchError {
     Rollback {
         /// `trixie`.
         suite: String,
+        /// Its address.
+        url: String,
         /// `Date`.
         date: UnixTime,
         /// `Date` of the one accepted before.
@@ -226,10 +232,10 @@ impl fmt::Display for FetchError {
                 let found: Vec<String> = found.iter().map(|name| format!("`{name}`")).collect();
                 write!(f, "`InRelease` of `{suite}` says it belongs to {}", found.join(" or "))
             }
-            FetchError::Expired { suite, until, now } => {
+            FetchError::Expired { suite, until, now, .. } => {
                 write!(f, "`InRelease` of `{suite}` expired {} ago", Span(now.saturating_sub(*until)))
             }
-            FetchError::NotYetValid { suite, date, now } => {
+            FetchError::NotYetValid { suite, date, now, .. } => {
                 write!(f, "`InRelease` of `{suite}` is dated {} in the future", Span(date.saturating_sub(*now)))
             }
             FetchError::Rollback { suite, date, accepted, .. } => {
@@ -257,7 +263,7 @@ impl Explain for FetchError {
             }
             FetchError::Disk { .. } => "the cache must be a folder you may write: `--cache DIR` or `ROOTSMITH_CACHE`".into(),
             FetchError::Unreachable { files, .. } => {
-                let hint = "check the network and the proxy variables, or name another mirror: `--mirror URL`";
+                let hint = "check the network and the proxy variables, or name another mirror: `distribution.mirror` or `--mirror URL`";
                 let names = files.iter().take(3).map(|file| format!("`{file}`")).collect::<Vec<_>>().join(", ");
                 match files.len() {
                     0 | 1 => hint.into(),
@@ -266,13 +272,15 @@ impl Explain for FetchError {
                 }
             }
             FetchError::NotFound { package: Some(_), .. } => {
-                "the mirror has moved on to another version: `rootsmith lock`; or it is incomplete: `--mirror URL`".into()
+                "if the mirror has moved on to another version, run `rootsmith lock`; else name another mirror: \
+                 `distribution.mirror` or `--mirror URL`"
+                    .into()
             }
-            FetchError::NotFound { .. } => "check the suite's name and the mirror: `--mirror URL`".into(),
-            FetchError::Refused { .. } => "try later, or another mirror: `--mirror URL`".into(),
+            FetchError::NotFound { .. } => "check the suite's name and the mirror: `distribution.mirror` or `--mirror URL`".into(),
+            FetchError::Refused { .. } => "try later, or another mirror: `distribution.mirror` or `--mirror URL`".into(),
             FetchError::Digest { .. } | FetchError::Size { .. } => {
-                "the mirror or a proxy hands out another file: try another mirror (`--mirror URL`), or make the lock again \
-                 if the file was rightly replaced (`rootsmith lock`)"
+                "the mirror or a proxy hands out another file than the lock or the index names: try another mirror \
+                 (`distribution.mirror` or `--mirror URL`), or lock again if the file was rightly replaced (`rootsmith lock`)"
                     .into()
             }
             FetchError::Offline { .. } => "run once without `--offline`".into(),
@@ -280,20 +288,22 @@ impl Explain for FetchError {
                 format!("`{}` has been dropped: run again and it is fetched anew", path.display())
             }
             FetchError::Archive(error) => return error.help(),
-            FetchError::Signature { .. } => {
-                "if the archive is not Debian's own, name its keys: `distribution.signed-by`; otherwise somebody changed it on \
-                 its way"
-                    .into()
-            }
-            FetchError::Index { .. } => "try another mirror: `--mirror URL`".into(),
+            FetchError::Signature { error, .. } => return error.help(),
+            FetchError::Index { .. } => "try another mirror: `distribution.mirror` or `--mirror URL`".into(),
             FetchError::OtherSuite { found, .. } => match found.first() {
                 Some(name) => format!("write `suite = \"{name}\"`, or name another mirror"),
-                None => "name another mirror: `--mirror URL`".into(),
+                None => "name another mirror: `distribution.mirror` or `--mirror URL`".into(),
             },
-            FetchError::Expired { .. } => "the mirror is no longer updated, or the clock is wrong: try another mirror".into(),
+            FetchError::Expired { .. } => {
+                "the mirror is no longer updated, or the clock here is wrong: try another mirror, `distribution.mirror` or `--mirror URL`"
+                    .into()
+            }
             FetchError::NotYetValid { .. } => "set the clock".into(),
             FetchError::Rollback { path, .. } => {
-                format!("the mirror lags behind or hides updates: try another one; to accept it, remove `{}`", path.display())
+                format!(
+                    "the mirror lags behind or hides updates: try later, or another one; to accept it, remove `{}`",
+                    path.display()
+                )
             }
             FetchError::NoComponent { .. } => "check `distribution.components` and `image.arch`".into(),
         };
@@ -316,6 +326,13 @@ impl Explain for FetchError {
     fn notes(&self) -> Vec<Note> {
         match self {
             FetchError::Archive(error) => error.notes(),
+            FetchError::Signature { url, .. }
+            | FetchError::OtherSuite { url, .. }
+            | FetchError::Expired { url, .. }
+            | FetchError::NotYetValid { url, .. }
+            | FetchError::Rollback { url, .. } => {
+                vec![Note { text: format!("it came from `{url}`"), subject: Subject::Host }]
+            }
             _ => Vec::new(),
         }
     }

@@ -160,7 +160,7 @@ impl World<'_> {
         }
         let (date, now) = (release.date, self.now);
         if date.saturating_sub(now) > CLOCKS_DIFFER {
-            return Err(FetchError::NotYetValid { suite, date, now });
+            return Err(FetchError::NotYetValid { suite, url: self.release_url(), date, now });
         }
         if self.offline {
             return Ok(());
@@ -168,13 +168,14 @@ impl World<'_> {
         if let Some(until) = release.valid_until
             && until < now
         {
-            return Err(FetchError::Expired { suite, until, now });
+            return Err(FetchError::Expired { suite, url: self.release_url(), until, now });
         }
         // One that is not trusted any more, after a change of keys, says nothing.
         let before = fs::read(accepted).ok().and_then(|message| self.trusted(&message).ok());
         match before {
             Some(before) if before.date > date => {
-                Err(FetchError::Rollback { suite, date, accepted: before.date, path: accepted.to_owned() })
+                let (url, path) = (self.release_url(), accepted.to_owned());
+                Err(FetchError::Rollback { suite, url, date, accepted: before.date, path })
             }
             _ => Ok(()),
         }

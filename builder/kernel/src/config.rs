@@ -138,7 +138,7 @@ impl Explain for FragmentError {
     fn notes(&self) -> Vec<Note> {
         let FragmentError::Unmet { config, overrules, .. } = self else { return Vec::new() };
         let mut notes =
-            vec![Note { text: format!("the configuration is `{config}`"), subject: Subject::Path(config.clone()) }];
+            vec![Note { text: format!("it was looked for in `{config}`"), subject: Subject::Path(config.clone()) }];
         if let Some(earlier) = overrules {
             notes.push(Note {
                 text: format!("this line overrules an earlier `{}`", spelled(&earlier.symbol, &earlier.wanted)),
