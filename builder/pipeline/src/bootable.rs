@@ -1,6 +1,7 @@
 //! What makes a tree bootable: module index, `fstab`, initramfs, unified kernel image, the EFI system partition's tree.
 
-use rootsmith_assemble::{Assembly, Owner, Package};
+use rootsmith_assemble::{AssembleError, Assembly, Owner, Package};
+use rootsmith_fetch::Cache;
 use rootsmith_kernel::config::{Config, check_fragments};
 use rootsmith_kernel::{
     InitramfsInput, Kernel, ModuleIndex, UkiSections, find_kernel, index_modules, initramfs, root_modules, uki,
@@ -8,7 +9,7 @@ use rootsmith_kernel::{
 use rootsmith_output::DiskIds;
 use rootsmith_profile::{BootMethod, Disk, PartitionKind, Profile};
 use rootsmith_tree::{Blobs, Content, Metadata, Node, Tree};
-use rootsmith_types::{Arch, Problems, TreePath, UnixTime};
+use rootsmith_types::{Arch, Problems, Sha256Digest, TreePath, UnixTime};
 
 use crate::inputs::InputError;
 
@@ -28,15 +29,14 @@ pub(crate) struct IndexedKernel {
 pub(crate) fn prepare_kernel(
     assembly: &mut Assembly,
     profile: &Profile,
-    blobs: &dyn Blobs,
+    cache: &Cache,
     date: UnixTime,
-    index_of: impl FnOnce(&Tree, &Kernel) -> Result<ModuleIndex, Problems>,
 ) -> Result<Option<IndexedKernel>, Problems> {
     let Some(wanted) = &profile.kernel else { return Ok(None) };
-    let kernel = find_kernel(&assembly.tree, blobs)?;
+    let kernel = find_kernel(&assembly.tree, cache)?;
     let config = match &kernel.config {
         Some(path) => {
-            let text = read(&assembly.tree, blobs, path, MAX_TEXT)?;
+            let text = read(&assembly.tree, cache, path, MAX_TEXT)?;
             let config = Config::parse(&String::from_utf8_lossy(&text));
             let unmet = check_fragments(&config, path, &wanted.fragments);
             if !unmet.is_empty() {
@@ -46,7 +46,7 @@ pub(crate) fn prepare_kernel(
         }
         None => None,
     };
-    let index = index_of(&assembly.tree, &kernel)?;
+    let index = module_index(&assembly.tree, &kernel, cache)?;
     for (name, data) in index.files() {
         let path = kernel.modules.join(name).map_err(InputError::Path)?;
         assembly
@@ -58,9 +58,31 @@ pub(crate) fn prepare_kernel(
     Ok(Some(IndexedKernel { kernel, config, index }))
 }
 
-/// The native `depmod`, on a tree.
-pub(crate) fn make_index(tree: &Tree, blobs: &dyn Blobs, kernel: &Kernel) -> Result<ModuleIndex, Problems> {
-    Ok(index_modules(tree, blobs, &kernel.modules)?)
+/// The index of the kernel's modules: from the cache, when the same files were indexed before.
+fn module_index(tree: &Tree, kernel: &Kernel, cache: &Cache) -> Result<ModuleIndex, Problems> {
+    let key = modules_key(tree, kernel, cache)?;
+    if let Some(index) = cache.derived(&key).and_then(|data| postcard::from_bytes(&data).ok()) {
+        return Ok(index);
+    }
+    let index = index_modules(tree, cache, &kernel.modules)?;
+    // Plain data of strings and numbers: it always encodes.
+    if let Ok(data) = postcard::to_stdvec(&index) {
+        cache.keep_derived(&key, &data)?;
+    }
+    Ok(index)
+}
+
+/// Everything that an index depends on: every file below the modules' folder by path and digest, and the form of the index.
+fn modules_key(tree: &Tree, kernel: &Kernel, cache: &Cache) -> Result<Sha256Digest, Problems> {
+    let mut input = b"module index 1\n".to_vec();
+    for entry in tree.walk_from(&kernel.modules) {
+        input.extend_from_slice(entry.path.as_bytes());
+        input.push(0);
+        if let Some(content) = entry.node.content() {
+            input.extend_from_slice(content.digest(cache).map_err(AssembleError::Store)?.as_bytes());
+        }
+    }
+    Ok(Sha256Digest::of(&input))
 }
 
 /// Writes `fstab` for the disk, and what makes a partition grow.
@@ -148,7 +170,7 @@ pub(crate) fn esp_tree(
             linux: &linux,
         },
     )?;
-    let blob = blobs.insert(&mut image.as_slice()).map_err(rootsmith_assemble::AssembleError::Store)?;
+    let blob = blobs.insert(&mut image.as_slice()).map_err(AssembleError::Store)?;
     let mut esp = Tree::new(Metadata::root(0o755, date));
     let folder = TreePath::literal("/EFI/BOOT");
     esp.create_directories(&folder, &Metadata::root(0o755, date)).map_err(tree_error)?;
@@ -166,7 +188,7 @@ fn boot_file(packages: &[Package], name: &str, path: &str, blobs: &dyn Blobs) ->
         name: name.parse().expect("a literal package name is valid"),
         path: path.to_owned(),
     })?;
-    Ok(content.read(blobs, MAX_IMAGE).map_err(rootsmith_assemble::AssembleError::Store)?.to_vec())
+    Ok(content.read(blobs, MAX_IMAGE).map_err(AssembleError::Store)?.to_vec())
 }
 
 fn put(assembly: &mut Assembly, path: &'static str, text: &str, date: UnixTime) -> Result<(), Problems> {
@@ -187,7 +209,7 @@ pub(crate) fn read(
 ) -> Result<std::sync::Arc<[u8]>, Problems> {
     let content = tree.lookup(path).and_then(Node::content);
     let content = content.ok_or_else(|| tree_error(rootsmith_tree::TreeError::NotFound(path.clone())))?;
-    Ok(content.read(blobs, limit).map_err(rootsmith_assemble::AssembleError::Store)?)
+    Ok(content.read(blobs, limit).map_err(AssembleError::Store)?)
 }
 
 pub(crate) fn tree_error(error: rootsmith_tree::TreeError) -> Problems {

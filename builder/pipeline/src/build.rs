@@ -85,8 +85,7 @@ fn run(
     let scripts = configure(&mut assembly, &input, &cache)?;
     timer.lap("configure");
 
-    let index_of = |tree: &Tree, kernel: &rootsmith_kernel::Kernel| bootable::make_index(tree, &cache, kernel);
-    let kernel = bootable::prepare_kernel(&mut assembly, profile, &cache, date, index_of)?;
+    let kernel = bootable::prepare_kernel(&mut assembly, profile, &cache, date)?;
     timer.lap("kernel");
 
     let ids = DiskIds::derive(&seed(&target, &name));

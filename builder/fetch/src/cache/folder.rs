@@ -34,7 +34,7 @@ pub(crate) struct Folder {
 impl Folder {
     /// Opens or makes it. Whoever comes when nobody else is there clears away what killed processes left.
     pub(crate) fn open(root: &Path) -> Result<Folder, FetchError> {
-        for part in ["blobs/sha256", "unpacked", "indexes", "releases", "partial", "temporary"] {
+        for part in ["blobs/sha256", "unpacked", "derived", "indexes", "releases", "partial", "temporary"] {
             let path = root.join(part);
             fs::create_dir_all(&path).map_err(FetchError::disk("make the folder", path))?;
         }
@@ -67,6 +67,10 @@ impl Folder {
 
     pub(crate) fn index(&self, digest: &Sha256Digest) -> PathBuf {
         self.root.join("indexes").join(digest.to_string())
+    }
+
+    pub(crate) fn derived(&self, key: &Sha256Digest) -> PathBuf {
+        self.root.join("derived").join(key.to_string())
     }
 
     /// The folder of what was accepted for one suite.

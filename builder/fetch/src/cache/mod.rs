@@ -1,5 +1,6 @@
 //! The content-addressed cache.
 
+mod derived;
 mod download;
 mod ensure;
 pub(crate) mod folder;

@@ -16,6 +16,9 @@ use crate::{FetchError, Progress};
 /// What the index file begins with. The number counts versions of the form, and of what is taken out of archives.
 const NAME: &str = "rootsmith unpacked package 1\n";
 
+/// What the work is called in progress: in bytes of archives.
+const UNPACKING: &str = "unpacking packages";
+
 impl Cache {
     /// The unpacked form of a package: the one that is there, or a new one made from the archive.
     pub fn unpacked(&self, package: &LockedPackage) -> Result<(Arc<Unpacked>, PackId), FetchError> {
@@ -46,18 +49,20 @@ impl Cache {
         order.sort_by_key(|package| (std::cmp::Reverse(package.size), package.sha256));
         order.dedup_by_key(|package| package.sha256);
         let errors = Mutex::new(Vec::new());
+        let total = order.iter().map(|package| package.size).sum();
+        progress.started(UNPACKING, Some(total));
         rayon::scope_fifo(|scope| {
             for package in order {
                 let errors = &errors;
                 scope.spawn_fifo(move |_| {
-                    progress.started(package.name.as_str(), None);
                     if let Err(error) = self.unpacked(package) {
                         errors.lock().unwrap_or_else(PoisonError::into_inner).push((&package.name, error));
                     }
-                    progress.finished(package.name.as_str());
+                    progress.advanced(UNPACKING, package.size);
                 });
             }
         });
+        progress.finished(UNPACKING);
         let mut errors = errors.into_inner().unwrap_or_else(PoisonError::into_inner);
         if !errors.is_empty() {
             errors.sort_by_key(|(name, _)| *name);
