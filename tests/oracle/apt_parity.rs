@@ -7,15 +7,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use rootsmith_fetch::{Mirrors, mirrors};
+use rootsmith_fetch::Mirrors;
 use rootsmith_package::{Index, Release};
 use rootsmith_resolve::{Request, resolve};
-use rootsmith_tests::{cache, judges, workspace};
-use rootsmith_types::{Arch, Sha256Digest, SourceEntry, SourceKind, Sources};
+use rootsmith_tests::{cache, host_mirrors, judges, workspace};
+use rootsmith_types::{Arch, Sha256Digest};
 
 /// What is asked for beside the essential packages. Each set brought something to light, or might: providers of equal rank,
 /// alternatives that something else satisfies later, conflicts on the way.
@@ -89,7 +88,7 @@ impl Apt {
         for folder in ["etc/apt.conf.d", "etc/preferences.d", "lists/partial", "archives/partial"] {
             fs::create_dir_all(apt.folder.join(folder)).unwrap();
         }
-        let mirrors = mirrors::from_apt(Path::new("/etc/apt"), &Disk).unwrap_or_default();
+        let mirrors = host_mirrors();
         let Mirrors { main, security } = &mirrors;
         let keys: String = ["trixie-automatic", "trixie-security-automatic", "trixie-stable", "bookworm-automatic"]
             .iter()
@@ -167,28 +166,5 @@ impl Apt {
             index.add(number, packages).unwrap();
         }
         index.finish().unwrap()
-    }
-}
-
-/// The files of this machine, as far as reading an apt configuration goes.
-struct Disk;
-
-impl Sources for Disk {
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        fs::read(path)
-    }
-
-    fn open(&self, path: &Path) -> io::Result<Box<dyn io::Read + '_>> {
-        Ok(Box::new(fs::File::open(path)?))
-    }
-
-    fn list(&self, dir: &Path) -> io::Result<Vec<SourceEntry>> {
-        let mut entries = Vec::new();
-        for entry in fs::read_dir(dir)? {
-            let path = entry?.file_name().into();
-            entries.push(SourceEntry { path, kind: SourceKind::File { executable: false } });
-        }
-        entries.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(entries)
     }
 }

@@ -7,10 +7,13 @@
 pub mod archive;
 pub mod oracle_tree;
 
-use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
+use std::{env, fs, io};
+
+use rootsmith_fetch::{Mirrors, mirrors};
+use rootsmith_types::{SourceEntry, SourceKind, Sources};
 
 /// The workspace's root.
 pub fn workspace() -> &'static Path {
@@ -103,9 +106,9 @@ pub fn copy_workspace(folder: &Path) {
         assert!(status.success());
     }
     // A developer's own lock must not decide what a test sees.
-    for entry in std::fs::read_dir(folder.join("profiles")).expect("profiles were copied").flatten() {
+    for entry in fs::read_dir(folder.join("profiles")).expect("profiles were copied").flatten() {
         if entry.path().extension().is_some_and(|extension| extension == "lock") {
-            std::fs::remove_file(entry.path()).expect("a copied lock can be removed");
+            fs::remove_file(entry.path()).expect("a copied lock can be removed");
         }
     }
 }
@@ -123,4 +126,32 @@ pub fn partition(image: &Path, number: usize, to: &Path) {
     let from = format!("if={}", image.display());
     let to = format!("of={}", to.display());
     judge("dd", &[&from, &to, "bs=512", &skip, &count, "conv=sparse", "status=none"]);
+}
+
+/// The mirrors of the host's apt configuration.
+pub fn host_mirrors() -> Mirrors {
+    mirrors::from_apt(Path::new("/etc/apt"), &Disk).unwrap_or_default()
+}
+
+/// The files of this machine, as far as reading an apt configuration goes.
+struct Disk;
+
+impl Sources for Disk {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        fs::read(path)
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn io::Read + '_>> {
+        Ok(Box::new(fs::File::open(path)?))
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<SourceEntry>> {
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(dir)? {
+            let path = entry?.file_name().into();
+            entries.push(SourceEntry { path, kind: SourceKind::File { executable: false } });
+        }
+        entries.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(entries)
+    }
 }

@@ -75,6 +75,8 @@ pub enum FetchError {
         package: Option<PackageName>,
         /// What is missing: `chrony 4.6.1-3`, `trixie InRelease`.
         file: String,
+        /// What is missing besides, sorted.
+        others: Vec<String>,
     },
     /// A file in the cache had lost its bytes. It has been dropped.
     Damaged {
@@ -221,8 +223,12 @@ impl fmt::Display for FetchError {
             FetchError::Size { url, wanted, found: None, .. } => {
                 write!(f, "`{url}` goes on after the {wanted} bytes that are wanted")
             }
-            FetchError::Offline { file, .. } => {
+            FetchError::Offline { file, others, .. } if others.is_empty() => {
                 write!(f, "`{file}` is not in the cache, and the network is not to be used")
+            }
+            FetchError::Offline { file, others, .. } => {
+                let n = others.len();
+                write!(f, "`{file}` and {n} more are not in the cache, and the network is not to be used")
             }
             FetchError::Damaged { file, .. } => write!(f, "`{file}` was damaged in the cache"),
             FetchError::Archive(error) => write!(f, "{error}"),

@@ -132,10 +132,11 @@ impl World<'_> {
         let others = own.parent().and_then(|folder| fs::read_dir(folder).ok()).into_iter().flatten().flatten();
         let messages = others.filter_map(|entry| fs::read(entry.path()).ok());
         let dated = messages.filter_map(|message| Some((self.trusted(&message).ok()?.date, message)));
-        dated
-            .max()
-            .map(|(_, message)| message)
-            .ok_or_else(|| FetchError::Offline { package: None, file: format!("{} InRelease", self.repository.suite) })
+        dated.max().map(|(_, message)| message).ok_or_else(|| FetchError::Offline {
+            package: None,
+            file: format!("{} InRelease", self.repository.suite),
+            others: Vec::new(),
+        })
     }
 
     fn trusted(&self, message: &[u8]) -> Result<Release, FetchError> {
@@ -224,7 +225,7 @@ impl World<'_> {
             return Ok(data);
         }
         if self.offline {
-            return Err(FetchError::Offline { package: None, file: what.to_owned() });
+            return Err(FetchError::Offline { package: None, file: what.to_owned(), others: Vec::new() });
         }
         // Whatever is there is wrong.
         let _ = fs::remove_file(&blob);

@@ -121,29 +121,32 @@ pub(crate) fn prepare_disk(
 }
 
 /// Words of the kernel command line: where the root is, then the profile's.
-pub(crate) fn cmdline(profile: &Profile, ids: &DiskIds) -> Vec<String> {
+fn cmdline(profile: &Profile, ids: &DiskIds) -> Vec<String> {
     let kernel = profile.kernel.iter().flat_map(|kernel| &kernel.cmdline).map(|word| word.value.clone());
     [format!("root=PARTUUID={}", ids.root_partition), "ro".to_owned()].into_iter().chain(kernel).collect()
 }
 
+/// What the files on the EFI system partition are made from.
+pub(crate) struct BootFiles<'a> {
+    pub(crate) profile: &'a Profile,
+    pub(crate) disk: &'a Disk,
+    pub(crate) tree: &'a Tree,
+    pub(crate) kernel: &'a IndexedKernel,
+    /// Packages that are only taken apart.
+    pub(crate) packages: &'a [Package],
+    pub(crate) ids: &'a DiskIds,
+    pub(crate) arch: Arch,
+    pub(crate) date: UnixTime,
+}
+
 /// The tree of the EFI system partition: one unified kernel image under the name firmware looks for.
-pub(crate) fn esp_tree(
-    profile: &Profile,
-    disk: &Disk,
-    assembly: &Assembly,
-    kernel: &IndexedKernel,
-    boot_packages: &[Package],
-    cmdline: &[String],
-    arch: Arch,
-    blobs: &dyn Blobs,
-    date: UnixTime,
-) -> Result<Tree, Problems> {
+pub(crate) fn esp_tree(files: &BootFiles<'_>, blobs: &dyn Blobs) -> Result<Tree, Problems> {
+    let BootFiles { profile, disk, tree, kernel, packages, ids, arch, date } = *files;
     let BootMethod::Uki = disk.boot.value;
-    let tree = &assembly.tree;
     let stub_path = format!("/usr/lib/systemd/boot/efi/linux{}.efi.stub", arch.efi());
-    let stub = boot_file(boot_packages, "systemd-boot-efi", &stub_path, blobs)?;
-    let busybox = boot_file(boot_packages, "busybox-static", "/usr/bin/busybox", blobs)
-        .or_else(|_| boot_file(boot_packages, "busybox-static", "/bin/busybox", blobs))?;
+    let stub = boot_file(packages, "systemd-boot-efi", &stub_path, blobs)?;
+    let busybox = boot_file(packages, "busybox-static", "/usr/bin/busybox", blobs)
+        .or_else(|_| boot_file(packages, "busybox-static", "/bin/busybox", blobs))?;
     let asked = profile.kernel.iter().flat_map(|kernel| &kernel.initramfs_modules);
     let asked: Vec<String> = asked.map(|module| module.value.clone()).collect();
     let input = InitramfsInput {
@@ -159,7 +162,7 @@ pub(crate) fn esp_tree(
     let initrd = initramfs(&input)?;
     let linux = read(tree, blobs, &kernel.kernel.image, MAX_IMAGE)?;
     let osrel = read(tree, blobs, &TreePath::literal("/etc/os-release"), MAX_TEXT)?;
-    let cmdline = cmdline.join(" ");
+    let cmdline = cmdline(profile, ids).join(" ");
     let image = uki(
         &stub,
         &UkiSections {

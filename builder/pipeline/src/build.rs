@@ -89,11 +89,11 @@ fn run(
     timer.lap("kernel");
 
     let ids = DiskIds::derive(&seed(&target, &name));
-    let disks = profile.outputs.iter().filter_map(|output| match &output.kind {
+    // The loader of profiles lets one disk through.
+    let disk = profile.outputs.iter().find_map(|output| match &output.kind {
         OutputKind::Disk(disk) => Some(disk),
         OutputKind::Tar => None,
     });
-    let disk = disks.last();
     if let Some(disk) = disk {
         bootable::prepare_disk(&mut assembly, disk, &ids, date)?;
     }
@@ -104,10 +104,11 @@ fn run(
     places.owners = assembly.owners.clone();
     timer.lap("overlay");
 
-    let cmdline = bootable::cmdline(profile, &ids);
     let esp = match (disk, &kernel) {
         (Some(disk), Some(kernel)) => {
-            Some(bootable::esp_tree(profile, disk, &assembly, kernel, &boot_packages, &cmdline, arch, &cache, date)?)
+            let (tree, packages, ids) = (&assembly.tree, boot_packages.as_slice(), &ids);
+            let files = bootable::BootFiles { profile, disk, tree, kernel, packages, ids, arch, date };
+            Some(bootable::esp_tree(&files, &cache)?)
         }
         _ => None,
     };

@@ -44,12 +44,10 @@ impl Cache {
             by_digest.into_values().filter(|package| !self.has_archive(package)).collect();
         if offline {
             missing.sort_by_key(|package| &package.name);
-            let error = |package: &&LockedPackage| FetchError::Offline {
-                package: Some(package.name.clone()),
-                file: format!("{} {}", package.name, package.version),
-            };
-            let errors: Vec<FetchError> = missing.iter().map(error).collect();
-            return if errors.is_empty() { Ok(Fetched::default()) } else { Err(errors) };
+            let named = |package: &&LockedPackage| format!("{} {}", package.name, package.version);
+            let Some((first, rest)) = missing.split_first() else { return Ok(Fetched::default()) };
+            let others = rest.iter().map(named).collect();
+            return Err(vec![FetchError::Offline { package: Some(first.name.clone()), file: named(first), others }]);
         }
 
         // The largest first, so that the line is busy to the end.

@@ -85,7 +85,7 @@ impl Cache {
             Ok(archive) => archive,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let file = format!("{} {}", package.name, package.version);
-                return Err(FetchError::Offline { package: Some(package.name.clone()), file });
+                return Err(FetchError::Offline { package: Some(package.name.clone()), file, others: Vec::new() });
             }
             Err(error) => return Err(FetchError::disk("open", path)(error)),
         };
