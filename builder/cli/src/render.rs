@@ -31,13 +31,17 @@ pub(crate) fn render(
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
 
     let title = Level::ERROR.primary_title(problem.to_string());
-    let mut parts = vec![match place(&problem.subject()) {
-        Some(origin) => title.element(excerpt(&origin, files, problem.label())),
+    let subject = problem.subject();
+    let mut parts = vec![match place(&subject) {
+        Some(origin) => title.element(excerpt(&origin, files, problem.label(), &subject)),
         None => Group::with_title(title),
     }];
     for note in problem.notes() {
         let text = match place(&note.subject) {
-            Some(origin) => format!("{} at {}", note.text, position(&origin, files)),
+            Some(origin) => {
+                let link = if matches!(note.subject, Subject::Path(_)) { ", which comes from" } else { " at" };
+                format!("{}{link} {}", note.text, position(&origin, files))
+            }
             None => note.text,
         };
         parts.push(Group::with_title(second(Level::NOTE, &text)));
@@ -54,15 +58,33 @@ pub(crate) fn render(
     text
 }
 
+/// What a place has to do with a subject that may not be named there.
+fn brought_in(subject: &Subject, marked: &str) -> Option<String> {
+    match subject {
+        Subject::Package(name) if marked.trim_matches(['"', '\'']) == name.as_str() => {
+            Some("asked for here".to_owned())
+        }
+        Subject::Package(name) => Some(format!("brings in `{name}`")),
+        Subject::Path(path) => Some(format!("brings in `{path}`")),
+        Subject::Profile(_) | Subject::Host => None,
+    }
+}
+
 fn second<'a>(level: Level<'a>, text: &str) -> Title<'a> {
     level.secondary_title(normalize_untrusted_str(text))
 }
 
 /// The line at `origin` with its bytes underlined; the file's name alone when it is about the whole file, or cannot be read.
-fn excerpt<'a>(origin: &Origin, files: &dyn Fn(&Path) -> Option<String>, label: Option<String>) -> Element<'a> {
+fn excerpt<'a>(
+    origin: &Origin,
+    files: &dyn Fn(&Path) -> Option<String>,
+    label: Option<String>,
+    subject: &Subject,
+) -> Element<'a> {
     let path = origin.file.display().to_string();
     match files(&origin.file).and_then(|text| Some((line_span(origin, &text)?, text))) {
         Some((span, text)) => {
+            let label = label.or_else(|| brought_in(subject, &text[span.clone()]));
             let annotation = AnnotationKind::Primary.span(span).label(label);
             Snippet::source(text).path(path).annotation(annotation).into()
         }
@@ -101,7 +123,7 @@ mod tests {
     use std::fmt;
     use std::sync::Arc;
 
-    use rootsmith_types::{Note, PackageName};
+    use rootsmith_types::{Note, PackageName, TreePath};
 
     use super::*;
 
@@ -178,6 +200,44 @@ hint: drop one of them
         let locate = |subject: &Subject| (*subject == Subject::Package(package.clone())).then(|| origin(25..31));
         let text = render(&clash, &files, &locate, false);
         assert!(text.contains("\n --> profiles/router.toml:3:3\n"), "{text}");
+    }
+
+    #[test]
+    fn a_place_says_what_it_has_to_do_with_a_package_or_a_path() {
+        #[derive(Debug)]
+        struct Broken(Subject);
+
+        impl fmt::Display for Broken {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("it is broken")
+            }
+        }
+
+        impl std::error::Error for Broken {}
+
+        impl Explain for Broken {
+            fn subject(&self) -> Subject {
+                self.0.clone()
+            }
+
+            fn notes(&self) -> Vec<Note> {
+                vec![Note { text: "see there".to_owned(), subject: self.0.clone() }]
+            }
+        }
+
+        for (subject, label, note) in [
+            (Subject::Package("gawk".parse().unwrap()), "asked for here", "see there at"),
+            (Subject::Package("libgmp10".parse().unwrap()), "brings in `libgmp10`", "see there at"),
+            (
+                Subject::Path(TreePath::literal("/usr/bin/awk")),
+                "brings in `/usr/bin/awk`",
+                "see there, which comes from",
+            ),
+        ] {
+            let text = render(&Broken(subject), &files, &|_| Some(origin(25..31)), false);
+            assert!(text.contains(&format!("^^^^^^ {label}\n")), "{text}");
+            assert!(text.contains(&format!("note: {note} profiles/router.toml:3:3\n")), "{text}");
+        }
     }
 
     #[test]

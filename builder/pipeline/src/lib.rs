@@ -10,6 +10,7 @@ mod host;
 mod inputs;
 mod places;
 mod report;
+mod repository;
 mod target;
 mod timer;
 

@@ -11,6 +11,7 @@ use rootsmith_types::{Arch, PackageName, Problems};
 
 use crate::inputs::InputError;
 use crate::places::{Failure, Places};
+use crate::repository::placed;
 use crate::{Host, Options};
 
 /// Packages that are taken apart for booting, never installed: busybox for the initramfs, the stub of the UKI.
@@ -73,7 +74,7 @@ pub(crate) fn resolve_target(
         );
         match result {
             Ok(fresh) => refreshed.push(fresh),
-            Err(error) => problems.push(error),
+            Err(error) => problems.0.push(placed(error, &profile.distribution, repository)),
         }
     }
     problems.into_result()?;
