@@ -171,6 +171,37 @@ fn offline_works_with_a_warm_cache_and_says_what_is_missing_with_a_cold_one() {
     assert!(!folder.path().join("outputs").join(NAME).exists());
 }
 
+#[test]
+fn bytes_that_the_cache_has_lost_never_reach_an_image() {
+    built();
+    let folder = tempfile::tempdir().unwrap();
+    copy_workspace(folder.path());
+    fs::copy(workspace_of_built().join("profiles/k0s-worker.lock"), folder.path().join("profiles/k0s-worker.lock"))
+        .unwrap();
+    let copy = folder.path().join("cache");
+    judge("cp", &["-r", "--reflink=auto", cache().to_str().unwrap(), copy.to_str().unwrap()]);
+    // One byte in the middle of the largest package's contents: the kernel's.
+    let unpacked = fs::read_dir(copy.join("unpacked")).unwrap().flatten();
+    let largest = unpacked.max_by_key(|entry| entry.metadata().unwrap().len()).unwrap().path();
+    let mut bytes = fs::read(&largest).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&largest, bytes).unwrap();
+    let build = || {
+        let arguments = ["build", "--locked", "--offline", "profiles/k0s-worker.toml"];
+        command(folder.path(), &arguments).env("ROOTSMITH_CACHE", &copy).output().unwrap()
+    };
+    let output = build();
+    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+    assert!(said(&output).contains("in the cache is damaged"), "{}", said(&output));
+    assert!(!folder.path().join("outputs").join(NAME).exists());
+    // As the hint says: it is made anew from the archive.
+    let output = build();
+    assert!(output.status.success(), "{}", said(&output));
+    let image = |outputs: &Path| digests(outputs).remove("k0s-worker-amd64.img");
+    assert_eq!(image(&folder.path().join("outputs").join(NAME)), image(built()));
+}
+
 fn is_root() -> bool {
     let is_root = judge("id", &["-u"]).trim() == "0";
     if !is_root {

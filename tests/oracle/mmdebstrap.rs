@@ -60,7 +60,13 @@ fn the_tree_is_what_dpkg_makes_of_the_same_packages() {
     let mut arguments = vec!["--mode=root", "--variant=essential", &include];
     arguments.extend(["--aptopt=APT::Install-Recommends \"false\"", "trixie", root.to_str().unwrap()]);
     arguments.extend(sources.iter().map(String::as_str));
-    judge("mmdebstrap", &arguments);
+    // The day of the last password change is ours: that of the newest repository.
+    let repositories = lock["amd64"]["repository"].as_array().unwrap();
+    let date = repositories.iter().map(|repository| repository["date"].to_string()).max().unwrap();
+    let epoch = format!("SOURCE_DATE_EPOCH={}", judge("date", &["--utc", "--date", &date, "+%s"]).trim());
+    let mut run = vec![epoch.as_str(), "mmdebstrap"];
+    run.extend(arguments);
+    judge("env", &run);
     assert_same_versions(&root, packages);
 
     let differences = compare(&ours, &of_folder(&root).unwrap());

@@ -80,7 +80,11 @@ impl fmt::Display for InputError {
             InputError::Path(error) => write!(f, "the image cannot be made bootable: {error}"),
             InputError::Tree(error) => write!(f, "the image cannot be made bootable: {error}"),
             InputError::CacheDamaged { path } => {
-                write!(f, "`{}` in the cache is damaged: it no longer holds the bytes that were put there", path.display())
+                write!(
+                    f,
+                    "`{}` in the cache is damaged: it no longer holds the bytes that were put there",
+                    path.display()
+                )
             }
             InputError::ReadBack { file, difference } => {
                 write!(f, "internal error: `{file}` reads back differently: {difference}")
@@ -114,9 +118,9 @@ impl Explain for InputError {
             InputError::NothingGrows { .. } => {
                 Some("add `systemd-repart` to `packages.include`, or take `grow` away".to_owned())
             }
-            InputError::CacheDamaged { .. } => {
-                Some("it was removed: run the build again; if this comes back, check the host's disk and memory".to_owned())
-            }
+            InputError::CacheDamaged { .. } => Some(
+                "it was removed: run the build again; if this comes back, check the host's disk and memory".to_owned(),
+            ),
             InputError::ReadBack { .. } => Some("please report this, with the profile and its lock".to_owned()),
             _ => None,
         }
