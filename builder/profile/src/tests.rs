@@ -412,7 +412,7 @@ fn values_that_make_no_sense() {
     p.toml:4:23: `debain` is not a distribution
       hint: did you mean `debian`?
     p.toml:4:60: `ftp://mirror.invalid` is not the address of a mirror
-      hint: write it as `http://deb.debian.org/debian`
+      hint: write it as `http://ftp.debian.org/debian`
     p.toml:6:28: `cpus` is not a cgroup controller
       hint: did you mean `cpu`?
     p.toml:6:36: `gpu` is not a cgroup controller

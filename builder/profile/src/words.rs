@@ -51,7 +51,7 @@ pub(crate) fn mirror(text: &str) -> Result<String, Refusal> {
     let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
     let ok = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
         && !text.chars().any(|c| c.is_whitespace() || c.is_control());
-    checked(text, ok, "the address of a mirror", "write it as `http://deb.debian.org/debian`")
+    checked(text, ok, "the address of a mirror", "write it as `http://ftp.debian.org/debian`")
 }
 
 /// A service or unit.
