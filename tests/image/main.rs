@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use rootsmith_tests::{cache, command, copy_workspace, judge, judges, partition, rootsmith, said, succeed};
+use rootsmith_tests::{cache, command, copy_workspace, judge, judges, partition, rootsmith, said, succeed, workspace};
 use tempfile::TempDir;
 
 const NAME: &str = "k0s-worker-amd64";
@@ -169,6 +169,19 @@ fn offline_works_with_a_warm_cache_and_says_what_is_missing_with_a_cold_one() {
     let output = build.env("ROOTSMITH_CACHE", &cold).output().unwrap();
     assert_eq!(output.status.code(), Some(3), "{}", said(&output));
     assert!(!folder.path().join("outputs").join(NAME).exists());
+}
+
+#[test]
+fn the_profile_in_the_readme_builds() {
+    built();
+    let folder = tempfile::tempdir().unwrap();
+    copy_workspace(folder.path());
+    let readme = fs::read_to_string(workspace().join("README.md")).unwrap();
+    let (_, rest) = readme.split_once("```toml\n").unwrap();
+    let (profile, _) = rest.split_once("```").unwrap();
+    fs::write(folder.path().join("profiles/readme.toml"), profile).unwrap();
+    succeed(folder.path(), &["build", "profiles/readme.toml"]);
+    assert!(folder.path().join("outputs").join(NAME).join("k0s-worker-amd64.img").exists());
 }
 
 #[test]

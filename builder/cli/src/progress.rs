@@ -56,8 +56,8 @@ impl Progress for Shown {
             return;
         };
         let bar = match total {
-            Some(total) => ProgressBar::new(total).with_style(style("{msg:32!} {bar:30} {bytes:>10}/{total_bytes}")),
-            None => ProgressBar::new_spinner().with_style(style("{msg:32!} {spinner}")),
+            Some(total) => ProgressBar::new(total).with_style(style("{msg:44!} {bar:30} {bytes:>10}/{total_bytes}")),
+            None => ProgressBar::new_spinner().with_style(style("{msg:44!} {spinner}")),
         };
         let bar = bars.add(bar);
         bar.set_message(what.to_owned());
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn templates_are_valid() {
-        for template in ["{msg:32!} {bar:30} {bytes:>10}/{total_bytes}", "{msg:32!} {spinner}"] {
+        for template in ["{msg:44!} {bar:30} {bytes:>10}/{total_bytes}", "{msg:44!} {spinner}"] {
             ProgressStyle::with_template(template).unwrap();
         }
     }
