@@ -1,5 +1,6 @@
 //! `rootsmith build` and `rootsmith lock`.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -39,7 +40,7 @@ fn build_one(path: &Path, args: &BuildArgs, environment: &Environment) -> Result
     let arch = options.arch;
     let built =
         session.run(|host| rootsmith_pipeline::build(&session.profile, lock.as_ref(), args.locked, &options, host))?;
-    report::print_summary(&built.summary, arch, environment);
+    report::print_summary(&built.summary, arch);
     Ok(())
 }
 
@@ -69,7 +70,7 @@ struct Session<'a> {
 
 impl<'a> Session<'a> {
     fn start(path: &'a Path, inputs: &InputArgs, environment: &'a Environment) -> Result<Session<'a>, u8> {
-        let profile = rootsmith_profile::load(path, &Disk)
+        let profile = rootsmith_profile::load(&seen_from_outside(path), &Disk)
             .map_err(|errors| report::print_problems(&errors.into(), &Places::default(), environment))?;
         if let Some(arch) = inputs.arch
             && !profile.image.arch.iter().any(|listed| listed.value == arch)
@@ -152,6 +153,15 @@ impl<'a> Session<'a> {
         let result = work(host);
         self.progress.clear();
         result.map_err(|failure| report::print_problems(&failure.problems, &failure.places, self.environment))
+    }
+}
+
+/// Overlays and payloads lie beside the folder called `profiles`: who runs us inside it means the same folder.
+fn seen_from_outside(path: &Path) -> Cow<'_, Path> {
+    let inside = |path: &Path| path.components().any(|component| component.as_os_str() == "profiles");
+    match std::path::absolute(path) {
+        Ok(absolute) if inside(&absolute) && !inside(path) => Cow::Owned(absolute),
+        _ => Cow::Borrowed(path),
     }
 }
 

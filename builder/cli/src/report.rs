@@ -45,7 +45,7 @@ pub(crate) fn print_host_error(text: &str) {
 }
 
 /// What was made, how large, how long, and what was not modelled.
-pub(crate) fn print_summary(summary: &Summary, arch: Option<Arch>, _: &Environment) {
+pub(crate) fn print_summary(summary: &Summary, arch: Option<Arch>) {
     let mut text = format!("{}/\n", summary.folder.display());
     let width = summary.files.iter().map(|file| file.name.len()).max().unwrap_or(0);
     for file in &summary.files {
@@ -72,6 +72,9 @@ pub(crate) fn print_summary(summary: &Summary, arch: Option<Arch>, _: &Environme
     text.push_str(&format!("preflight: {passed} passed, {warnings} warnings, {accepted} accepted\n"));
     for warning in &summary.warnings {
         text.push_str(&format!("  warning: {warning}\n"));
+    }
+    for note in &summary.notes {
+        text.push_str(&format!("note: {note}\n"));
     }
     text.push_str(&format!("built, read back and checked in {:.1} s\n", summary.time.as_secs_f64()));
     let _ = write!(io::stdout(), "{text}");

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rootsmith_assemble::{Assembly, Package, drop_paths, embed, overlay, unpack};
 use rootsmith_configure::{configure, enable_services};
@@ -64,10 +65,15 @@ fn run(
     let name = format!("{}-{arch}", profile.image.name.value);
     let cache = Cache::open(&options.cache)?;
 
+    let mut notes = Vec::new();
     let target = match lock.map(|lock| check_lock(profile, arch, lock)) {
         Some(Ok(target)) => target,
         Some(Err(stale)) if locked => return Err(stale),
-        _ => resolve_target(profile, arch, &cache, options, host)?,
+        Some(Err(stale)) => {
+            notes.push(format!("packages were resolved anew: {stale}; `rootsmith lock` pins them again"));
+            resolve_target(profile, arch, &cache, options, host)?
+        }
+        None => resolve_target(profile, arch, &cache, options, host)?,
     };
     places.learn(&target);
     timer.lap("lock");
@@ -139,7 +145,8 @@ fn run(
     let folder = staging.target().to_owned();
     staging.publish(MANIFEST, &stale)?;
 
-    let summary = summarise(folder, files, &assembly, &packages, &scripts, &preflight, timer.total());
+    let mut summary = summarise(folder, files, &assembly, &packages, &scripts, &preflight);
+    (summary.notes, summary.time) = (notes, timer.total());
     Ok(Built { summary, target })
 }
 
@@ -291,7 +298,6 @@ fn summarise(
     packages: &[Package],
     scripts: &rootsmith_configure::Report,
     preflight: &Report,
-    time: std::time::Duration,
 ) -> Summary {
     let [nothing, snippets, modelled, _] = scripts.counts();
     let verdicts =
@@ -314,6 +320,7 @@ fn summarise(
             .warnings()
             .map(|finding| format!("{}: {}", finding.check, finding.evidence.first().unwrap_or(&finding.title)))
             .collect(),
-        time,
+        notes: Vec::new(),
+        time: Duration::ZERO,
     }
 }

@@ -47,6 +47,8 @@ pub struct Summary {
     pub preflight: [usize; 3],
     /// Titles of the warnings.
     pub warnings: Vec<String>,
+    /// What the person who ran it should know besides.
+    pub notes: Vec<String>,
     /// How long it took.
     pub time: Duration,
 }
