@@ -42,7 +42,7 @@ fn check(fast: bool) -> Result<(), String> {
         say("skipped: cargo-deny not found (licences and advisories were not checked)");
     }
     step("docs", || {
-        let mut docs = command(&root, &["doc", "--workspace", "--no-deps", "--document-private-items", "--quiet"]);
+        let mut docs = command(&root, &["doc", "--workspace", "--no-deps", "--quiet"]);
         docs.env("RUSTDOCFLAGS", "--deny warnings");
         run(docs, "cargo doc")
     })?;

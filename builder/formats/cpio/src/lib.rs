@@ -12,7 +12,7 @@
 //! Names are relative: `.`, `usr`, `usr/bin`. Inode numbers count up from 1 in the tree's order. Of a file with several
 //! names the last one carries the content, as GNU cpio expects; the kernel takes either.
 //!
-//! `newc` has no place for extended attributes, times before 1970 or after 2106, or parts of a second: [`write`] leaves them
+//! `newc` has no place for extended attributes, times before 1970 or after 2106, or parts of a second: [`write()`] leaves them
 //! out, and [`attributes_lost`] tells which paths had any.
 
 mod header;
