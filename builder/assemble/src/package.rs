@@ -28,7 +28,7 @@ impl Package {
         match entry.kind {
             PackedKind::File { size: 0, .. } => Some(Content::inline([])),
             PackedKind::File { offset, size, digest } => {
-                Some(Content::Blob(Blob { digest, size, pack: self.pack, offset }))
+                Some(Content::Blob(Blob { digest: Some(digest), size, pack: self.pack, offset }))
             }
             _ => None,
         }

@@ -50,19 +50,19 @@ fn embed_one(
     date: UnixTime,
 ) -> Result<(), AssembleError> {
     let name = || payload.name.value.clone();
-    let blob = payload_digest(payload, files, blobs)?;
+    let content = Content::Blob(payload_digest(payload, files, blobs)?);
+    let found = content.digest(blobs).map_err(AssembleError::Store)?;
     let expectations = [
         payload.sha256.as_ref().map(|wanted| (wanted.value, &wanted.origin, false)),
         locked.map(|locked| (locked.sha256, &payload.name.origin, true)),
     ];
     for (wanted, origin, from_lock) in expectations.into_iter().flatten() {
-        if wanted != blob.digest {
+        if wanted != found {
             let origin = origin.clone();
-            return Err(AssembleError::PayloadDigest { name: name(), origin, wanted, found: blob.digest, from_lock });
+            return Err(AssembleError::PayloadDigest { name: name(), origin, wanted, found, from_lock });
         }
     }
     let mut head = [0; HEAD];
-    let content = Content::Blob(blob);
     if content.size() >= HEAD as u64 {
         content.read_at(blobs, 0, &mut head).map_err(AssembleError::Store)?;
     }

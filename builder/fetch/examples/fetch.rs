@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         for entry in &unpacked.entries {
             if let PackedKind::File { offset, size, digest } = entry.kind {
                 buf.resize(size as usize, 0);
-                cache.read_at(&Blob { digest, size, pack: *pack, offset }, 0, &mut buf)?;
+                cache.read_at(&Blob { digest: Some(digest), size, pack: *pack, offset }, 0, &mut buf)?;
                 if Sha256Digest::of(&buf) != digest {
                     return Err(format!("wrong content: {}", entry.path.escape_ascii()).into());
                 }

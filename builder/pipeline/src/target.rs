@@ -1,5 +1,6 @@
 //! From a profile to everything its image is made of.
 
+use rootsmith_assemble::AssembleError;
 use rootsmith_fetch::Cache;
 use rootsmith_fetch::repository::{Repository, refresh};
 use rootsmith_lock::{Archive, Lock, LockedPayload, Role, Target, Wanted, Why};
@@ -7,6 +8,7 @@ use rootsmith_package::{Index, Record};
 use rootsmith_profile::{OutputKind, Pocket, Profile};
 use rootsmith_resolve::{Request, Resolved, resolve};
 use rootsmith_signature::Keyring;
+use rootsmith_tree::Content;
 use rootsmith_types::{Arch, PackageName, Problems};
 
 use crate::inputs::InputError;
@@ -122,7 +124,9 @@ fn payloads(profile: &Profile, cache: &Cache, host: Host<'_>) -> Result<Vec<Lock
         match rootsmith_assemble::payload_digest(payload, host.sources, cache) {
             Ok(blob) => {
                 let name = payload.name.value.clone();
-                payloads.push(LockedPayload { name, size: blob.size, sha256: blob.digest });
+                let content = Content::Blob(blob);
+                let sha256 = content.digest(cache).map_err(AssembleError::Store)?;
+                payloads.push(LockedPayload { name, size: content.size(), sha256 });
             }
             Err(error) => problems.push(error),
         }

@@ -19,7 +19,7 @@ pub struct NoBlobs;
 
 impl Blobs for NoBlobs {
     fn read_at(&self, blob: &Blob, _: u64, _: &mut [u8]) -> io::Result<()> {
-        Err(io::Error::new(io::ErrorKind::NotFound, format!("no blob {}", blob.digest)))
+        Err(io::Error::new(io::ErrorKind::NotFound, format!("no blob in container {}", blob.pack.0)))
     }
 
     fn insert(&self, _: &mut dyn io::Read) -> io::Result<Blob> {

@@ -16,8 +16,8 @@ pub struct PackId(pub u32);
 /// A content in a store: a slice of a container (the unpacked form of a package, or a file of its own).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Blob {
-    /// Of this content alone.
-    pub digest: Sha256Digest,
+    /// Of this content alone; `None` when nobody has read it yet (an image that was only opened).
+    pub digest: Option<Sha256Digest>,
     /// In bytes.
     pub size: u64,
     /// The container.
@@ -143,10 +143,10 @@ impl Content {
         Ok(data.into())
     }
 
-    /// Its SHA-256: known for a blob, computed for the others.
+    /// Its SHA-256: known for a blob of a store, computed for the others.
     pub fn digest(&self, blobs: &dyn Blobs) -> io::Result<Sha256Digest> {
         match self {
-            Content::Blob(blob) => Ok(blob.digest),
+            Content::Blob(Blob { digest: Some(digest), .. }) => Ok(*digest),
             _ => self.hash(blobs),
         }
     }

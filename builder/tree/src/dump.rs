@@ -44,7 +44,7 @@ fn dump_line(out: &mut String, path: &TreePath, node: &Node, link: Option<&TreeP
         NodeKind::File(content) => {
             let digest = match content {
                 Content::Inline(data) => short(&Sha256Digest::of(data)),
-                Content::Blob(blob) => short(&blob.digest),
+                Content::Blob(blob) => blob.digest.as_ref().map_or_else(|| "unread".to_owned(), short),
                 Content::Sparse(_) => "sparse".to_owned(),
             };
             write!(out, "{} {digest} {path}", content.size())

@@ -91,7 +91,7 @@ impl Reader {
                 self.files.push(from.to_owned());
                 // Nobody looks at the digest here.
                 let digest = Sha256Digest::new([0; 32]);
-                NodeKind::File(Content::Blob(Blob { digest, size: stat.len(), pack, offset: 0 }))
+                NodeKind::File(Content::Blob(Blob { digest: Some(digest), size: stat.len(), pack, offset: 0 }))
             }
         };
         let metadata = Metadata {
