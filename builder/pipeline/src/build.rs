@@ -120,8 +120,9 @@ fn run(
     };
     timer.lap("boot files");
 
+    let sets = rootsmith_preflight::Wanted::of_profile(profile);
     let facts = Facts { tree: &assembly.tree, blobs: &cache, arch, boot: None };
-    judge(&rootsmith_preflight::check(&facts, Some(profile), &profile.preflight.sets)?)?;
+    judge(&rootsmith_preflight::check(&facts, Some(profile), &sets)?)?;
     timer.lap("preflight");
 
     let staging = Staging::open(&options.outputs, &name)?;
@@ -131,7 +132,7 @@ fn run(
     // A profile without a disk has nothing to read partitions from: the tree is what was judged.
     let preflight = match checked {
         Some(report) => report,
-        None => rootsmith_preflight::check(&facts, Some(profile), &profile.preflight.sets)?,
+        None => rootsmith_preflight::check(&facts, Some(profile), &sets)?,
     };
     judge(&preflight)?;
 

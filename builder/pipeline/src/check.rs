@@ -53,7 +53,7 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
         compare_trees(wanted.file, tree, wanted.cache, &read)?;
         facts.push(PartitionFacts {
             role,
-            partuuid: found.guid,
+            partuuid: found.guid.to_string(),
             partlabel: found.name.clone(),
             filesystem: Some(filesystem.to_owned()),
             uuid: read.uuid.clone(),
@@ -75,9 +75,10 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
             available: wanted.root_available,
             grows,
         },
+        device_trees: Vec::new(),
     };
     let facts = Facts { tree: &root.tree, blobs: &root, arch: wanted.arch, boot: Some(&boot) };
-    rootsmith_preflight::check(&facts, Some(wanted.profile), &wanted.profile.preflight.sets)
+    rootsmith_preflight::check(&facts, Some(wanted.profile), &rootsmith_preflight::Wanted::of_profile(wanted.profile))
 }
 
 impl Wanted<'_> {

@@ -1,18 +1,18 @@
 //! Deciding every check of every set.
 
 use rootsmith_profile::Profile;
-use rootsmith_types::{Located, Origin, Problems, Subject};
+use rootsmith_types::{Origin, Problems, Subject};
 
 use crate::rules::{self, Met, Outcome};
-use crate::set::{Check, Rule, Set, SetError, Severity, nearest};
+use crate::set::{Check, Said, Set, SetError, Severity, Wanted, Wrong, nearest};
 use crate::view::View;
-use crate::{Facts, Finding, Report, Verdict};
+use crate::{Facts, Finding, Report, Rule, Upstream, Verdict};
 
 /// Decides all checks of `sets` (`name` or `name@version`; where two sets have a check of one id, each decides it). A set
 /// that does not exist is an error, and so is an accepted check that no set has.
-pub fn check(facts: &Facts<'_>, profile: Option<&Profile>, sets: &[Located<String>]) -> Result<Report, Problems> {
+pub fn check(facts: &Facts<'_>, profile: Option<&Profile>, sets: &[Wanted]) -> Result<Report, Problems> {
     let mut problems = Problems(Vec::new());
-    let mut named: Vec<(&Set, &Located<String>)> = Vec::new();
+    let mut named: Vec<(Set, &Wanted)> = Vec::new();
     for wanted in sets {
         match Set::find(wanted) {
             Ok(set) if named.iter().any(|(there, _)| there.id() == set.id()) => {}
@@ -21,14 +21,19 @@ pub fn check(facts: &Facts<'_>, profile: Option<&Profile>, sets: &[Located<Strin
         }
     }
     let accepted = profile.map(|profile| profile.preflight.accept.as_slice()).unwrap_or_default();
-    let known = || crate::sets().iter().flat_map(|set| set.checks.iter().map(|check| check.id.clone()));
+    let known = || {
+        let own = named.iter().map(|(set, _)| set);
+        crate::sets().iter().chain(own).flat_map(|set| set.checks.iter().map(|check| check.id.clone()))
+    };
     for accept in accepted {
         if !known().any(|id| id == accept.check.value) {
             problems.push(SetError {
-                wanted: accept.check.value.clone(),
-                what: "preflight check",
-                nearest: nearest(&accept.check.value, known()),
-                origin: accept.check.origin.clone(),
+                what: Wrong::Unknown {
+                    kind: "preflight check",
+                    wanted: accept.check.value.clone(),
+                    nearest: nearest(&accept.check.value, known()),
+                },
+                subject: Subject::Profile(accept.check.origin.clone()),
             });
         }
     }
@@ -36,7 +41,7 @@ pub fn check(facts: &Facts<'_>, profile: Option<&Profile>, sets: &[Located<Strin
 
     let view = View::new(facts, profile);
     let mut findings = Vec::new();
-    for (set, wanted) in named {
+    for (set, wanted) in &named {
         for check in &set.checks {
             let outcome = rules::decide(&view, &check.rule);
             let reason = accepted.iter().find(|accept| accept.check.value == check.id);
@@ -54,7 +59,7 @@ fn finding(
     check: &Check,
     outcome: Outcome,
     accepted: Option<&str>,
-    wanted: &Located<String>,
+    wanted: &Wanted,
 ) -> Finding {
     let unmet = match (outcome.met, check.severity) {
         (Met::Yes, _) => Verdict::Pass,
@@ -67,19 +72,28 @@ fn finding(
         Some(reason) if not_met => Verdict::Accepted(reason.to_owned()),
         _ => unmet,
     };
+    let said = outcome.said.or(match outcome.met {
+        Met::Yes | Met::Almost => Some(Said::Pass),
+        Met::No => Some(check.unmet.unwrap_or(match check.severity {
+            Severity::Fail => Said::Rejected,
+            Severity::Warning => Said::Warning,
+        })),
+        Met::Unknown => None,
+    });
     Finding {
         check: check.id.clone(),
         set: set.id(),
         verdict,
         title: check.title.clone(),
         evidence: outcome.evidence,
+        upstream: check.probe.clone().map(|probe| Upstream { probe, said }),
         cure: not_met.then(|| check.cure.clone()),
         subject: subject(view, check, wanted),
     }
 }
 
 /// The line of the profile that decides the check most directly; else the line that names the set.
-fn subject(view: &View<'_>, check: &Check, wanted: &Located<String>) -> Subject {
+fn subject(view: &View<'_>, check: &Check, wanted: &Wanted) -> Subject {
     let origin = view.profile.and_then(|profile| match &check.rule {
         Rule::Kernel {}
         | Rule::Kconfig { .. }
@@ -92,7 +106,7 @@ fn subject(view: &View<'_>, check: &Check, wanted: &Located<String>) -> Subject 
         Rule::Cgroup2 {} => Some(&profile.cgroups.hierarchy.origin),
         _ => None,
     });
-    Subject::Profile(origin.unwrap_or(&wanted.origin).clone())
+    origin.map_or_else(|| wanted.subject.clone(), |origin| Subject::Profile(origin.clone()))
 }
 
 /// Where the profile names the kernel's package.

@@ -2,7 +2,7 @@
 
 use rootsmith_kernel::{initramfs_files, read_uki};
 use rootsmith_tree::{Blobs, Tree};
-use rootsmith_types::{Arch, NumBytes, TreePath, Uuid};
+use rootsmith_types::{Arch, NumBytes, TreePath};
 
 /// No unified kernel image is larger.
 const MAX_UKI: u64 = 1 << 30;
@@ -29,11 +29,44 @@ pub struct BootFacts {
     pub partitions: Vec<PartitionFacts>,
     /// The root file system.
     pub root: RootFacts,
+    /// The device trees beside the kernel, on whichever partition, in the order of their paths.
+    pub device_trees: Vec<DeviceTree>,
 }
 
-/// A unified kernel image on the EFI system partition.
+/// A flattened device tree that firmware or a boot loader may hand to the kernel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceTree {
+    /// Where it is: `/bcm2711-rpi-4-b.dtb`.
+    pub path: String,
+    /// `/chosen/bootargs`: words that come before those of the boot loader.
+    pub bootargs: Option<String>,
+}
+
+/// What an entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EntryKind {
+    /// A unified kernel image.
+    #[default]
+    Uki,
+    /// A program for UEFI that is no unified kernel image: a boot loader.
+    Loader,
+    /// `/loader/entries/*.conf` (UAPI.1, Boot Loader Specification).
+    LoaderEntry,
+    /// A menu entry of GRUB.
+    Grub,
+    /// A label of `extlinux.conf`.
+    Extlinux,
+    /// `config.txt` and `cmdline.txt` of a Raspberry Pi.
+    RaspberryPi,
+}
+
+/// Something that can be started: by firmware, or by a boot loader that firmware starts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct BootEntry {
+    /// What it is.
+    pub kind: EntryKind,
+    /// Files it names that are not there.
+    pub missing: Vec<String>,
     /// Its path there, in capitals: FAT knows no other. `/EFI/BOOT/BOOTX64.EFI`.
     pub path: String,
     /// The PE file's machine, as an architecture's UEFI suffix (`x64`); `None` for one we do not know or no PE file.
@@ -53,8 +86,8 @@ pub struct BootEntry {
 pub struct PartitionFacts {
     /// What it is for.
     pub role: PartitionRole,
-    /// Its GUID in the partition table.
-    pub partuuid: Uuid,
+    /// `PARTUUID`, as Linux spells it: a GUID, or `1234abcd-02` for an MBR's.
+    pub partuuid: String,
     /// Its name in the partition table.
     pub partlabel: String,
     /// `ext4`, `vfat`.
@@ -100,6 +133,8 @@ impl BootEntry {
             Some(text.trim_matches(|c: char| c == '\0' || c.is_whitespace()).to_owned())
         };
         BootEntry {
+            kind: EntryKind::Uki,
+            missing: Vec::new(),
             path: path.to_ascii_uppercase(),
             machine: machine(image),
             release: text(".uname"),

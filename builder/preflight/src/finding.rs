@@ -5,6 +5,8 @@ use std::fmt;
 use rootsmith_types::{Explain, Note, Problems, Subject};
 use serde::Serialize;
 
+use crate::Said;
+
 /// How a check ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -21,6 +23,16 @@ pub enum Verdict {
     NotApplicable,
 }
 
+/// What the program whose checks these are would say on the machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Upstream {
+    /// How the name begins that it shows for its probe.
+    pub probe: String,
+    /// What it says; none when only the machine tells.
+    pub said: Option<Said>,
+}
+
 /// One decided check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -35,6 +47,9 @@ pub struct Finding {
     pub title: String,
     /// What was found: lower-case phrases.
     pub evidence: Vec<String>,
+    /// What the program says that the check is taken from; none for a check of our own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<Upstream>,
     /// What to do; none when there is nothing to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cure: Option<String>,

@@ -8,6 +8,8 @@ mod check;
 mod elf;
 mod facts;
 mod finding;
+mod packages;
+mod rule;
 mod rules;
 mod set;
 #[cfg(test)]
@@ -15,6 +17,8 @@ mod tests;
 mod view;
 
 pub use check::check;
-pub use facts::{BootEntry, BootFacts, Facts, PartitionFacts, PartitionRole, RootFacts};
-pub use finding::{Failure, Finding, Report, Verdict};
-pub use set::{Check, Rule, Set, SetError, Severity, sets};
+pub use facts::{BootEntry, BootFacts, DeviceTree, EntryKind, Facts, PartitionFacts, PartitionRole, RootFacts};
+pub use finding::{Failure, Finding, Report, Upstream, Verdict};
+pub use packages::Packages;
+pub use rule::Rule;
+pub use set::{Check, Said, Set, SetError, Severity, Wanted, sets};

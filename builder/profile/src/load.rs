@@ -171,9 +171,9 @@ impl Loader<'_> {
         Fields::open(&alone, &start, "", &[key("extends")], &|_| None, &self.findings).set("extends", words::host_path)
     }
 
-    /// The text of a small file that `named` means, looked for as fragments are.
-    pub(crate) fn fragment(&self, named: &Located<String>) -> Option<Text> {
-        let (file, bytes) = self.find(named, "fragment", |sources, path| sources.read(path))?;
+    /// The text of a small file that `named` means, looked for as fragments are. `kind` is what it is called in messages.
+    pub(crate) fn small_file(&self, named: &Located<String>, kind: &'static str) -> Option<Text> {
+        let (file, bytes) = self.find(named, kind, |sources, path| sources.read(path))?;
         let file: Arc<Path> = file.into();
         let text = self.text(&file, &bytes)?;
         Some((file, text))

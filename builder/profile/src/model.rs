@@ -244,8 +244,10 @@ pub struct ScriptAnswer {
 /// `[preflight]`.
 #[derive(Debug, Clone)]
 pub struct Preflight {
-    /// Requirement sets, `name` or `name@version`.
+    /// Requirement sets, `name`, `name@version`, or the name of a file that ends in `.toml`.
     pub sets: Vec<Located<String>>,
+    /// The texts of those files, each under the name in `sets`.
+    pub set_files: BTreeMap<String, String>,
     /// Findings the profile accepts.
     pub accept: Vec<Accept>,
 }

@@ -38,7 +38,7 @@ pub(crate) fn profile(table: &Table, start: &Origin, loader: &Loader<'_>) -> Opt
     let payloads: Vec<_> = root.tables("payload", PAYLOAD).iter().filter_map(|one| payload(one, loader)).collect();
     let overlays: Vec<_> = root.tables("overlay", OVERLAY).iter().filter_map(|one| overlay(one, loader)).collect();
     let scripts = scripts(&root);
-    let preflight = preflight(&root);
+    let preflight = preflight(&root, loader);
     root.require("output", "[[output]]");
     let outputs: Vec<_> = root.tables("output", crate::keys::OUTPUT).iter().filter_map(output::output).collect();
 
@@ -131,7 +131,7 @@ fn kernel(root: &Fields<'_>, loader: &Loader<'_>) -> Option<Kernel> {
     table.require("package", "package = \"linux-image-cloud-amd64\"");
     let package = kernel_package(&table);
     let fragments = table.set("fragments", words::host_path).into_iter().filter_map(|named| {
-        let (file, text) = loader.fragment(&named)?;
+        let (file, text) = loader.small_file(&named, "fragment")?;
         Some(Fragment { origin: named.origin, file, text })
     });
     let fragments = fragments.collect();
@@ -248,7 +248,7 @@ fn scripts(root: &Fields<'_>) -> Vec<ScriptAnswer> {
     answers
 }
 
-fn preflight(root: &Fields<'_>) -> Preflight {
+fn preflight(root: &Fields<'_>, loader: &Loader<'_>) -> Preflight {
     let table = root.table("preflight", PREFLIGHT, &elsewhere);
     let accept = table.tables("accept", ACCEPT);
     let accept = accept.iter().filter_map(|one| {
@@ -257,5 +257,11 @@ fn preflight(root: &Fields<'_>) -> Preflight {
         Some(Accept { check: check?, reason: reason? })
     });
     let accept = accept.collect();
-    Preflight { sets: table.set("sets", words::set), accept }
+    let sets = table.set("sets", words::set);
+    let files = sets.iter().filter(|set| set.value.ends_with(".toml"));
+    let set_files = files.filter_map(|set| {
+        let (_, text) = loader.small_file(set, "requirement set")?;
+        Some((set.value.clone(), text.to_string()))
+    });
+    Preflight { set_files: set_files.collect(), sets, accept }
 }

@@ -439,7 +439,7 @@ fn values_that_make_no_sense() {
     p.toml:9:98: `payload.mode` must be a string, not a number [a number]
       hint: write `mode = "755"`
     p.toml:10:23: `boot@` is not the name of a requirement set
-      hint: write it as `boot` or `k0s-worker@1.36`
+      hint: write it as `boot` or `k0s-worker@1.36`, or name a file that ends in `.toml`
     p.toml:10:97: ` ` is not a line of text
       hint: write some words
     p.toml:11:38: `GAWK` is not a package name

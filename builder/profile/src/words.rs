@@ -168,12 +168,20 @@ pub(crate) fn host_name(text: &str) -> Result<String, Refusal> {
 
 /// A requirement set: `boot`, `k0s-worker@1.36`.
 pub(crate) fn set(text: &str) -> Result<String, Refusal> {
+    if text.ends_with(".toml") {
+        return host_path(text);
+    }
     let word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.+".contains(&b));
     let ok = match text.split_once('@') {
         Some((name, version)) => word(name) && word(version),
         None => word(text),
     };
-    checked(text, ok, "the name of a requirement set", "write it as `boot` or `k0s-worker@1.36`")
+    checked(
+        text,
+        ok,
+        "the name of a requirement set",
+        "write it as `boot` or `k0s-worker@1.36`, or name a file that ends in `.toml`",
+    )
 }
 
 fn checked(text: &str, ok: bool, expected: &'static str, hint: &'static str) -> Result<String, Refusal> {

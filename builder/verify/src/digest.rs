@@ -45,7 +45,11 @@ pub(crate) fn content(reader: &mut dyn Read, size: u64, keep: bool, pack: PackId
         }
     }
     let (_, digest, written) = writer.finish();
-    if written == size { Ok(Content::Blob(Blob { digest: Some(digest), size, pack, offset })) } else { Err(wrong_size(size)) }
+    if written == size {
+        Ok(Content::Blob(Blob { digest: Some(digest), size, pack, offset }))
+    } else {
+        Err(wrong_size(size))
+    }
 }
 
 fn wrong_size(size: u64) -> io::Error {

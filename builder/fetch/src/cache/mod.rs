@@ -75,7 +75,9 @@ impl Cache {
     /// so that the next build makes it anew, and its path returned.
     pub fn drop_if_damaged(&self, blob: &Blob) -> io::Result<Option<PathBuf>> {
         let found = Content::Blob(*blob).hash(self)?;
-        let Some(path) = (Some(found) != blob.digest).then(|| self.packs.path(blob.pack)).flatten() else { return Ok(None) };
+        let Some(path) = (Some(found) != blob.digest).then(|| self.packs.path(blob.pack)).flatten() else {
+            return Ok(None);
+        };
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(Some(path)),

@@ -60,7 +60,7 @@ pub(super) fn root_device(view: &View<'_>) -> Outcome {
         }
         Some(partition) => Outcome::no(format!("`root={root}` is partition `{}`, not the root", partition.partlabel)),
         None => {
-            let known = boot.partitions.iter().map(|partition| partition.partuuid.to_string());
+            let known = boot.partitions.iter().map(|partition| partition.partuuid.clone());
             let known: Vec<String> = known.collect();
             Outcome::no(format!("`root={root}` is no partition of this disk, which has {}", known.join(", ")))
         }

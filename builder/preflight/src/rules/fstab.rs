@@ -73,8 +73,8 @@ pub(super) fn sane(view: &View<'_>) -> Outcome {
     }
     match (wrong.is_empty(), almost.is_empty()) {
         (true, true) => Outcome::yes(format!("{} lines", mounts.len())),
-        (true, false) => Outcome { met: Met::Almost, evidence: almost },
-        (false, _) => Outcome { met: Met::No, evidence: wrong.into_iter().chain(almost).collect() },
+        (true, false) => Outcome { met: Met::Almost, evidence: almost, said: None },
+        (false, _) => Outcome { met: Met::No, evidence: wrong.into_iter().chain(almost).collect(), said: None },
     }
 }
 
@@ -106,7 +106,7 @@ fn device_of(boot: &BootFacts, mount: &Mount) -> Result<(), String> {
 /// The partition that `PARTUUID=…`, `PARTLABEL=…`, `UUID=…` or `LABEL=…` names.
 pub(super) fn find<'a>(boot: &'a BootFacts, key: &str, value: &str) -> Option<&'a PartitionFacts> {
     boot.partitions.iter().find(|partition| match key {
-        "PARTUUID" => partition.partuuid.to_string().eq_ignore_ascii_case(value),
+        "PARTUUID" => partition.partuuid.eq_ignore_ascii_case(value),
         "PARTLABEL" => partition.partlabel == value,
         "UUID" => partition.uuid.as_deref().is_some_and(|uuid| uuid.eq_ignore_ascii_case(value)),
         "LABEL" => partition.label.as_deref() == Some(value),

@@ -10,8 +10,8 @@ mod localhost;
 mod system;
 
 use crate::elf;
-use crate::set::Rule;
 use crate::view::View;
+use crate::{Rule, Said};
 
 /// Whether what a check demands is so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,33 +30,41 @@ pub(crate) struct Outcome {
     pub(crate) met: Met,
     /// Lower-case phrases, the gravest first.
     pub(crate) evidence: Vec<String>,
+    /// What the program says that the check is taken from, where that does not follow from whether it is met.
+    pub(crate) said: Option<Said>,
 }
 
 impl Outcome {
     pub(crate) fn yes(evidence: impl Into<String>) -> Outcome {
-        Outcome { met: Met::Yes, evidence: vec![evidence.into()] }
+        Outcome { met: Met::Yes, evidence: vec![evidence.into()], said: None }
     }
 
     pub(crate) fn no(evidence: impl Into<String>) -> Outcome {
-        Outcome { met: Met::No, evidence: vec![evidence.into()] }
+        Outcome { met: Met::No, evidence: vec![evidence.into()], said: None }
     }
 
     pub(crate) fn almost(evidence: impl Into<String>) -> Outcome {
-        Outcome { met: Met::Almost, evidence: vec![evidence.into()] }
+        Outcome { met: Met::Almost, evidence: vec![evidence.into()], said: None }
     }
 
     pub(crate) fn unknown(evidence: impl Into<String>) -> Outcome {
-        Outcome { met: Met::Unknown, evidence: vec![evidence.into()] }
+        Outcome { met: Met::Unknown, evidence: vec![evidence.into()], said: None }
+    }
+
+    /// What the program says that the check is taken from.
+    pub(crate) fn said(self, said: Said) -> Outcome {
+        Outcome { said: Some(said), ..self }
     }
 
     /// `no` with all of `wrong`, or `yes` when nothing is.
     pub(crate) fn unless(wrong: Vec<String>, fine: impl Into<String>) -> Outcome {
-        if wrong.is_empty() { Outcome::yes(fine) } else { Outcome { met: Met::No, evidence: wrong } }
+        if wrong.is_empty() { Outcome::yes(fine) } else { Outcome { met: Met::No, evidence: wrong, said: None } }
     }
 }
 
 pub(crate) fn decide(view: &View<'_>, rule: &Rule) -> Outcome {
     match rule {
+        // The way from the firmware to the init.
         Rule::Init {} => boot::init(view),
         Rule::Kernel {} => kernel::belongs(view),
         Rule::BootEntry {} => boot::entry(view),
@@ -64,10 +72,14 @@ pub(crate) fn decide(view: &View<'_>, rule: &Rule) -> Outcome {
         Rule::RootDriver { disks } => boot::root_driver(view, disks),
         Rule::Fstab {} => fstab::sane(view),
         Rule::RootWritable {} => fstab::root_writable(view),
+
+        // The kernel.
         Rule::Kconfig { symbol, module } => kernel::symbol(view, symbol, module.as_deref()),
         Rule::KernelConfig {} => kernel::config(view),
         Rule::KernelRelease { least } => kernel::release(view, least),
         Rule::Linux {} => kernel::linux(view),
+
+        // What the running system offers.
         Rule::AtRunTime { what } => Outcome::unknown(format!("only the running machine tells {what}")),
         Rule::Localhost {} => localhost::resolves(view),
         Rule::ContainerdSnippets { folder } => containerd::snippets(view, folder),
@@ -75,11 +87,17 @@ pub(crate) fn decide(view: &View<'_>, rule: &Rule) -> Outcome {
         Rule::OpenFiles { least } => system::open_files(view, *least),
         Rule::DataFolder { path, filesystems } => disk::data_folder(view, path, filesystems),
         Rule::DiskFree { mebibytes, percent } => disk::free(view, *mebibytes, *percent),
+
+        // Programs.
         Rule::Executable { name } => executable(view, name),
+
+        // Control groups.
         Rule::Cgroup2 {} => cgroup::mounted(view),
         Rule::Controller { controller, symbols, least } => {
             cgroup::controller(view, controller.as_deref(), symbols, least.as_deref())
-        }
+        } // What makes each machine its own.
+
+          // Less to attack.
     }
 }
 

@@ -1,0 +1,35 @@
+//! Opens any image, without root and without mounting anything: its partitions, its file systems, its files.
+//!
+//! | module       | opens                                                        | reader                    |
+//! |--------------|--------------------------------------------------------------|---------------------------|
+//! | [`qcow2`]    | a qcow2 image as the raw disk in it                          | our own                   |
+//! | [`disk`]     | partition tables: GPT, MBR, hybrid                           | our own                   |
+//! | [`ext4`]     | ext2, ext3, ext4                                             | `ext4-view`               |
+//! | [`fat`]      | FAT12, FAT16, FAT32                                          | `hadris-fat`              |
+//! | [`squashfs`] | squashfs 4                                                   | our own                   |
+//! | [`tar`]      | tar: plain, gzip, xz, Zstandard                              | `tar`, `flate2`, …        |
+//! | [`oci`]      | an OCI image layout, its layers applied                      | our own                   |
+//! | [`folder`]   | a folder of the host                                         | the host                  |
+//!
+//! Nothing is ever written to an image. Only metadata is read at first; contents are read where they lie when somebody asks
+//! for them. Every byte is taken for hostile: sizes, counts, depths and offsets are bounded before anything is allocated.
+
+mod disk;
+mod error;
+mod ext4;
+mod fat;
+mod folder;
+mod oci;
+mod qcow2;
+mod source;
+mod squashfs;
+mod tar;
+mod volume;
+
+pub use disk::{Partition, Table, TableKind};
+pub use error::OpenError;
+pub use source::{FileSource, Part, ReadAt, Source};
+pub use volume::{Files, Volume};
+
+/// Most entries of one file system; each costs some hundred bytes of memory.
+pub(crate) const MAX_ENTRIES: usize = 4 << 20;

@@ -1,0 +1,182 @@
+//! For each mechanism, changes of the good image that its checks must notice.
+
+use rootsmith_types::{Arch, NumBytes, Uuid};
+
+use super::fixture::*;
+use crate::*;
+
+/// Changes that make a check fail: at least one for each mechanism, for whatever check uses it.
+pub(super) fn breaks(check: &Check) -> Vec<fn(&mut Image, &Check)> {
+    match &check.rule {
+        Rule::Init {} => vec![
+            |image, _| image.remove("/usr/sbin/init"),
+            |image, _| image.remove("/usr/lib/systemd/systemd"),
+            |image, _| image.remove("/usr/lib64/ld-linux-x86-64.so.2"),
+            |image, _| image.put("/usr/lib/systemd/systemd", 0o644, program(AMD64, LOADER, &[])),
+            |image, _| image.put("/usr/lib/systemd/systemd", 0o755, program(183, "/lib/ld-linux-aarch64.so.1", &[])),
+            |image, _| image.put("/usr/lib/systemd/systemd", 0o755, "#!/bin/sh\n"),
+            |image, _| image.put("/usr/lib/systemd/systemd", 0o755, "text"),
+            |image, _| image.cmdline("init=/no/such"),
+        ],
+        Rule::Kernel {} | Rule::Linux {} => {
+            vec![|image, _| image.remove(&format!("/boot/vmlinuz-{RELEASE}")), |image, _| {
+                image.remove(&format!("/usr/lib/modules/{RELEASE}"))
+            }]
+        }
+        Rule::BootEntry {} => vec![
+            |image, _| image.boot.entries.clear(),
+            |image, _| image.boot.entries[0].path = "/EFI/BOOT/BOOTAA64.EFI".to_owned(),
+            |image, _| image.boot.entries[0].machine = Some(Arch::Arm64),
+            |image, _| image.boot.entries[0].machine = None,
+            |image, _| image.boot.entries[0].linux = false,
+            |image, _| image.boot.entries[0].release = Some("6.1".to_owned()),
+            |image, _| image.boot.partitions[0].role = PartitionRole::Other,
+        ],
+        Rule::RootDevice {} => vec![
+            |image, _| image.boot.entries[0].cmdline = Some("rw".to_owned()),
+            |image, _| image.boot.partitions[1].partuuid = Uuid::new([0x44; 16]).to_string(),
+            |image, _| image.cmdline("root=PARTLABEL=esp"),
+            |image, _| image.cmdline("root=LABEL=other"),
+        ],
+        Rule::RootDriver { .. } => vec![
+            |image, _| image.boot.entries[0].initramfs = Some(vec!["modules/virtio_net.ko".to_owned()]),
+            |image, _| image.boot.entries[0].initramfs = None,
+            |image, _| image.boot.root.filesystem = "btrfs".to_owned(),
+            |image, _| image.put(&format!("/usr/lib/modules/{RELEASE}/modules.builtin"), 0o644, ""),
+        ],
+        Rule::Fstab {} => vec![
+            |image, _| image.put("/etc/fstab", 0o644, "/dev/sda1 /\n"),
+            |image, _| image.put("/etc/fstab", 0o644, "LABEL=other / ext4\n"),
+            |image, _| image.put("/etc/fstab", 0o644, "LABEL=rootfs / xfs\n"),
+            |image, _| image.put("/etc/fstab", 0o644, "UUID=1234-ABCD / vfat\n"),
+            |image, _| image.put("/etc/fstab", 0o644, "tmpfs /no/such tmpfs\n"),
+            |image, _| image.put("/etc/fstab", 0o644, "tmpfs proc tmpfs\n"),
+            |image, _| image.put("/etc/fstab", 0o644, "a /proc tmpfs\nb /proc tmpfs\n"),
+        ],
+        Rule::RootWritable {} => {
+            vec![|image, _| image.put("/etc/fstab", 0o644, "LABEL=rootfs / ext4 ro,noatime\n"), |image, _| {
+                image.remove("/etc/fstab");
+                image.boot.entries[0].cmdline = Some("quiet".to_owned());
+            }]
+        }
+        Rule::Kconfig { module: None, .. } => vec![not_set, unknown, |image, check| {
+            // Some text ends the name, so that `NET` is not found in `NET_NS`.
+            image.config(&format!("CONFIG_{}=y", symbol(check)), &format!("CONFIG_{}=m", symbol(check)));
+        }],
+        Rule::Kconfig { module: Some(module), .. } if module == "ext4" => vec![not_set, unknown],
+        Rule::Kconfig { module: Some(_), .. } => vec![
+            not_set,
+            unknown,
+            |image, check| image.remove(&format!("/usr/lib/modules/{RELEASE}/kernel/{}.ko.xz", module(check))),
+            |image, _| image.remove(&format!("/usr/lib/modules/{RELEASE}/kernel/base.ko.xz")),
+            |image, _| image.put(&format!("/usr/lib/modules/{RELEASE}/modules.dep"), 0o644, ""),
+        ],
+        Rule::KernelConfig {} => vec![
+            |image, _| image.remove(&format!("/boot/config-{RELEASE}")),
+            |image, _| image.config("6.12.107", "6.1.2"),
+            |image, _| image.config("6.12.107", "6.12.10"),
+            |image, _| image.put(&format!("/boot/config-{RELEASE}"), 0o644, ""),
+            |image, _| {
+                image.remove(&format!("/boot/config-{RELEASE}"));
+                image.put(&format!("/boot/config-{RELEASE}/x"), 0o644, "");
+            },
+        ],
+        Rule::KernelRelease { .. } => vec![|image, _| image.remove(&format!("/boot/vmlinuz-{RELEASE}"))],
+        // Decided by nobody before the machine runs.
+        Rule::AtRunTime { .. } => vec![],
+        Rule::Localhost {} => vec![
+            |image, _| image.remove("/etc/hosts"),
+            |image, _| image.put("/etc/hosts", 0o644, ""),
+            |image, _| image.put("/etc/hosts", 0o644, "127.0.0.1 localhost.localdomain\n#127.0.0.1 localhost\n"),
+            |image, _| image.put("/etc/hosts", 0o644, "127.0.0.999 localhost\n"),
+            |image, _| image.put("/etc/hosts", 0o644, "::1 localhost\n"),
+            |image, _| image.put("/etc/hosts", 0o644, "10.1.2.3 localhost\n"),
+            |image, _| image.put("/etc/nsswitch.conf", 0o644, "hosts: dns\n"),
+            |image, _| image.put("/etc/nsswitch.conf", 0o644, "hosts: myhostname [!UNAVAIL=return files] dns\n"),
+        ],
+        Rule::ContainerdSnippets { .. } => vec![
+            |image, _| image.put("/etc/k0s/containerd.d/a.toml", 0o644, "version = 2\n"),
+            |image, _| image.put("/etc/k0s/containerd.d/a.toml", 0o644, "version = \"3\"\n"),
+            |image, _| image.put("/etc/k0s/containerd.d/a.toml", 0o644, "version = \n"),
+            |image, _| image.put("/etc/k0s/containerd.d/a.toml", 0o644, "[plugins.\"io.containerd.grpc.v1.cri\"]\n"),
+            |image, _| image.put("/etc/k0s/containerd.d/a.toml/b", 0o644, ""),
+        ],
+        Rule::Procfs {} => {
+            vec![|image, _| image.remove("/proc"), |image, _| image.cmdline("init=/usr/bin/mount"), |image, _| {
+                image.config("CONFIG_PROC_FS=y", "# CONFIG_PROC_FS is not set")
+            }]
+        }
+        Rule::OpenFiles { .. } => vec![
+            |image, _| {
+                image.put("/etc/systemd/system.conf.d/a.conf", 0o644, "[Manager]\nDefaultLimitNOFILE=1024:65536\n")
+            },
+            |image, _| image.put("/etc/systemd/system.conf", 0o644, "DefaultLimitNOFILE=4096\n"),
+            |image, _| image.cmdline("init=/usr/bin/mount"),
+        ],
+        Rule::DataFolder { .. } => vec![|image, _| image.boot.root.filesystem = "reiserfs".to_owned(), |image, _| {
+            image.put("/etc/fstab", 0o644, "/dev/sdb1 /var/lib jffs2\n")
+        }],
+        Rule::DiskFree { .. } => vec![|image, _| image.boot.root.available = NumBytes::mib(1299), |image, _| {
+            image.boot.root.size = NumBytes::mib(20_000)
+        }],
+        Rule::Executable { .. } => vec![
+            |image, check| image.remove(&executable(check)),
+            |image, check| image.put(&executable(check), 0o644, program(AMD64, LOADER, &[])),
+            |image, check| image.put(&executable(check), 0o755, program(40, LOADER, &[])),
+            |image, check| image.put(&executable(check), 0o755, program(AMD64, "/lib/ld-musl-x86_64.so.1", &[])),
+            |image, check| image.put(&executable(check), 0o755, program(AMD64, LOADER, &["libnone.so.1"])),
+            |image, _| image.remove("/usr/lib/x86_64-linux-gnu/libc.so.6"),
+        ],
+        Rule::Cgroup2 {} => vec![
+            |image, _| image.cmdline("systemd.unified_cgroup_hierarchy=0"),
+            |image, _| image.cmdline("systemd.legacy_systemd_cgroup_controller"),
+            |image, _| image.put("/etc/fstab", 0o644, "cgroup /sys/fs/cgroup/memory cgroup memory\n"),
+            |image, _| {
+                image.remove("/usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared-257.so");
+                image.put("/usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared-241.so", 0o644, "");
+            },
+        ],
+        Rule::Controller { .. } => vec![
+            |image, check| {
+                let Rule::Controller { symbols, .. } = &check.rule else { unreachable!() };
+                image.config(&format!("CONFIG_{}=y", symbols[0]), &format!("# CONFIG_{} is not set", symbols[0]));
+            },
+            |image, check| {
+                let Rule::Controller { controller, .. } = &check.rule else { unreachable!() };
+                match controller {
+                    Some(name) => image.cmdline(&format!("cgroup_disable=rdma,{name}")),
+                    None => image.remove(&format!("/boot/config-{RELEASE}")),
+                }
+            },
+        ],
+    }
+}
+
+fn symbol(check: &Check) -> &str {
+    let Rule::Kconfig { symbol, .. } = &check.rule else { unreachable!() };
+    symbol
+}
+
+fn module(check: &Check) -> &str {
+    let Rule::Kconfig { module: Some(module), .. } = &check.rule else { unreachable!() };
+    module
+}
+
+fn executable(check: &Check) -> String {
+    let Rule::Executable { name } = &check.rule else { unreachable!() };
+    if name == "modprobe" { "/usr/bin/kmod".to_owned() } else { format!("/usr/bin/{name}") }
+}
+
+fn replace_symbol(image: &mut Image, check: &Check, with: &str) {
+    let value =
+        if matches!(&check.rule, Rule::Kconfig { module: Some(module), .. } if module != "ext4") { "m" } else { "y" };
+    image.config(&format!("CONFIG_{}={value}\n", symbol(check)), with);
+}
+
+fn not_set(image: &mut Image, check: &Check) {
+    replace_symbol(image, check, &format!("# CONFIG_{} is not set\n", symbol(check)));
+}
+
+fn unknown(image: &mut Image, check: &Check) {
+    replace_symbol(image, check, "");
+}

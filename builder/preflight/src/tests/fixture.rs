@@ -1,0 +1,203 @@
+//! A small image that passes every check, and ways to change it.
+
+use std::path::Path;
+
+use rootsmith_tree::{Content, Metadata, NoBlobs, Node, Tree};
+use rootsmith_types::{Arch, NumBytes, Origin, Subject, TreePath, Uuid};
+
+use crate::*;
+
+pub(super) const RELEASE: &str = "6.12.107+deb13-cloud-amd64";
+pub(super) const ROOT: Uuid = Uuid::new([0x11; 16]);
+
+pub(super) struct Image {
+    pub(super) tree: Tree,
+    pub(super) boot: BootFacts,
+}
+
+impl Image {
+    pub(super) fn put(&mut self, at: &str, mode: u16, data: impl AsRef<[u8]>) {
+        let at = TreePath::new(at).unwrap();
+        self.tree.create_directories(&at.parent().unwrap(), &Metadata::root(0o755, 0)).unwrap();
+        self.tree.insert(&at, Node::file(Content::inline(data), Metadata::root(mode, 0))).unwrap();
+    }
+
+    pub(super) fn link(&mut self, at: &str, target: &str) {
+        let at = TreePath::new(at).unwrap();
+        self.tree.create_directories(&at.parent().unwrap(), &Metadata::root(0o755, 0)).unwrap();
+        self.tree.insert(&at, Node::symlink(target, 0)).unwrap();
+    }
+
+    pub(super) fn remove(&mut self, at: &str) {
+        assert!(self.tree.remove(&TreePath::new(at).unwrap()), "{at}");
+    }
+
+    pub(super) fn config(&mut self, from: &str, to: &str) {
+        let at = TreePath::new(format!("/boot/config-{RELEASE}")).unwrap();
+        let text = self.tree.get(&at).unwrap().content().unwrap().read(&NoBlobs, 1 << 20).unwrap();
+        let text = String::from_utf8(text.to_vec()).unwrap();
+        assert!(text.contains(from), "{from}");
+        self.put(&format!("/boot/config-{RELEASE}"), 0o644, text.replace(from, to));
+    }
+
+    pub(super) fn cmdline(&mut self, word: &str) {
+        let entry = &mut self.boot.entries[0];
+        entry.cmdline = entry.cmdline.take().map(|there| format!("{there} {word}"));
+    }
+
+    pub(super) fn report(&self) -> Report {
+        let facts = Facts { tree: &self.tree, blobs: &NoBlobs, arch: Arch::Amd64, boot: Some(&self.boot) };
+        check(&facts, None, &names(&["boot", "k0s-worker@1.36"])).unwrap()
+    }
+
+    /// As one set judges it.
+    pub(super) fn judged_by(&self, set: &Set) -> Report {
+        let facts = Facts { tree: &self.tree, blobs: &NoBlobs, arch: Arch::Amd64, boot: Some(&self.boot) };
+        check(&facts, None, &names(&[&set.id()])).unwrap()
+    }
+
+    pub(super) fn finding(&self, check: &str) -> Finding {
+        self.report().findings.into_iter().find(|finding| finding.check == check).unwrap()
+    }
+}
+
+pub(super) fn names(sets: &[&str]) -> Vec<Wanted> {
+    let file: std::sync::Arc<Path> = Path::new("p.toml").into();
+    let wanted = |set: &&str| Wanted {
+        name: (*set).to_owned(),
+        text: None,
+        subject: Subject::Profile(Origin::new(file.clone(), 3..7)),
+    };
+    sets.iter().map(wanted).collect()
+}
+
+/// A 64-bit ELF file for `machine`, with an interpreter and libraries it needs when they are given.
+pub(super) fn program(machine: u16, interpreter: &str, needed: &[&str]) -> Vec<u8> {
+    const BASE: u64 = 64 + 3 * 56;
+    let mut names = vec![0];
+    let mut dynamic: Vec<(u64, u64)> = Vec::new();
+    for name in needed {
+        dynamic.push((1, names.len() as u64));
+        names.extend_from_slice(name.as_bytes());
+        names.push(0);
+    }
+    let table = (dynamic.len() as u64 + 3) * 16;
+    dynamic.extend([(5, BASE + table), (10, names.len() as u64), (0, 0)]);
+    let mut body: Vec<u8> =
+        dynamic.iter().flat_map(|(tag, value)| [tag.to_le_bytes(), value.to_le_bytes()].concat()).collect();
+    body.extend_from_slice(&names);
+    let text = BASE + body.len() as u64;
+    body.extend_from_slice(interpreter.as_bytes());
+    body.push(0);
+    let mut file = b"\x7fELF\x02\x01\x01".to_vec();
+    file.resize(16, 0);
+    file.extend_from_slice(&3u16.to_le_bytes());
+    file.extend_from_slice(&machine.to_le_bytes());
+    file.extend_from_slice(&1u32.to_le_bytes());
+    file.extend([0u64, 64, 0].iter().flat_map(|n| n.to_le_bytes()));
+    file.extend([0u16, 0, 64, 56, 3, 64, 0, 0].iter().flat_map(|n| n.to_le_bytes()));
+    // PT_LOAD of all, PT_DYNAMIC, then PT_INTERP, or nothing in its place.
+    let interp = if interpreter.is_empty() { 0u32 } else { 3 };
+    let length = BASE + body.len() as u64;
+    for (kind, at, size) in [(1u32, 0, length), (2, BASE, table), (interp, text, interpreter.len() as u64 + 1)] {
+        file.extend_from_slice(&kind.to_le_bytes());
+        file.extend_from_slice(&4u32.to_le_bytes());
+        file.extend([at, at, at, size, size, 8].iter().flat_map(|n: &u64| n.to_le_bytes()));
+    }
+    file.extend_from_slice(&body);
+    file
+}
+
+pub(super) const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
+pub(super) const AMD64: u16 = 62;
+
+pub(super) fn good() -> Image {
+    let root = PartitionFacts {
+        role: PartitionRole::Root,
+        partuuid: ROOT.to_string(),
+        partlabel: "root".to_owned(),
+        filesystem: Some("ext4".to_owned()),
+        uuid: Some("22222222-2222-2222-2222-222222222222".to_owned()),
+        label: Some("rootfs".to_owned()),
+    };
+    let esp = PartitionFacts {
+        role: PartitionRole::Esp,
+        partuuid: Uuid::new([0x33; 16]).to_string(),
+        partlabel: "esp".to_owned(),
+        filesystem: Some("vfat".to_owned()),
+        uuid: Some("1234-ABCD".to_owned()),
+        label: None,
+    };
+    let entry = BootEntry {
+        kind: EntryKind::Uki,
+        missing: Vec::new(),
+        path: "/EFI/BOOT/BOOTX64.EFI".to_owned(),
+        machine: Some(Arch::Amd64),
+        release: Some(RELEASE.to_owned()),
+        cmdline: Some(format!("console=ttyS0 root=PARTUUID={ROOT} rw")),
+        linux: true,
+        initramfs: Some(vec!["init".to_owned(), "modules/virtio_blk.ko".to_owned()]),
+    };
+    let boot = BootFacts {
+        entries: vec![entry],
+        partitions: vec![esp, root],
+        root: RootFacts {
+            filesystem: "ext4".to_owned(),
+            size: NumBytes::mib(4096),
+            available: NumBytes::mib(2048),
+            grows: false,
+        },
+        device_trees: Vec::new(),
+    };
+    let mut image = Image { tree: Tree::new(Metadata::root(0o755, 0)), boot };
+
+    let mut kernel = vec![0; 0x400];
+    kernel[0x202..0x206].copy_from_slice(b"HdrS");
+    kernel[0x20e..0x210].copy_from_slice(&0x100u16.to_le_bytes());
+    kernel[0x300..0x300 + RELEASE.len()].copy_from_slice(RELEASE.as_bytes());
+    image.put(&format!("/boot/vmlinuz-{RELEASE}"), 0o644, kernel);
+    let mut config = "#\n# Linux/x86 6.12.107 Kernel Configuration\n#\n".to_owned();
+    let mut index = String::new();
+    for check in sets().iter().flat_map(|set| &set.checks) {
+        match &check.rule {
+            Rule::Kconfig { symbol, module: Some(module) } if module != "ext4" => {
+                config += &format!("CONFIG_{symbol}=m\n");
+                index += &format!("kernel/{module}.ko.xz: kernel/base.ko.xz\n");
+                image.put(&format!("/usr/lib/modules/{RELEASE}/kernel/{module}.ko.xz"), 0o644, "");
+            }
+            Rule::Kconfig { symbol, .. } => config += &format!("CONFIG_{symbol}=y\n"),
+            Rule::Controller { symbols, .. } => {
+                symbols.iter().for_each(|symbol| config += &format!("CONFIG_{symbol}=y\n"))
+            }
+            _ => {}
+        }
+    }
+    image.put(&format!("/usr/lib/modules/{RELEASE}/kernel/base.ko.xz"), 0o644, "");
+    image.put(&format!("/usr/lib/modules/{RELEASE}/modules.dep"), 0o644, index);
+    image.put(&format!("/usr/lib/modules/{RELEASE}/modules.builtin"), 0o644, "kernel/fs/ext4/ext4.ko\n");
+    image.put(&format!("/boot/config-{RELEASE}"), 0o644, config);
+
+    image.link("/lib64", "usr/lib64");
+    image.link("/sbin", "usr/sbin");
+    image.put("/usr/lib64/ld-linux-x86-64.so.2", 0o755, program(AMD64, "", &[]));
+    image.put("/usr/lib/x86_64-linux-gnu/libc.so.6", 0o755, program(AMD64, "", &[]));
+    image.put("/usr/lib/x86_64-linux-gnu/libmount.so.1", 0o644, program(AMD64, "", &["libc.so.6"]));
+    for path in ["/usr/lib/systemd/systemd", "/usr/bin/kmod", "/usr/bin/mount", "/usr/bin/umount"] {
+        image.put(path, 0o755, program(AMD64, LOADER, &["libmount.so.1", "libc.so.6"]));
+    }
+    image.put("/usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared-257.so", 0o644, "");
+    image.link("/usr/sbin/init", "../lib/systemd/systemd");
+    image.link("/usr/sbin/modprobe", "../bin/kmod");
+    for folder in ["/proc", "/boot/efi"] {
+        image.tree.create_directories(&TreePath::new(folder).unwrap(), &Metadata::root(0o755, 0)).unwrap();
+    }
+    image.put("/etc/hosts", 0o644, "127.0.0.1 localhost\n::1 localhost ip6-localhost\n");
+    image.put("/etc/nsswitch.conf", 0o644, "passwd: files\nhosts: files dns\n");
+    image.put(
+        "/etc/fstab",
+        0o644,
+        format!("# ours\nPARTUUID={ROOT} / ext4 rw,noatime 0 0\nUUID=1234-abcd /boot/efi vfat defaults\n"),
+    );
+    image.put("/etc/k0s/containerd.d/mirror.toml", 0o644, "version = 3\n[plugins.\"io.containerd.cri.v1.images\"]\n");
+    image
+}

@@ -1,0 +1,142 @@
+//! A small image that passes every check, and for each check at least one change that it must notice.
+
+mod breaks;
+mod fixture;
+mod with_profile;
+
+use rootsmith_tree::NoBlobs;
+use rootsmith_types::{Arch, NumBytes};
+
+use crate::*;
+use breaks::breaks;
+use fixture::*;
+
+#[test]
+fn the_good_image_passes_every_set() {
+    let image = good();
+    for set in sets() {
+        for (finding, check) in image.judged_by(set).findings.into_iter().zip(&set.checks) {
+            match (finding.verdict, &check.rule) {
+                (Verdict::Pass, _) | (Verdict::NotApplicable, Rule::AtRunTime { .. }) => {}
+                (verdict, _) => panic!("{} of {}: {verdict:?}, {:?}", check.id, set.id(), finding.evidence),
+            }
+        }
+    }
+}
+
+#[test]
+fn every_check_notices_what_it_is_for() {
+    for set in sets() {
+        for check in &set.checks {
+            let breaks = breaks(check);
+            assert!(!breaks.is_empty() || matches!(check.rule, Rule::AtRunTime { .. }), "{} is never broken", check.id);
+            for (at, change) in breaks.into_iter().enumerate() {
+                let mut image = good();
+                change(&mut image, check);
+                let finding =
+                    image.judged_by(set).findings.into_iter().find(|finding| finding.check == check.id).unwrap();
+                let expected = match check.severity {
+                    Severity::Fail => Verdict::Fail,
+                    Severity::Warning => Verdict::Warning,
+                };
+                assert_eq!(finding.verdict, expected, "{}, change {at}: {:?}", check.id, finding.evidence);
+                assert!(finding.cure.is_some() && !finding.evidence.is_empty(), "{}", check.id);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_old_kernel_lacks_what_came_later() {
+    let release = "3.2.0";
+    let mut image = good();
+    image.remove(&format!("/boot/vmlinuz-{RELEASE}"));
+    let mut kernel = vec![0; 0x400];
+    kernel[0x202..0x206].copy_from_slice(b"HdrS");
+    kernel[0x20e..0x210].copy_from_slice(&0x100u16.to_le_bytes());
+    kernel[0x300..0x300 + release.len()].copy_from_slice(release.as_bytes());
+    image.put(&format!("/boot/vmlinuz-{release}"), 0o644, kernel);
+    image.put(&format!("/usr/lib/modules/{release}/modules.dep"), 0o644, "");
+    image.put(
+        &format!("/boot/config-{release}"),
+        0o644,
+        "CONFIG_CGROUPS=y\nCONFIG_CGROUP_BPF=y\nCONFIG_BPF_SYSCALL=y\n",
+    );
+    assert_eq!(image.finding("kernel.release").verdict, Verdict::Warning);
+    assert_eq!(image.finding("cgroup.freezer").evidence, ["the kernel is 3.2.0, it takes 5.2"]);
+    assert_eq!(image.finding("cgroup.devices").evidence, ["the kernel is 3.2.0, it takes 4.15"]);
+    // It does not say which kernel it is of: believed, with a warning.
+    assert_eq!(image.finding("kernel.config").verdict, Verdict::Warning);
+}
+
+#[test]
+fn what_k0s_takes_but_is_not_good_is_a_warning() {
+    let mut image = good();
+    image.put("/etc/hosts", 0o644, "127.0.0.1 localhost\n");
+    assert_eq!(image.finding("host.localhost").verdict, Verdict::Warning);
+    image.cmdline("ipv6.disable=1");
+    assert_eq!(image.finding("host.localhost").verdict, Verdict::Pass);
+    image.cmdline("root=/dev/vda2");
+    assert_eq!(image.finding("boot.root").verdict, Verdict::Warning);
+    image.put("/etc/fstab", 0o644, "LABEL=rootfs / ext4 defaults 0 1\n");
+    assert_eq!(image.finding("boot.fstab").evidence, ["`LABEL=rootfs` is to be checked, but there is no `fsck.ext4`"]);
+    assert_eq!(image.finding("boot.fstab").verdict, Verdict::Warning);
+}
+
+#[test]
+fn a_root_that_grows_has_room() {
+    let mut image = good();
+    image.boot.root.available = NumBytes::mib(10);
+    image.boot.root.grows = true;
+    assert_eq!(image.finding("host.disk-free").verdict, Verdict::Pass);
+}
+
+#[test]
+fn all_findings_come_at_once_and_explain_themselves() {
+    let mut image = good();
+    image.config("CONFIG_MEMCG=y", "# CONFIG_MEMCG is not set");
+    image.cmdline("cgroup_disable=memory");
+    image.remove("/usr/bin/mount");
+    let failures = image.report().failures();
+    let shown: Vec<String> = failures.0.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        shown,
+        [
+            "preflight check `cgroup.memory` fails: the kernel command line has `cgroup_disable=memory`",
+            "preflight check `exec.mount` fails: no executable file `mount` in the PATH of a service",
+        ]
+    );
+    let notes: Vec<String> = failures.0[0].notes().into_iter().map(|note| note.text).collect();
+    assert_eq!(notes[0], "`k0s-worker@1.36` demands that the cgroup controller `memory` can be used");
+    assert_eq!(notes[1], format!("`CONFIG_MEMCG=y` is not in `/boot/config-{RELEASE}`"));
+    assert_eq!(failures.0[1].help().as_deref(), Some("add the package `mount`"));
+    assert!(matches!(failures.0[1].subject(), rootsmith_types::Subject::Profile(origin) if origin.span() == (3..7)));
+}
+
+#[test]
+fn the_report_is_the_same_bytes_each_time() {
+    let text = good().report().to_json();
+    assert_eq!(text, good().report().to_json());
+    assert!(text.starts_with("{\n  \"findings\": [\n    {\n      \"check\": \"boot.driver\",\n      \"set\": \"boot\",\n      \"verdict\": \"pass\","));
+}
+
+#[test]
+fn sets_that_do_not_exist_are_all_named() {
+    let image = good();
+    let facts = Facts { tree: &image.tree, blobs: &NoBlobs, arch: Arch::Amd64, boot: None };
+    let problems = check(&facts, None, &names(&["bot", "k0s-worker@1.2", "boot"])).unwrap_err();
+    assert_eq!(problems.to_string(), "there is no preflight set `bot`; there is no preflight set `k0s-worker@1.2`");
+}
+
+#[test]
+fn a_tree_without_a_disk_is_not_judged_for_booting() {
+    let image = good();
+    let facts = Facts { tree: &image.tree, blobs: &NoBlobs, arch: Arch::Amd64, boot: None };
+    let report = check(&facts, None, &names(&["boot"])).unwrap();
+    let undecided = report.findings.iter().filter(|finding| finding.verdict == Verdict::NotApplicable);
+    assert_eq!(
+        undecided.map(|finding| finding.check.as_str()).collect::<Vec<_>>(),
+        ["boot.driver", "boot.entry", "boot.root"]
+    );
+    assert!(report.failures().0.is_empty());
+}

@@ -1,0 +1,110 @@
+//! What a profile says of where and why.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+
+use rootsmith_profile::{Profile, load};
+use rootsmith_types::{Explain, SourceEntry, Sources, Subject};
+
+use super::*;
+use std::path::Path;
+
+struct Files(BTreeMap<PathBuf, Vec<u8>>);
+
+impl Sources for Files {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.0.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn io::Read + '_>> {
+        Ok(Box::new(io::Cursor::new(self.read(path)?)))
+    }
+
+    fn list(&self, _: &Path) -> io::Result<Vec<SourceEntry>> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+}
+
+const TEXT: &str = r#"
+schema = 1
+image = { name = "least", arch = ["amd64"] }
+distribution = { id = "debian", suite = "trixie" }
+init = { system = "systemd" }
+output = [{ kind = "tar" }]
+[kernel]
+package = "linux-image-cloud-amd64"
+cmdline = ["quiet", "cgroup_disable=memory"]
+[hosts]
+"10.0.0.1" = ["node"]
+[preflight]
+sets = ["boot", "k0s-worker@1.36"]
+"#;
+
+fn judge(image: &Image, accept: &str) -> (Profile, Result<Report, rootsmith_types::Problems>) {
+    let text = format!("{TEXT}{accept}");
+    let files = Files(BTreeMap::from([(PathBuf::from("p.toml"), text.into_bytes())]));
+    let profile = load(Path::new("p.toml"), &files).unwrap();
+    // Without a disk the command line is the profile's.
+    let facts = Facts { tree: &image.tree, blobs: &NoBlobs, arch: Arch::Amd64, boot: None };
+    let report = check(&facts, Some(&profile), &Wanted::of_profile(&profile));
+    (profile, report)
+}
+
+fn written(profile: &Profile, error: &dyn Explain) -> String {
+    let Subject::Profile(origin) = error.subject() else { panic!("{error}") };
+    let (_, text) = profile.files.iter().find(|(name, _)| *name == origin.file).unwrap();
+    text[origin.span()].to_owned()
+}
+
+#[test]
+fn failures_point_at_the_line_that_decides_them() {
+    let mut image = good();
+    image.put("/etc/hosts", 0o644, "10.0.0.1 node\n");
+    image.config("CONFIG_NF_CONNTRACK=m", "# CONFIG_NF_CONNTRACK is not set");
+    image.remove("/usr/bin/umount");
+    let (profile, report) = judge(&image, "");
+    let failures = report.unwrap().failures();
+    let shown: Vec<String> =
+        failures.0.iter().map(|error| format!("{} -> {error}", written(&profile, &**error))).collect();
+    let package = "\"linux-image-cloud-amd64\"";
+    assert_eq!(
+        shown,
+        [
+            "\"cgroup_disable=memory\" -> preflight check `cgroup.memory` fails: the kernel command line has \
+             `cgroup_disable=memory`"
+                .to_owned(),
+            "\"k0s-worker@1.36\" -> preflight check `exec.umount` fails: no executable file `umount` in the PATH of a \
+             service"
+                .to_owned(),
+            "\"10.0.0.1\" -> preflight check `host.localhost` fails: `/etc/hosts` has no address for `localhost`"
+                .to_owned(),
+            format!(
+                "{package} -> preflight check `kconfig.NF_CONNTRACK` fails: `CONFIG_NF_CONNTRACK` is not set in \
+                 `/boot/config-{RELEASE}`"
+            ),
+        ]
+    );
+}
+
+#[test]
+fn what_the_profile_accepts_is_no_failure() {
+    let accept =
+        "accept = [{ check = 'cgroup.memory', reason = 'no limits here' }, { check = 'boot.init', reason = 'x' }]\n";
+    let (_, report) = judge(&good(), accept);
+    let report = report.unwrap();
+    assert!(report.failures().0.is_empty());
+    let verdict = |id| report.findings.iter().find(|finding| finding.check == id).map(|finding| &finding.verdict);
+    assert_eq!(verdict("cgroup.memory"), Some(&Verdict::Accepted("no limits here".to_owned())));
+    assert_eq!(verdict("boot.init"), Some(&Verdict::Pass));
+    assert!(report.to_json().contains("\"verdict\": {\n        \"accepted\": \"no limits here\"\n      }"));
+}
+
+#[test]
+fn an_accepted_check_that_does_not_exist_is_an_error() {
+    let (profile, report) = judge(&good(), "accept = [{ check = 'cgroup.hugetbl', reason = 'x' }]\n");
+    let problems = report.unwrap_err();
+    assert_eq!(problems.to_string(), "there is no preflight check `cgroup.hugetbl`");
+    assert_eq!(problems.0[0].help().as_deref(), Some("did you mean `cgroup.hugetlb`?"));
+    assert_eq!(written(&profile, &*problems.0[0]), "'cgroup.hugetbl'");
+}
