@@ -6,7 +6,9 @@ use std::io::{Read, Seek, SeekFrom};
 use rootsmith_assemble::AssembleError;
 use rootsmith_fetch::Cache;
 use rootsmith_output::DiskIds;
-use rootsmith_preflight::{BootEntry, BootFacts, Facts, PartitionFacts, PartitionRole, Report, RootFacts};
+use rootsmith_preflight::{
+    BootFacts, BootVolume, Facts, PartitionFacts, PartitionRole, Report, RootFacts, Wanted as WantedSet, find_entries,
+};
 use rootsmith_profile::{Disk, PartitionKind, Profile};
 use rootsmith_tree::{Content, Tree};
 use rootsmith_types::{Arch, NumBytes, Problems, Sha256Digest, Sha256Writer};
@@ -37,8 +39,7 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
         let difference = format!("{} partitions instead of {}", found.len(), wanted.disk.partitions.len());
         return Err(wanted.differs(difference));
     }
-    let mut root = None;
-    let mut entries = Vec::new();
+    let (mut root, mut esp) = (None, None);
     let mut facts = Vec::new();
     for (partition, found) in wanted.disk.partitions.iter().zip(&found) {
         let slice = Slice::new(image, found.offset, found.length);
@@ -61,13 +62,15 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
         });
         match role {
             PartitionRole::Root => root = Some((read, found.length, partition.grow)),
-            _ => entries.extend(BootEntry::of_esp(&read.tree, &read)),
+            _ => esp = Some(read),
         }
     }
     // Without a root there is nothing to judge: the loader of profiles demands exactly one.
     let Some((root, length, grows)) = root else { return Err(wanted.differs("there is no root".to_owned())) };
+    let mut volumes = vec![BootVolume { tree: &root.tree, blobs: &root, is_fat: false }];
+    volumes.extend(esp.iter().map(|esp| BootVolume { tree: &esp.tree, blobs: esp, is_fat: true }));
     let boot = BootFacts {
-        entries,
+        entries: find_entries(&volumes, 0),
         partitions: facts,
         root: RootFacts {
             filesystem: "ext4".to_owned(),
@@ -75,10 +78,11 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
             available: wanted.root_available,
             grows,
         },
+        bios: false,
         device_trees: Vec::new(),
     };
     let facts = Facts { tree: &root.tree, blobs: &root, arch: wanted.arch, boot: Some(&boot) };
-    rootsmith_preflight::check(&facts, Some(wanted.profile), &rootsmith_preflight::Wanted::of_profile(wanted.profile))
+    rootsmith_preflight::check(&facts, Some(wanted.profile), &WantedSet::of_profile(wanted.profile))
 }
 
 impl Wanted<'_> {

@@ -1,11 +1,7 @@
 //! What is known of an image besides its tree. All of it can be had from a plan, and again from an image that was read back.
 
-use rootsmith_kernel::{initramfs_files, read_uki};
 use rootsmith_tree::{Blobs, Tree};
 use rootsmith_types::{Arch, NumBytes, TreePath};
-
-/// No unified kernel image is larger.
-const MAX_UKI: u64 = 1 << 30;
 
 /// What the checks look at.
 #[derive(Clone, Copy)]
@@ -29,6 +25,8 @@ pub struct BootFacts {
     pub partitions: Vec<PartitionFacts>,
     /// The root file system.
     pub root: RootFacts,
+    /// Whether the first sector holds code, which a BIOS would run.
+    pub bios: bool,
     /// The device trees beside the kernel, on whichever partition, in the order of their paths.
     pub device_trees: Vec<DeviceTree>,
 }
@@ -67,15 +65,16 @@ pub struct BootEntry {
     pub kind: EntryKind,
     /// Files it names that are not there.
     pub missing: Vec<String>,
-    /// Its path there, in capitals: FAT knows no other. `/EFI/BOOT/BOOTX64.EFI`.
+    /// Of a program for UEFI its path in capitals, for FAT knows no other: `/EFI/BOOT/BOOTX64.EFI`. Else the file that names
+    /// it, and its title.
     pub path: String,
-    /// The PE file's machine, as an architecture's UEFI suffix (`x64`); `None` for one we do not know or no PE file.
+    /// The machine of the PE file, or of the kernel that is named; `None` for one we do not know or no PE file.
     pub machine: Option<Arch>,
-    /// The release in `.uname`.
+    /// The kernel's release.
     pub release: Option<String>,
-    /// The command line in `.cmdline`.
+    /// The kernel command line.
     pub cmdline: Option<String>,
-    /// Whether there is a kernel in it (`.linux`).
+    /// Whether there is a kernel in it, or where it says.
     pub linux: bool,
     /// The paths in its initramfs; `None` when it has none or one that cannot be read.
     pub initramfs: Option<Vec<String>>,
@@ -125,40 +124,7 @@ pub struct RootFacts {
 impl BootEntry {
     /// Looks into a PE file. `path` is its path on the EFI system partition.
     pub fn read(path: &str, image: &[u8]) -> BootEntry {
-        let sections = read_uki(image).unwrap_or_default();
-        let section = |name: &str| sections.iter().find(|(there, _)| there == name).map(|(_, data)| *data);
-        // The command line may be closed by a NUL or a line's end.
-        let text = |name| {
-            let text = String::from_utf8_lossy(section(name)?).into_owned();
-            Some(text.trim_matches(|c: char| c == '\0' || c.is_whitespace()).to_owned())
-        };
-        BootEntry {
-            kind: EntryKind::Uki,
-            missing: Vec::new(),
-            path: path.to_ascii_uppercase(),
-            machine: machine(image),
-            release: text(".uname"),
-            cmdline: text(".cmdline"),
-            linux: section(".linux").is_some_and(|kernel| !kernel.is_empty()),
-            initramfs: section(".initrd").and_then(|initrd| initramfs_files(initrd).ok()),
-        }
-    }
-
-    /// Every `.efi` below `/EFI/BOOT` and `/EFI/Linux` of an EFI system partition.
-    pub fn of_esp(esp: &Tree, blobs: &dyn Blobs) -> Vec<BootEntry> {
-        let mut entries = Vec::new();
-        for entry in esp.walk() {
-            let path = String::from_utf8_lossy(entry.path.as_bytes()).to_ascii_uppercase();
-            let Some(content) = entry.node.content() else { continue };
-            let folder = ["/EFI/BOOT/", "/EFI/LINUX/"].iter().any(|folder| path.starts_with(folder));
-            if folder && path.ends_with(".EFI") {
-                // What cannot be read is an entry that nothing is known of: the checks say so.
-                let image = content.read(blobs, MAX_UKI).unwrap_or_default();
-                entries.push(BootEntry::read(&path, &image));
-            }
-        }
-        entries.sort_by(|a, b| a.path.cmp(&b.path));
-        entries
+        crate::entries::read_uki(path, image)
     }
 
     /// The words of the command line.
@@ -168,8 +134,24 @@ impl BootEntry {
 }
 
 impl BootFacts {
-    /// The entry that firmware starts on a disk it does not know.
+    /// What firmware starts on a disk it does not know: an entry that holds a kernel or names one.
     pub fn default_entry(&self, arch: Arch) -> Option<&BootEntry> {
+        let first = self.removable(arch);
+        if let Some(entry) = first.filter(|entry| entry.kind == EntryKind::Uki) {
+            return Some(entry);
+        }
+        // A boot loader offers unified kernel images of its folder, too.
+        let offered = |entry: &&BootEntry| match entry.kind {
+            EntryKind::Uki => first.is_some() && entry.path.starts_with("/EFI/LINUX/"),
+            EntryKind::Loader => false,
+            _ => true,
+        };
+        let listed = self.entries.iter().find(|entry| offered(entry) && entry.kind != EntryKind::Uki);
+        listed.or_else(|| self.entries.iter().find(offered))
+    }
+
+    /// What is under the name that UEFI looks for on a disk it does not know.
+    pub(crate) fn removable(&self, arch: Arch) -> Option<&BootEntry> {
         let path = default_path(arch);
         self.entries.iter().find(|entry| entry.path == path)
     }
@@ -178,22 +160,6 @@ impl BootFacts {
 /// UEFI 2.10, 3.5.1.1: `/EFI/BOOT/BOOTX64.EFI`.
 pub(crate) fn default_path(arch: Arch) -> String {
     format!("/EFI/BOOT/BOOT{}.EFI", arch.efi().to_ascii_uppercase())
-}
-
-/// `Machine` of the COFF header (PE Format, "Machine Types"), behind the offset at 0x3c.
-fn machine(image: &[u8]) -> Option<Arch> {
-    let at = u32::from_le_bytes(image.get(0x3c..0x40)?.try_into().ok()?) as usize;
-    let header = image.get(at..at.checked_add(6)?)?;
-    if !image.starts_with(b"MZ") || !header.starts_with(b"PE\0\0") {
-        return None;
-    }
-    match u16::from_le_bytes([header[4], header[5]]) {
-        0x8664 => Some(Arch::Amd64),
-        0xaa64 => Some(Arch::Arm64),
-        0x01c2 | 0x01c4 => Some(Arch::Armhf),
-        0x5064 => Some(Arch::Riscv64),
-        _ => None,
-    }
 }
 
 /// The path in the tree that `text` names, when it names one.

@@ -6,6 +6,7 @@
 
 mod check;
 mod elf;
+mod entries;
 mod facts;
 mod finding;
 mod packages;
@@ -17,6 +18,7 @@ mod tests;
 mod view;
 
 pub use check::check;
+pub use entries::{BootVolume, find_device_trees, find_entries};
 pub use facts::{BootEntry, BootFacts, DeviceTree, EntryKind, Facts, PartitionFacts, PartitionRole, RootFacts};
 pub use finding::{Failure, Finding, Report, Upstream, Verdict};
 pub use packages::Packages;

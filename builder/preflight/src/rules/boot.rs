@@ -2,10 +2,10 @@
 
 use super::Outcome;
 use super::fstab::find;
-use crate::PartitionRole;
 use crate::elf::runnable;
 use crate::facts::{default_path, path};
 use crate::view::View;
+use crate::{BootFacts, EntryKind, PartitionRole};
 
 pub(super) fn init(view: &View<'_>) -> Outcome {
     let name = view.init();
@@ -22,27 +22,62 @@ pub(super) fn entry(view: &View<'_>) -> Outcome {
     let Some(boot) = view.facts.boot else { return Outcome::unknown("there is no disk to start from") };
     let arch = view.facts.arch;
     let mut wrong = Vec::new();
-    if !boot.partitions.iter().any(|partition| partition.role == PartitionRole::Esp) {
-        wrong.push("there is no EFI system partition".to_owned());
+    match started_by(view, boot) {
+        Ok(_) => {}
+        Err(reasons) => wrong.extend(reasons),
     }
-    let default = default_path(arch);
     let Some(entry) = boot.default_entry(arch) else {
-        wrong.push(format!("there is no `{default}` on the EFI system partition"));
+        if wrong.is_empty() {
+            wrong.push("there is a boot loader, but no entry for it that could be found".to_owned());
+        }
         return Outcome::unless(wrong, "");
     };
-    if entry.machine != Some(arch) {
-        let found = entry.machine.map_or_else(|| "no program for UEFI".to_owned(), |machine| format!("for {machine}"));
-        wrong.push(format!("`{default}` is {found}, the image for {arch}"));
+    let path = &entry.path;
+    wrong.extend(entry.missing.iter().map(|file| format!("`{path}` names `{file}`, which is not there")));
+    // Of a program for UEFI that is named by a boot loader, only kernels with an EFI stub say what they are for.
+    if let Some(machine) = entry.machine.filter(|machine| *machine != arch) {
+        wrong.push(format!("`{path}` is for {machine}, the image for {arch}"));
     }
-    if !entry.linux {
-        wrong.push(format!("`{default}` has no kernel in it"));
+    if entry.kind == EntryKind::Uki && entry.machine.is_none() {
+        wrong.push(format!("`{path}` is no program for UEFI, the image for {arch}"));
+    }
+    if !entry.linux && entry.missing.is_empty() {
+        wrong.push(format!("`{path}` has no kernel in it"));
     }
     if let (Some(release), Ok(kernel)) = (&entry.release, &view.kernel)
         && *release != kernel.release
     {
-        wrong.push(format!("`{default}` has kernel {release}, the tree {}", kernel.release));
+        wrong.push(format!("`{path}` has kernel {release}, the tree {}", kernel.release));
     }
-    Outcome::unless(wrong, format!("`{default}`"))
+    Outcome::unless(wrong, format!("`{path}`"))
+}
+
+/// What starts the entry: UEFI, firmware of a board, or a BIOS. `Err` says what each would have needed.
+fn started_by(view: &View<'_>, boot: &BootFacts) -> Result<(), Vec<String>> {
+    let arch = view.facts.arch;
+    let default = default_path(arch);
+    let is = |kind: EntryKind| boot.entries.iter().any(|entry| entry.kind == kind);
+    let esp = boot.partitions.iter().any(|partition| partition.role == PartitionRole::Esp);
+    match boot.removable(arch) {
+        Some(loader) if loader.kind == EntryKind::Loader && loader.machine != Some(arch) => {
+            let found = loader.machine.map_or_else(|| "no program for UEFI".to_owned(), |it| format!("for {it}"));
+            return Err(vec![format!("`{default}` is {found}, the image for {arch}")]);
+        }
+        Some(_) if esp => return Ok(()),
+        _ => {}
+    }
+    // Firmware that reads no partition of type ESP: a Raspberry Pi's, or U-Boot; or a BIOS that runs the first sector.
+    if is(EntryKind::RaspberryPi) || is(EntryKind::Extlinux) || (boot.bios && is(EntryKind::Grub)) {
+        return Ok(());
+    }
+    let mut wrong = Vec::new();
+    if !esp {
+        wrong.push("there is no EFI system partition".to_owned());
+    }
+    if boot.removable(arch).is_none() {
+        wrong.push(format!("there is no `{default}` on the EFI system partition"));
+    }
+    Err(wrong)
 }
 
 pub(super) fn root_device(view: &View<'_>) -> Outcome {

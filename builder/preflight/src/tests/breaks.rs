@@ -31,6 +31,24 @@ pub(super) fn breaks(check: &Check) -> Vec<fn(&mut Image, &Check)> {
             |image, _| image.boot.entries[0].linux = false,
             |image, _| image.boot.entries[0].release = Some("6.1".to_owned()),
             |image, _| image.boot.partitions[0].role = PartitionRole::Other,
+            |image, _| image.boot.entries[0].kind = EntryKind::Loader,
+            |image, _| {
+                by_loader(image);
+                image.boot.entries[0].machine = Some(Arch::Arm64);
+            },
+            |image, _| {
+                by_loader(image);
+                image.boot.entries[1].missing.push("/initrd".to_owned());
+            },
+            |image, _| {
+                by_loader(image);
+                image.boot.entries[1].linux = false;
+            },
+            // A BIOS needs code in the first sector.
+            |image, _| {
+                by_loader(image);
+                image.boot.entries.remove(0);
+            },
         ],
         Rule::RootDevice {} => vec![
             |image, _| image.boot.entries[0].cmdline = Some("rw".to_owned()),
@@ -179,4 +197,13 @@ fn not_set(image: &mut Image, check: &Check) {
 
 fn unknown(image: &mut Image, check: &Check) {
     replace_symbol(image, check, "");
+}
+
+/// The same kernel, started by a boot loader.
+pub(super) fn by_loader(image: &mut Image) {
+    let mut entry = image.boot.entries[0].clone();
+    (entry.kind, entry.path) = (EntryKind::Grub, "/boot/grub/grub.cfg: Debian".to_owned());
+    image.boot.entries.push(entry);
+    let loader = &mut image.boot.entries[0];
+    (loader.kind, loader.linux, loader.cmdline, loader.release) = (EntryKind::Loader, false, None, None);
 }

@@ -147,6 +147,7 @@ pub(super) fn good() -> Image {
             available: NumBytes::mib(2048),
             grows: false,
         },
+        bios: false,
         device_trees: Vec::new(),
     };
     let mut image = Image { tree: Tree::new(Metadata::root(0o755, 0)), boot };

@@ -92,6 +92,19 @@ fn a_root_that_grows_has_room() {
 }
 
 #[test]
+fn boot_loaders_start_it_as_well() {
+    let mut image = good();
+    breaks::by_loader(&mut image);
+    assert_eq!(image.finding("boot.entry").evidence, ["`/boot/grub/grub.cfg: Debian`"]);
+    assert_eq!(image.finding("boot.root").verdict, Verdict::Pass);
+    // By a BIOS, without an EFI system partition.
+    image.boot.entries.remove(0);
+    image.boot.partitions[0].role = PartitionRole::Other;
+    image.boot.bios = true;
+    assert_eq!(image.finding("boot.entry").verdict, Verdict::Pass);
+}
+
+#[test]
 fn all_findings_come_at_once_and_explain_themselves() {
     let mut image = good();
     image.config("CONFIG_MEMCG=y", "# CONFIG_MEMCG is not set");

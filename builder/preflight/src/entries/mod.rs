@@ -1,0 +1,168 @@
+//! What can be started on a disk: found by reading what firmware and boot loaders read.
+//!
+//! | kind                        | where                                                            | specification                |
+//! |-----------------------------|------------------------------------------------------------------|------------------------------|
+//! | unified kernel images       | `/EFI/BOOT`, `/EFI/Linux` of the EFI system partition            | UAPI.5                       |
+//! | boot loader entries         | `/loader/entries/*.conf` there or on `/boot`                     | UAPI.1                       |
+//! | GRUB                        | `grub.cfg` on `/boot` or the EFI system partition                | GNU GRUB manual, 6           |
+//! | extlinux                    | `extlinux.conf` on any partition                                 | U-Boot, `doc/README.distro`  |
+//! | Raspberry Pi                | `config.txt`, `cmdline.txt` on a FAT partition                   | Raspberry Pi documentation   |
+
+mod extlinux;
+mod grub;
+mod loader;
+mod raspberry;
+mod uki;
+
+use rootsmith_kernel::{initramfs_files, release::kernel_release};
+use rootsmith_tree::{Blobs, Content, Node, Tree};
+use rootsmith_types::TreePath;
+
+use crate::{BootEntry, DeviceTree, EntryKind};
+
+pub(crate) use uki::read as read_uki;
+
+/// No kernel, initramfs or unified kernel image is larger.
+pub(crate) const MAX_IMAGE: u64 = 1 << 30;
+/// No configuration of a boot loader is larger.
+const MAX_TEXT: u64 = 4 << 20;
+/// More entries nobody offers.
+const MAX_ENTRIES: usize = 256;
+
+/// A file system that firmware or a boot loader may read.
+#[derive(Clone, Copy)]
+pub struct BootVolume<'a> {
+    /// Its files; for the root with what `/etc/fstab` mounts below it.
+    pub tree: &'a Tree,
+    /// Their contents.
+    pub blobs: &'a dyn Blobs,
+    /// Whether it is FAT: names without case, and firmware looks here first.
+    pub is_fat: bool,
+}
+
+/// Everything that can be started from `volumes`, of which one is the root: firmware's own first, then each boot loader's
+/// in its order, its default first.
+pub fn find_entries(volumes: &[BootVolume<'_>], root: usize) -> Vec<BootEntry> {
+    let files = Files { volumes, root };
+    let mut entries = Vec::new();
+    for volume in volumes.iter().filter(|volume| volume.is_fat) {
+        entries.extend(uki::entries(*volume));
+    }
+    for find in [loader::entries, grub::entries, extlinux::entries, raspberry::entries] {
+        for own in 0..volumes.len() {
+            entries.extend(find(&files, own));
+        }
+    }
+    entries.truncate(MAX_ENTRIES);
+    entries
+}
+
+/// The device trees that a boot loader may hand on: those on FAT partitions, with what they put on the command line.
+pub fn find_device_trees(volumes: &[BootVolume<'_>], bootargs: impl Fn(&[u8]) -> Option<String>) -> Vec<DeviceTree> {
+    /// A device tree has some 100 KiB.
+    const MAX_DEVICE_TREE: u64 = 4 << 20;
+    let mut found = Vec::new();
+    for volume in volumes.iter().filter(|volume| volume.is_fat) {
+        for entry in volume.tree.walk() {
+            let path = String::from_utf8_lossy(entry.path.as_bytes()).into_owned();
+            if !path.to_ascii_lowercase().ends_with(".dtb") || found.len() >= 4096 {
+                continue;
+            }
+            let Some(data) = entry.node.content().and_then(|it| it.read(volume.blobs, MAX_DEVICE_TREE).ok()) else {
+                continue;
+            };
+            found.push(DeviceTree { bootargs: bootargs(&data), path });
+        }
+    }
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    found
+}
+
+/// The files a boot loader can reach.
+pub(crate) struct Files<'a> {
+    volumes: &'a [BootVolume<'a>],
+    root: usize,
+}
+
+/// What an entry of a boot loader names.
+#[derive(Debug, Default)]
+struct Named {
+    linux: Option<String>,
+    initrds: Vec<String>,
+    device_tree: Option<String>,
+    cmdline: String,
+}
+
+impl<'a> Files<'a> {
+    /// The text of a file of one volume.
+    fn text(&self, own: usize, path: &str) -> Option<String> {
+        let volume = &self.volumes[own];
+        let content = find(volume, path)?;
+        let data = content.read(volume.blobs, MAX_TEXT).ok()?;
+        Some(String::from_utf8_lossy(&data).into_owned())
+    }
+
+    /// The names in a folder of one volume, sorted.
+    fn names(&self, own: usize, folder: &str) -> Vec<String> {
+        let volume = &self.volumes[own];
+        let Some(folder) = place(volume, folder) else { return Vec::new() };
+        volume.tree.children(&folder).filter_map(|name| String::from_utf8(name.to_vec()).ok()).collect()
+    }
+
+    /// A file that an entry on volume `own` names: there, else on the root, else below its `/boot`, else anywhere. Which
+    /// device a boot loader would have asked is known to its own commands only.
+    fn named(&self, own: usize, path: &str) -> Option<(&'a BootVolume<'a>, &'a Content)> {
+        let rooted = format!("/{}", path.trim_start_matches('/'));
+        let below_boot = format!("/boot{rooted}");
+        let order = [own, self.root].into_iter().chain(0..self.volumes.len());
+        order.flat_map(|index| [(index, &rooted), (index, &below_boot)]).find_map(|(index, path)| {
+            let volume = &self.volumes[index];
+            find(volume, path).map(|content| (volume, content))
+        })
+    }
+
+    /// The entry, with what is in the files it names.
+    fn entry(&self, own: usize, kind: EntryKind, path: String, named: &Named) -> BootEntry {
+        let mut entry = BootEntry { kind, path, cmdline: Some(named.cmdline.clone()), ..BootEntry::default() };
+        let mut read = |path: &str| match self.named(own, path) {
+            Some((volume, content)) => content.read(volume.blobs, MAX_IMAGE).ok(),
+            None => {
+                entry.missing.push(path.to_owned());
+                None
+            }
+        };
+        if let Some(kernel) = named.linux.as_deref().and_then(&mut read) {
+            (entry.linux, entry.machine, entry.release) =
+                (!kernel.is_empty(), uki::machine(&kernel), kernel_release(&kernel).ok());
+        }
+        for initrd in named.initrds.iter().filter_map(|path| read(path)) {
+            if let Ok(names) = initramfs_files(&initrd) {
+                entry.initramfs.get_or_insert_default().extend(names);
+            }
+        }
+        if let Some(path) = &named.device_tree
+            && self.named(own, path).is_none()
+        {
+            entry.missing.push(path.clone());
+        }
+        entry
+    }
+}
+
+fn find<'a>(volume: &BootVolume<'a>, path: &str) -> Option<&'a Content> {
+    volume.tree.lookup(&place(volume, path)?).and_then(Node::content)
+}
+
+/// Where `path` is, on FAT whatever the case of its letters.
+fn place(volume: &BootVolume<'_>, path: &str) -> Option<TreePath> {
+    let wanted = TreePath::new(path).ok()?;
+    if !volume.is_fat || volume.tree.lookup(&wanted).is_some() {
+        return Some(wanted);
+    }
+    let mut at = TreePath::root();
+    for component in wanted.components() {
+        let name = volume.tree.children(&at).find(|name| name.eq_ignore_ascii_case(component))?;
+        at = at.join(name).ok()?;
+    }
+    Some(at)
+}
