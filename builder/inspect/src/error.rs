@@ -30,6 +30,11 @@ pub enum OpenError {
         /// A lower-case phrase.
         reason: String,
     },
+    /// A disk on which nothing looks like a root file system.
+    NoRoot {
+        /// Number and file system of each partition: `1: vfat`.
+        partitions: Vec<String>,
+    },
     /// It is sound and uses what we do not read.
     Unsupported {
         /// What was read.
@@ -50,6 +55,17 @@ impl OpenError {
         OpenError::Damaged { layer, place: place.to_string(), reason: reason.to_string() }
     }
 
+    /// The same error, met in a part of something larger.
+    pub(crate) fn inside(self, part: &str) -> OpenError {
+        match self {
+            OpenError::Damaged { layer, place, reason } => {
+                let place = if place.is_empty() { part.to_owned() } else { format!("{part}, {place}") };
+                OpenError::Damaged { layer, place, reason }
+            }
+            other => other,
+        }
+    }
+
     /// Sound, and not for us.
     pub(crate) fn unsupported(layer: &'static str, feature: impl fmt::Display) -> OpenError {
         OpenError::Unsupported { layer, feature: feature.to_string() }
@@ -65,6 +81,10 @@ impl fmt::Display for OpenError {
                 write!(f, "the {layer} is damaged: {reason}")
             }
             OpenError::Damaged { layer, place, reason } => write!(f, "the {layer} is damaged at {place}: {reason}"),
+            OpenError::NoRoot { partitions } if partitions.is_empty() => write!(f, "the disk has no partitions"),
+            OpenError::NoRoot { partitions } => {
+                write!(f, "no partition holds a root file system that can be read ({})", partitions.join(", "))
+            }
             OpenError::Unsupported { layer, feature } => write!(f, "the {layer} uses {feature}, which cannot be read"),
         }
     }
@@ -85,7 +105,7 @@ impl Explain for OpenError {
                     .to_owned(),
             ),
             OpenError::Damaged { .. } => Some("get the image again, and compare its digest".to_owned()),
-            OpenError::Unsupported { .. } => None,
+            OpenError::NoRoot { .. } | OpenError::Unsupported { .. } => None,
         }
     }
 

@@ -14,11 +14,14 @@
 //! Nothing is ever written to an image. Only metadata is read at first; contents are read where they lie when somebody asks
 //! for them. Every byte is taken for hostile: sizes, counts, depths and offsets are bounded before anything is allocated.
 
+mod compose;
 mod disk;
 mod error;
 mod ext4;
 mod fat;
 mod folder;
+mod guess;
+mod image;
 mod oci;
 mod qcow2;
 mod source;
@@ -28,6 +31,7 @@ mod volume;
 
 pub use disk::{Partition, Table, TableKind};
 pub use error::OpenError;
+pub use image::Image;
 pub use source::{FileSource, Part, ReadAt, Source};
 pub use volume::{Files, Volume};
 

@@ -48,6 +48,11 @@ impl DiskIds {
             esp_volume: u32::from_be_bytes(serial),
         }
     }
+
+    /// The EFI system partition's serial number, as `blkid` prints it: `1234-ABCD`.
+    pub fn esp_serial(&self) -> String {
+        format!("{:04X}-{:04X}", self.esp_volume >> 16, self.esp_volume & 0xffff)
+    }
 }
 
 /// What goes on a disk.
@@ -79,6 +84,23 @@ pub struct DiskLayout {
     pub root_available: NumBytes,
 }
 
+/// The names of a partition: in the partition table, and of the file system in it.
+pub fn names(kind: PartitionKind) -> (&'static str, &'static str) {
+    match kind {
+        PartitionKind::Root => ("root", "root"),
+        PartitionKind::Esp => ("esp", "ESP"),
+    }
+}
+
+/// How large the root file system will be, and what of it ordinary users may write: planned, nothing is written.
+pub fn root_size(input: &DiskInput<'_>) -> Result<(NumBytes, NumBytes), Problems> {
+    let root = input.disk.partitions.iter().find(|partition| partition.kind.value == PartitionKind::Root);
+    match root {
+        Some(partition) => plan_root(input, partition).map(|plan| (plan.size(), plan.available())),
+        None => Ok((NumBytes::new(0), NumBytes::new(0))),
+    }
+}
+
 /// Plans the disk, then writes it to `file` (empty, at `path`) in one ascending pass.
 pub fn write_disk(input: &DiskInput<'_>, file: &File, path: &Path) -> Result<DiskLayout, Problems> {
     let root = input.disk.partitions.iter().find(|partition| partition.kind.value == PartitionKind::Root);
@@ -92,15 +114,13 @@ pub fn write_disk(input: &DiskInput<'_>, file: &File, path: &Path) -> Result<Dis
     };
     let mut partitions = Vec::new();
     for partition in &input.disk.partitions {
-        let (name, type_guid, guid, image): (_, _, _, Option<&dyn Image>) = match partition.kind.value {
-            PartitionKind::Root => (
-                "root",
-                gpt::types::root(input.arch),
-                input.ids.root_partition,
-                root.as_ref().map(|plan| plan as &dyn Image),
-            ),
+        let (name, _) = names(partition.kind.value);
+        let (type_guid, guid, image): (_, _, Option<&dyn Image>) = match partition.kind.value {
+            PartitionKind::Root => {
+                (gpt::types::root(input.arch), input.ids.root_partition, root.as_ref().map(|plan| plan as &dyn Image))
+            }
             PartitionKind::Esp => {
-                ("esp", gpt::types::ESP, input.ids.esp_partition, esp.as_ref().map(|plan| plan as &dyn Image))
+                (gpt::types::ESP, input.ids.esp_partition, esp.as_ref().map(|plan| plan as &dyn Image))
             }
         };
         let attributes = if partition.grow { gpt::types::GROW_FILE_SYSTEM } else { 0 };
@@ -127,7 +147,7 @@ fn plan_root<'a>(input: &DiskInput<'a>, partition: &Partition) -> Result<rootsmi
         PartitionSize::Minimal => rootsmith_ext4::Size::Minimal { free: partition.free },
     };
     let options = rootsmith_ext4::Options {
-        label: "root".to_owned(),
+        label: names(partition.kind.value).1.to_owned(),
         time: input.date,
         ..rootsmith_ext4::Options::new(input.ids.root_filesystem, input.ids.hash_seed, size)
     };
@@ -144,7 +164,11 @@ fn plan_esp<'a>(input: &DiskInput<'a>, partition: &Partition) -> Result<rootsmit
         PartitionSize::Fixed(size) => rootsmith_fat::Size::Fixed(size),
         PartitionSize::Minimal => rootsmith_fat::Size::Minimal { free: partition.free },
     };
-    let options = rootsmith_fat::Options { size, volume_id: input.ids.esp_volume, label: "ESP".to_owned() };
+    let options = rootsmith_fat::Options {
+        size,
+        volume_id: input.ids.esp_volume,
+        label: names(partition.kind.value).1.to_owned(),
+    };
     rootsmith_fat::plan(input.esp, input.blobs, &options).map_err(|error| match error {
         rootsmith_fat::PlanError::TooSmall { size, needed } => {
             too_small("esp", &partition.size.origin, size, needed).into()

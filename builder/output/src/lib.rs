@@ -9,7 +9,7 @@ mod sink;
 mod staging;
 mod tar;
 
-pub use disk::{DiskIds, DiskInput, DiskLayout, write_disk};
+pub use disk::{DiskIds, DiskInput, DiskLayout, names, root_size, write_disk};
 pub use error::OutputError;
 pub use staging::Staging;
 pub use tar::write_tar;

@@ -5,21 +5,19 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rootsmith_assemble::{Assembly, Package, drop_paths, embed, overlay, unpack};
-use rootsmith_configure::{configure, enable_services};
-use rootsmith_fetch::{Cache, Download};
-use rootsmith_lock::{Lock, Role, Target};
-use rootsmith_output::{DiskIds, DiskInput, OutputError, Staging, write_disk, write_tar};
-use rootsmith_preflight::{Facts, Report, Verdict};
+use rootsmith_assemble::{Assembly, Package};
+use rootsmith_fetch::Cache;
+use rootsmith_lock::{Lock, Target};
+use rootsmith_output::{OutputError, Staging, write_disk, write_tar};
+use rootsmith_preflight::{Report, Verdict, Wanted};
 use rootsmith_profile::{Disk, OutputKind, Profile};
 use rootsmith_tree::Tree;
-use rootsmith_types::{Arch, NumBytes, Problems, Sha256Digest, UnixTime};
+use rootsmith_types::{Arch, NumBytes, Problems, Sha256Digest};
 
-use crate::bootable;
-use crate::check::{self, Wanted};
+use crate::check;
 use crate::places::{Failure, Places};
+use crate::prepare::{Prepared, prepare};
 use crate::report::{self, MANIFEST, MadeFile, Summary};
-use crate::target::{arch_of, check_lock, resolve_target};
 use crate::timer::Timer;
 use crate::{Host, Options};
 
@@ -52,6 +50,38 @@ pub fn build(
     result.map_err(|problems| Failure { problems, places })
 }
 
+/// A profile that was judged without building its outputs.
+pub struct Judged {
+    /// What came out.
+    pub report: Report,
+    /// The architecture it was judged for.
+    pub arch: Arch,
+    /// The root file system as it would be.
+    pub tree: Tree,
+    /// Its contents.
+    pub cache: Cache,
+}
+
+/// Judges what [`build`] would make, by `sets` or by those that the profile names. Nothing is written but the cache.
+pub fn preflight(
+    profile: &Profile,
+    lock: Option<&Lock>,
+    sets: Option<&[Wanted]>,
+    options: &Options,
+    host: Host<'_>,
+) -> Result<Judged, Failure> {
+    let mut places = Places::of(profile);
+    let judge = |places: &mut Places| {
+        let cache = Cache::open(&options.cache)?;
+        let mut timer = Timer::new(host.clock);
+        let prepared = prepare(profile, lock, false, options, host, &cache, places, &mut timer)?;
+        let own = Wanted::of_profile(profile);
+        let report = prepared.preflight(profile, sets.unwrap_or(&own), &cache)?;
+        Ok(Judged { report, arch: prepared.arch, tree: prepared.assembly.tree, cache })
+    };
+    judge(&mut places).map_err(|problems| Failure { problems, places })
+}
+
 fn run(
     profile: &Profile,
     lock: Option<&Lock>,
@@ -61,81 +91,25 @@ fn run(
     places: &mut Places,
 ) -> Result<Built, Problems> {
     let mut timer = Timer::new(host.clock);
-    let arch = arch_of(profile, options)?;
-    let name = format!("{}-{arch}", profile.image.name.value);
     let cache = Cache::open(&options.cache)?;
-
-    let mut notes = Vec::new();
-    let target = match lock.map(|lock| check_lock(profile, arch, lock)) {
-        Some(Ok(target)) => target,
-        Some(Err(stale)) if locked => return Err(stale),
-        Some(Err(stale)) => {
-            notes.push(format!("packages were resolved anew: {stale}; `rootsmith lock` pins them again"));
-            resolve_target(profile, arch, &cache, options, host)?
-        }
-        None => resolve_target(profile, arch, &cache, options, host)?,
-    };
-    places.learn(&target);
-    timer.lap("lock");
-
-    let packages = fetch(&target, &cache, options, host, &mut timer)?;
-    let (boot_packages, packages): (Vec<Package>, Vec<Package>) =
-        packages.into_iter().partition(|package| package.locked.role == Role::Boot);
-    let date = target.repositories.iter().map(|repository| repository.date).max().unwrap_or(0);
-
-    let mut assembly = unpack(profile, &packages, date)?;
-    places.owners = assembly.owners.clone();
-    timer.lap("assemble");
-
-    let input = rootsmith_configure::Input { profile, packages: &packages, arch, date };
-    let scripts = configure(&mut assembly, &input, &cache)?;
-    timer.lap("configure");
-
-    let kernel = bootable::prepare_kernel(&mut assembly, profile, &cache, date)?;
-    timer.lap("kernel");
-
-    let ids = DiskIds::derive(&seed(&target, &name));
-    // The loader of profiles lets one disk through.
-    let disk = profile.outputs.iter().find_map(|output| match &output.kind {
-        OutputKind::Disk(disk) => Some(disk),
-        OutputKind::Tar => None,
-    });
-    if let Some(disk) = disk {
-        bootable::prepare_disk(&mut assembly, disk, &ids, date)?;
-    }
-    drop_paths(&mut assembly, profile);
-    overlay(&mut assembly, profile, host.sources, date)?;
-    embed(&mut assembly, profile, &target.payloads, arch, host.sources, &cache, date)?;
-    enable_services(&mut assembly, &input, &cache)?;
-    places.owners = assembly.owners.clone();
-    timer.lap("overlay");
-
-    let esp = match (disk, &kernel) {
-        (Some(disk), Some(kernel)) => {
-            let (tree, packages, ids) = (&assembly.tree, boot_packages.as_slice(), &ids);
-            let files = bootable::BootFiles { profile, disk, tree, kernel, packages, ids, arch, date };
-            Some(bootable::esp_tree(&files, &cache)?)
-        }
-        _ => None,
-    };
-    timer.lap("boot files");
-
-    let sets = rootsmith_preflight::Wanted::of_profile(profile);
-    let facts = Facts { tree: &assembly.tree, blobs: &cache, arch, boot: None };
-    judge(&rootsmith_preflight::check(&facts, Some(profile), &sets)?)?;
+    let prepared = prepare(profile, lock, locked, options, host, &cache, places, &mut timer)?;
+    // All that can be wrong is said before anything is written.
+    let sets = Wanted::of_profile(profile);
+    judge(&prepared.preflight(profile, &sets, &cache)?)?;
     timer.lap("preflight");
 
-    let staging = Staging::open(&options.outputs, &name)?;
-    let work = Work { profile, arch, name: &name, assembly: &assembly, esp: esp.as_ref(), ids, date, cache: &cache };
+    let staging = Staging::open(&options.outputs, &prepared.name)?;
+    let work = Work { profile, prepared: &prepared, cache: &cache };
     let (files, checked) = work.write_all(&staging, options.jobs, host)?;
     timer.lap("write and verify");
     // A profile without a disk has nothing to read partitions from: the tree is what was judged.
     let preflight = match checked {
         Some(report) => report,
-        None => rootsmith_preflight::check(&facts, Some(profile), &sets)?,
+        None => prepared.preflight(profile, &sets, &cache)?,
     };
     judge(&preflight)?;
 
+    let Prepared { arch, target, assembly, packages, scripts, notes, .. } = prepared;
     let manifest = report::manifest(&profile.image.name.value, arch, &files, &target, &scripts);
     write_text(&staging, "preflight.json", &preflight.to_json())?;
     write_text(&staging, MANIFEST, &manifest)?;
@@ -151,32 +125,10 @@ fn run(
     Ok(Built { summary, target })
 }
 
-/// Downloads what is missing and opens the unpacked form of every package.
-fn fetch(
-    target: &Target,
-    cache: &Cache,
-    options: &Options,
-    host: Host<'_>,
-    timer: &mut Timer<'_>,
-) -> Result<Vec<Package>, Problems> {
-    let downloads: Vec<Download<'_>> = target.packages.iter().map(|package| Download { package }).collect();
-    cache.ensure(&downloads, &options.mirrors, host.transport, options.offline, host.progress)?;
-    timer.lap("fetch");
-    let unpacked = cache.unpack_all(&target.packages, host.progress)?;
-    timer.lap("unpack");
-    let packages = target.packages.iter().zip(unpacked);
-    Ok(packages.map(|(locked, (unpacked, pack))| Package { locked: locked.clone(), unpacked, pack }).collect())
-}
-
 /// Everything the outputs are made from.
 struct Work<'a> {
     profile: &'a Profile,
-    arch: Arch,
-    name: &'a str,
-    assembly: &'a Assembly,
-    esp: Option<&'a Tree>,
-    ids: DiskIds,
-    date: UnixTime,
+    prepared: &'a Prepared,
     cache: &'a Cache,
 }
 
@@ -224,28 +176,27 @@ impl Work<'_> {
     }
 
     fn disk(&self, disk: &Disk, staging: &Staging, host: Host<'_>) -> Result<(MadeFile, Report), Problems> {
-        let name = format!("{}.img", self.name);
+        let Prepared { arch, ids, ref assembly, .. } = *self.prepared;
+        let name = format!("{}.img", self.prepared.name);
         let shown = format!("writing {name}");
         host.progress.started(&shown, None);
         let (file, path) = staging.create(&name)?;
-        let empty = Tree::new(rootsmith_tree::Metadata::root(0o755, self.date));
-        let esp = self.esp.unwrap_or(&empty);
-        let root = &self.assembly.tree;
-        let input = DiskInput { disk, arch: self.arch, root, esp, blobs: self.cache, ids: self.ids, date: self.date };
-        let layout = write_disk(&input, &file, &path)?;
+        let root = &assembly.tree;
+        let esp = &self.prepared.esp;
+        let layout = write_disk(&self.prepared.disk_input(disk, self.cache), &file, &path)?;
         host.progress.finished(&shown);
 
         let shown = format!("verifying {name}");
         host.progress.started(&shown, None);
-        let wanted = Wanted {
+        let wanted = check::Wanted {
             file: &name,
             profile: self.profile,
             disk,
-            ids: self.ids,
+            ids,
             root,
             esp,
             cache: self.cache,
-            arch: self.arch,
+            arch,
             root_available: layout.root_available,
         };
         let (report, digest) = rayon::join(|| check::check_disk(&wanted, &file), || digest_of(&path));
@@ -255,23 +206,17 @@ impl Work<'_> {
     }
 
     fn tar(&self, staging: &Staging, jobs: usize, host: Host<'_>) -> Result<MadeFile, Problems> {
-        let name = format!("{}.rootfs.tar.zst", self.name);
+        let tree = &self.prepared.assembly.tree;
+        let name = format!("{}.rootfs.tar.zst", self.prepared.name);
         let shown = format!("writing {name}");
         host.progress.started(&shown, None);
         let (file, path) = staging.create(&name)?;
         let workers = u32::try_from(jobs).unwrap_or(1);
-        let (size, sha256) = write_tar(&self.assembly.tree, self.cache, workers, &file, &path)?;
-        check::check_tar(&name, &file, size.get(), &self.assembly.tree, self.cache)?;
+        let (size, sha256) = write_tar(tree, self.cache, workers, &file, &path)?;
+        check::check_tar(&name, &file, size.get(), tree, self.cache)?;
         host.progress.finished(&shown);
         Ok(MadeFile { name, size, written: size, sha256 })
     }
-}
-
-/// All identifiers follow from what the image is made of and what it is called.
-fn seed(target: &Target, name: &str) -> Sha256Digest {
-    let mut input = target.digest().as_bytes().to_vec();
-    input.extend_from_slice(name.as_bytes());
-    Sha256Digest::of(&input)
 }
 
 fn judge(report: &Report) -> Result<(), Problems> {

@@ -9,12 +9,13 @@ mod check;
 mod host;
 mod inputs;
 mod places;
+mod prepare;
 mod report;
 mod repository;
 mod target;
 mod timer;
 
-pub use build::{Built, build};
+pub use build::{Built, Judged, build, preflight};
 pub use host::{Host, Options};
 pub use places::{Failure, Places};
 pub use report::{MadeFile, Summary};

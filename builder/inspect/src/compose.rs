@@ -1,0 +1,168 @@
+//! The root among the file systems of a disk, and the others at the places where its `/etc/fstab` mounts them.
+
+use std::collections::BTreeMap;
+
+use rootsmith_preflight::PartitionFacts;
+use rootsmith_tree::{Blob, Blobs, Content, Metadata, Node, NodeKind, PackId, Tree};
+use rootsmith_types::TreePath;
+
+use crate::image::{Found, looks_like_root};
+
+/// No `/etc/fstab` is larger.
+const MAX_TEXT: u64 = 1 << 20;
+/// Where the files of firmware are mounted: they are not part of the system's tree.
+const FIRMWARE: [&str; 3] = ["/boot/efi", "/efi", "/boot/firmware"];
+
+/// The root with everything in its place.
+pub(crate) struct Mounts {
+    pub(crate) tree: Tree,
+    /// Of each container of the tree: which volume, and which container there. Empty when nothing was mounted.
+    pub(crate) packs: Vec<(usize, PackId)>,
+    pub(crate) notes: Vec<String>,
+}
+
+/// The root: the first file system that looks like one and has a name that says so, else the first that looks like one.
+pub(crate) fn root(volumes: &[Found], partitions: &[PartitionFacts]) -> Option<usize> {
+    let candidates: Vec<usize> =
+        (0..volumes.len()).filter(|&index| looks_like_root(&volumes[index].volume.tree)).collect();
+    let named = candidates.iter().copied().find(|&index| {
+        let partition = volumes[index].partition.and_then(|at| partitions.get(at));
+        partition.is_some_and(|partition| partition.partlabel.to_ascii_lowercase().starts_with("root"))
+    });
+    named.or_else(|| candidates.first().copied())
+}
+
+/// Puts the other file systems where `/etc/fstab` of the root mounts them.
+pub(crate) fn mount(volumes: &[Found], root: usize, partitions: &[PartitionFacts]) -> Mounts {
+    let own = &volumes[root].volume;
+    let fstab = text(&own.tree, own, "/etc/fstab");
+    let mut wanted: Vec<(TreePath, usize)> = Vec::new();
+    let mut notes = Vec::new();
+    for line in fstab.lines().filter(|line| !line.trim_start().starts_with('#')) {
+        let mut fields = line.split_ascii_whitespace();
+        let (Some(device), Some(point)) = (fields.next(), fields.next()) else { continue };
+        if point == "/" || !point.starts_with('/') || FIRMWARE.contains(&point) {
+            continue;
+        }
+        let Some(partition) = partitions.iter().position(|partition| is(partition, device)) else { continue };
+        let Ok(point) = TreePath::new(point) else { continue };
+        match volumes.iter().position(|found| found.partition == Some(partition)) {
+            Some(index) if index != root => wanted.push((point, index)),
+            Some(_) => {}
+            None => {
+                let filesystem = partitions[partition].filesystem.as_deref().unwrap_or("unknown");
+                notes.push(format!("what is mounted at `{point}` could not be read: it is {filesystem}"));
+            }
+        }
+    }
+    // What is mounted below another mount point comes after it.
+    wanted.sort_by_key(|(point, _)| point.components().count());
+    if wanted.is_empty() {
+        return Mounts { tree: own.tree.clone(), packs: Vec::new(), notes };
+    }
+    let mut packs = Packs::default();
+    let metadata = own.tree.get(&TreePath::root()).map(|node| node.metadata.clone());
+    let mut tree = Tree::new(metadata.unwrap_or_else(|| Metadata::root(0o755, 0)));
+    graft(&mut tree, &TreePath::root(), &own.tree, root, &mut packs);
+    for (point, index) in wanted {
+        let point = tree.resolve(&point).unwrap_or(point);
+        graft(&mut tree, &point, &volumes[index].volume.tree, index, &mut packs);
+    }
+    Mounts { tree, packs: packs.list, notes }
+}
+
+/// Whether the root grows on the first boot: systemd-repart with a definition for it and growfs, or cloud-init's growpart.
+pub(crate) fn grows(tree: &Tree, blobs: &dyn Blobs) -> bool {
+    let there = |path| tree.lookup(&TreePath::literal(path)).is_some();
+    let fstab = text(tree, blobs, "/etc/fstab");
+    let growfs = fstab.lines().filter(|line| !line.trim_start().starts_with('#')).any(|line| {
+        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+        fields.get(1) == Some(&"/") && fields.get(3).is_some_and(|it| it.split(',').any(|it| it == "x-systemd.growfs"))
+    });
+    let definitions = ["/etc/repart.d", "/usr/lib/repart.d"].into_iter().flat_map(|folder| {
+        let folder = TreePath::literal(folder);
+        tree.children(&folder).filter_map(move |name| folder.join(name).ok()).collect::<Vec<_>>()
+    });
+    let repart = definitions.map(|path| text_at(tree, blobs, &path)).any(|text| {
+        text.lines().filter_map(|line| line.trim().strip_prefix("Type=")).any(|kind| kind.starts_with("root"))
+    });
+    let cloud_init = there("/usr/bin/growpart") && text(tree, blobs, "/etc/cloud/cloud.cfg").contains("growpart");
+    cloud_init || (growfs && repart && there("/usr/bin/systemd-repart"))
+}
+
+/// Whether `/etc/fstab`'s first field names the partition.
+fn is(partition: &PartitionFacts, device: &str) -> bool {
+    let Some((key, value)) = device.split_once('=') else { return false };
+    let value = value.trim_matches('"');
+    let same = |there: Option<&str>| there.is_some_and(|there| there.eq_ignore_ascii_case(value));
+    match key {
+        "UUID" => same(partition.uuid.as_deref()),
+        "PARTUUID" => same(Some(&partition.partuuid)),
+        "LABEL" => partition.label.as_deref() == Some(value),
+        "PARTLABEL" => partition.partlabel == value,
+        _ => false,
+    }
+}
+
+/// Numbers for the containers of several volumes.
+#[derive(Default)]
+struct Packs {
+    list: Vec<(usize, PackId)>,
+    known: BTreeMap<(usize, PackId), PackId>,
+}
+
+impl Packs {
+    fn number(&mut self, volume: usize, pack: PackId) -> Option<PackId> {
+        if let Some(number) = self.known.get(&(volume, pack)) {
+            return Some(*number);
+        }
+        let number = PackId(u32::try_from(self.list.len()).ok()?);
+        self.list.push((volume, pack));
+        self.known.insert((volume, pack), number);
+        Some(number)
+    }
+}
+
+/// Puts all of `from` at `point`, in the place of what is there.
+fn graft(tree: &mut Tree, point: &TreePath, from: &Tree, volume: usize, packs: &mut Packs) {
+    if !point.is_root() {
+        tree.remove(point);
+    }
+    let mut names: BTreeMap<usize, TreePath> = BTreeMap::new();
+    for entry in from.walk() {
+        let path = if entry.path.is_root() { Ok(point.clone()) } else { point.join(entry.path.relative()) };
+        // Longer than a path may be: nobody could open it either.
+        let Ok(path) = path else { continue };
+        if path.is_root() {
+            continue;
+        }
+        let first = entry.leaf.and_then(|leaf| names.get(&leaf.index()));
+        // What cannot be put there lies below something that could not: a folder on the way that is none.
+        let _ = match first {
+            Some(first) => tree.hard_link(&path, first),
+            None => {
+                let mut node = entry.node.clone();
+                if let NodeKind::File(Content::Blob(blob)) = &node.kind {
+                    let Some(pack) = packs.number(volume, blob.pack) else { continue };
+                    node.kind = NodeKind::File(Content::Blob(Blob { pack, ..*blob }));
+                }
+                if let Some(leaf) = entry.leaf {
+                    names.insert(leaf.index(), path.clone());
+                }
+                if let Some(parent) = path.parent() {
+                    let _ = tree.create_directories(&parent, &entry.node.metadata);
+                }
+                tree.insert(&path, node)
+            }
+        };
+    }
+}
+
+fn text(tree: &Tree, blobs: &dyn Blobs, path: &'static str) -> String {
+    text_at(tree, blobs, &TreePath::literal(path))
+}
+
+fn text_at(tree: &Tree, blobs: &dyn Blobs, path: &TreePath) -> String {
+    let data = tree.lookup(path).and_then(Node::content).and_then(|content| content.read(blobs, MAX_TEXT).ok());
+    data.map(|data| String::from_utf8_lossy(&data).into_owned()).unwrap_or_default()
+}

@@ -1,0 +1,207 @@
+//! A whole image: opened, its root found, what it mounts put in its place.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use rootsmith_preflight::{
+    BootFacts, BootVolume, Facts, PartitionFacts, PartitionRole, RootFacts, find_device_trees, find_entries,
+};
+use rootsmith_tree::{Blob, Blobs, PackId, Tree};
+use rootsmith_types::{Arch, TreePath, Uuid};
+
+use crate::compose::{self, Mounts};
+use crate::guess::{self, Guess};
+use crate::{FileSource, OpenError, Part, Partition, Source, Table, TableKind, Volume, disk, folder, oci, qcow2, tar};
+
+/// EFI system partition (UEFI 2.10, table 5.7).
+const ESP: Uuid =
+    Uuid::new([0x28, 0x73, 0x2a, 0xc1, 0x1f, 0xf8, 0xd2, 0x11, 0xba, 0x4b, 0x00, 0xa0, 0xc9, 0x3e, 0xc9, 0x3b]);
+/// The same in an MBR.
+const MBR_ESP: u8 = 0xef;
+/// Where the partition table of an MBR begins; before it stands code, and a disk signature.
+const BOOT_CODE: usize = 440;
+
+/// An opened image. As [`Blobs`] it serves the contents of its own tree.
+pub struct Image {
+    /// What it is, from the outside in: `qcow2`, `GPT`.
+    pub layers: Vec<&'static str>,
+    /// The partitions of a disk.
+    pub table: Option<Table>,
+    /// What was noticed and does not hinder.
+    pub notes: Vec<String>,
+    /// The root file system, with what its `/etc/fstab` mounts from other partitions.
+    pub tree: Tree,
+    /// Each file system that could be opened.
+    volumes: Vec<Found>,
+    /// Which of them is the root.
+    root: usize,
+    /// Whose contents a container of [`Image::tree`] holds.
+    packs: Vec<(usize, PackId)>,
+    bios: bool,
+    /// Every partition, opened or not.
+    partitions: Vec<PartitionFacts>,
+}
+
+/// A file system, and the number of its partition in the list.
+pub(crate) struct Found {
+    pub(crate) volume: Volume,
+    pub(crate) partition: Option<usize>,
+}
+
+impl Image {
+    /// Opens whatever is at `path`: a raw or qcow2 disk, a bare file system, an archive, an OCI layout, a folder. Compressed
+    /// archives are unpacked into files without a name in `scratch`; nothing else is written.
+    pub fn open(path: &Path, scratch: &Path) -> Result<Image, OpenError> {
+        let host = |source: io::Error| OpenError::Host { path: path.to_owned(), source };
+        if fs::metadata(path).map_err(host)?.is_dir() {
+            let is_layout = oci::is(path);
+            let volume = if is_layout { oci::open(path, scratch)? } else { folder::open(path)? };
+            return Ok(Image::of_volume(Vec::new(), volume));
+        }
+        let source = FileSource::new(File::open(path).map_err(host)?).map_err(host)?;
+        Image::of_source(Arc::new(source), scratch)
+    }
+
+    /// The same for bytes from anywhere.
+    pub fn of_source(source: Source, scratch: &Path) -> Result<Image, OpenError> {
+        let mut layers = Vec::new();
+        let source = if qcow2::is(&source) {
+            layers.push("qcow2");
+            qcow2::open(source)?
+        } else {
+            source
+        };
+        if let Some(volume) = guess::open(&source)? {
+            return Ok(Image::of_volume(layers, volume));
+        }
+        if tar::is(&source) {
+            return Ok(Image::of_volume(layers, tar::open(&source, scratch)?));
+        }
+        match disk::table(&source)? {
+            Some(table) => Image::of_disk(layers, &source, table),
+            None => Err(OpenError::Unknown { found: guess::describe(&source) }),
+        }
+    }
+
+    fn of_volume(mut layers: Vec<&'static str>, volume: Volume) -> Image {
+        layers.push(volume.filesystem);
+        Image {
+            layers,
+            table: None,
+            notes: Vec::new(),
+            tree: volume.tree.clone(),
+            volumes: vec![Found { volume, partition: None }],
+            root: 0,
+            packs: Vec::new(),
+            bios: false,
+            partitions: Vec::new(),
+        }
+    }
+
+    fn of_disk(mut layers: Vec<&'static str>, source: &Source, table: Table) -> Result<Image, OpenError> {
+        layers.push(match table.kind {
+            TableKind::Gpt => "GPT",
+            TableKind::Mbr => "MBR",
+            TableKind::Hybrid => "GPT and MBR",
+        });
+        let mut volumes = Vec::new();
+        let mut partitions = Vec::new();
+        let mut seen = Vec::new();
+        for partition in &table.partitions {
+            let number = partition.index;
+            let part = Part::new(Arc::clone(source), partition.offset, partition.size)
+                .ok_or_else(|| OpenError::damaged("partition table", format!("partition {number} leaves the disk")))?;
+            let part: Source = Arc::new(part);
+            let guess = guess::guess(&part);
+            let volume = guess::open(&part).map_err(|error| error.inside(&format!("partition {number}")))?;
+            seen.push(format!("{number}: {}", guess.map_or("unknown", Guess::name)));
+            partitions.push(facts(partition, guess, volume.as_ref()));
+            volumes.extend(volume.map(|volume| Found { volume, partition: Some(partitions.len() - 1) }));
+        }
+        let root = compose::root(&volumes, &partitions).ok_or(OpenError::NoRoot { partitions: seen })?;
+        let Mounts { tree, packs, notes } = compose::mount(&volumes, root, &partitions);
+        let mut first = [0; BOOT_CODE];
+        let bios = source.read_at(0, &mut first).is_ok() && first.iter().any(|&byte| byte != 0);
+        let notes = table.notes.iter().cloned().chain(notes).collect();
+        let mut image = Image { layers, table: Some(table), notes, tree, volumes, root, packs, bios, partitions };
+        if let Some(partition) = image.volumes[root].partition {
+            image.partitions[partition].role = PartitionRole::Root;
+        }
+        Ok(image)
+    }
+
+    /// What it is, in a few words: `qcow2, GPT`.
+    pub fn kind(&self) -> String {
+        self.layers.join(", ")
+    }
+
+    /// The architecture that its programs are for; `None` when none of the usual ones is there.
+    pub fn arch(&self) -> Option<Arch> {
+        guess::arch(&self.tree, self)
+    }
+
+    /// The disk as firmware and kernel see it; `None` for what is no disk.
+    pub fn boot_facts(&self) -> Option<BootFacts> {
+        self.table.as_ref()?;
+        let root = &self.volumes[self.root].volume;
+        let mut volumes = vec![BootVolume { tree: &self.tree, blobs: self, is_fat: false }];
+        let others = self.volumes.iter().enumerate().filter(|(index, _)| *index != self.root);
+        volumes.extend(others.map(|(_, Found { volume, .. })| BootVolume {
+            tree: &volume.tree,
+            blobs: volume,
+            is_fat: volume.filesystem == "vfat",
+        }));
+        Some(BootFacts {
+            entries: find_entries(&volumes, 0),
+            partitions: self.partitions.clone(),
+            root: RootFacts {
+                filesystem: root.filesystem.to_owned(),
+                size: root.size,
+                available: root.available.unwrap_or_default(),
+                grows: compose::grows(&self.tree, self),
+            },
+            bios: self.bios,
+            device_trees: find_device_trees(&volumes, |_| None),
+        })
+    }
+
+    /// What the checks look at. `boot` is what [`Image::boot_facts`] found.
+    pub fn facts<'a>(&'a self, arch: Arch, boot: Option<&'a BootFacts>) -> Facts<'a> {
+        Facts { tree: &self.tree, blobs: self, arch, boot }
+    }
+}
+
+impl Blobs for Image {
+    fn read_at(&self, blob: &Blob, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        // Nothing was mounted, nothing was renumbered.
+        if self.packs.is_empty() {
+            return self.volumes[self.root].volume.read_at(blob, offset, buf);
+        }
+        let &(volume, pack) = self.packs.get(blob.pack.0 as usize).ok_or(io::ErrorKind::NotFound)?;
+        self.volumes[volume].volume.read_at(&Blob { pack, ..*blob }, offset, buf)
+    }
+
+    fn insert(&self, _: &mut dyn io::Read) -> io::Result<Blob> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+fn facts(partition: &Partition, guess: Option<Guess>, volume: Option<&Volume>) -> PartitionFacts {
+    let is_esp = partition.type_guid == Some(ESP) || partition.mbr_type == Some(MBR_ESP);
+    PartitionFacts {
+        role: if is_esp { PartitionRole::Esp } else { PartitionRole::Other },
+        partuuid: partition.partuuid.clone(),
+        partlabel: partition.name.clone(),
+        filesystem: guess.map(|guess| guess.name().to_owned()),
+        uuid: volume.and_then(|volume| volume.uuid.clone()),
+        label: volume.and_then(|volume| volume.label.clone()),
+    }
+}
+
+/// `/etc`, in every root.
+pub(crate) fn looks_like_root(tree: &Tree) -> bool {
+    let folder = |path| tree.lookup(&TreePath::literal(path)).is_some_and(|node| node.is_directory());
+    folder("/etc") && (folder("/usr") || folder("/bin"))
+}

@@ -1,0 +1,192 @@
+//! The first half of a build: everything up to what the outputs are made from. Nothing is written but the cache.
+
+use rootsmith_assemble::{Assembly, Package, drop_paths, embed, overlay, unpack};
+use rootsmith_configure::{configure, enable_services};
+use rootsmith_fetch::{Cache, Download};
+use rootsmith_lock::{Lock, Role, Target};
+use rootsmith_output::{DiskIds, DiskInput, names, root_size};
+use rootsmith_preflight::{
+    BootFacts, BootVolume, Facts, PartitionFacts, PartitionRole, Report, RootFacts, Wanted, find_entries,
+};
+use rootsmith_profile::{Disk, OutputKind, PartitionKind, Profile};
+use rootsmith_tree::{Metadata, Tree};
+use rootsmith_types::{Arch, Problems, Sha256Digest, UnixTime};
+
+use crate::bootable;
+use crate::places::Places;
+use crate::target::{arch_of, check_lock, resolve_target};
+use crate::timer::Timer;
+use crate::{Host, Options};
+
+/// What the outputs are made from.
+pub(crate) struct Prepared {
+    pub(crate) arch: Arch,
+    /// `NAME-ARCH`.
+    pub(crate) name: String,
+    pub(crate) target: Target,
+    pub(crate) assembly: Assembly,
+    /// The tree of the EFI system partition; empty when there is none.
+    pub(crate) esp: Tree,
+    pub(crate) ids: DiskIds,
+    pub(crate) date: UnixTime,
+    pub(crate) packages: Vec<Package>,
+    pub(crate) scripts: rootsmith_configure::Report,
+    pub(crate) notes: Vec<String>,
+}
+
+/// Locks, fetches, assembles, configures, and makes what boots.
+#[allow(clippy::too_many_arguments)]
+pub(crate) fn prepare(
+    profile: &Profile,
+    lock: Option<&Lock>,
+    locked: bool,
+    options: &Options,
+    host: Host<'_>,
+    cache: &Cache,
+    places: &mut Places,
+    timer: &mut Timer<'_>,
+) -> Result<Prepared, Problems> {
+    let arch = arch_of(profile, options)?;
+    let name = format!("{}-{arch}", profile.image.name.value);
+    let mut notes = Vec::new();
+    let target = match lock.map(|lock| check_lock(profile, arch, lock)) {
+        Some(Ok(target)) => target,
+        Some(Err(stale)) if locked => return Err(stale),
+        Some(Err(stale)) => {
+            notes.push(format!("packages were resolved anew: {stale}; `rootsmith lock` pins them again"));
+            resolve_target(profile, arch, cache, options, host)?
+        }
+        None => resolve_target(profile, arch, cache, options, host)?,
+    };
+    places.learn(&target);
+    timer.lap("lock");
+
+    let packages = fetch(&target, cache, options, host, timer)?;
+    let (boot_packages, packages): (Vec<Package>, Vec<Package>) =
+        packages.into_iter().partition(|package| package.locked.role == Role::Boot);
+    let date = target.repositories.iter().map(|repository| repository.date).max().unwrap_or(0);
+
+    let mut assembly = unpack(profile, &packages, date)?;
+    places.owners = assembly.owners.clone();
+    timer.lap("assemble");
+
+    let input = rootsmith_configure::Input { profile, packages: &packages, arch, date };
+    let scripts = configure(&mut assembly, &input, cache)?;
+    timer.lap("configure");
+
+    let kernel = bootable::prepare_kernel(&mut assembly, profile, cache, date)?;
+    timer.lap("kernel");
+
+    let ids = DiskIds::derive(&seed(&target, &name));
+    let disk = disk(profile);
+    if let Some(disk) = disk {
+        bootable::prepare_disk(&mut assembly, disk, &ids, date)?;
+    }
+    drop_paths(&mut assembly, profile);
+    overlay(&mut assembly, profile, host.sources, date)?;
+    embed(&mut assembly, profile, &target.payloads, arch, host.sources, cache, date)?;
+    enable_services(&mut assembly, &input, cache)?;
+    places.owners = assembly.owners.clone();
+    timer.lap("overlay");
+
+    let esp = match (disk, &kernel) {
+        (Some(disk), Some(kernel)) => {
+            let (tree, packages, ids) = (&assembly.tree, boot_packages.as_slice(), &ids);
+            let files = bootable::BootFiles { profile, disk, tree, kernel, packages, ids, arch, date };
+            bootable::esp_tree(&files, cache)?
+        }
+        _ => Tree::new(Metadata::root(0o755, date)),
+    };
+    timer.lap("boot files");
+    Ok(Prepared { arch, name, target, assembly, esp, ids, date, packages, scripts, notes })
+}
+
+impl Prepared {
+    /// Judges the tree, and the disk as it is planned.
+    pub(crate) fn preflight(&self, profile: &Profile, sets: &[Wanted], cache: &Cache) -> Result<Report, Problems> {
+        let boot = match disk(profile) {
+            Some(disk) => Some(self.boot_facts(disk, cache)?),
+            None => None,
+        };
+        let facts = Facts { tree: &self.assembly.tree, blobs: cache, arch: self.arch, boot: boot.as_ref() };
+        rootsmith_preflight::check(&facts, Some(profile), sets)
+    }
+
+    pub(crate) fn disk_input<'a>(&'a self, disk: &'a Disk, cache: &'a Cache) -> DiskInput<'a> {
+        DiskInput {
+            disk,
+            arch: self.arch,
+            root: &self.assembly.tree,
+            esp: &self.esp,
+            blobs: cache,
+            ids: self.ids,
+            date: self.date,
+        }
+    }
+
+    fn boot_facts(&self, disk: &Disk, cache: &Cache) -> Result<BootFacts, Problems> {
+        let root = &self.assembly.tree;
+        let volumes = [
+            BootVolume { tree: root, blobs: cache, is_fat: false },
+            BootVolume { tree: &self.esp, blobs: cache, is_fat: true },
+        ];
+        let partitions = disk.partitions.iter().map(|partition| {
+            let (role, partuuid, filesystem, uuid) = match partition.kind.value {
+                PartitionKind::Root => {
+                    (PartitionRole::Root, self.ids.root_partition, "ext4", self.ids.root_filesystem.to_string())
+                }
+                PartitionKind::Esp => (PartitionRole::Esp, self.ids.esp_partition, "vfat", self.ids.esp_serial()),
+            };
+            let (name, label) = names(partition.kind.value);
+            PartitionFacts {
+                role,
+                partuuid: partuuid.to_string(),
+                partlabel: name.to_owned(),
+                filesystem: Some(filesystem.to_owned()),
+                uuid: Some(uuid),
+                label: Some(label.to_owned()),
+            }
+        });
+        let (size, available) = root_size(&self.disk_input(disk, cache))?;
+        let grows = disk.partitions.iter().any(|it| it.kind.value == PartitionKind::Root && it.grow);
+        Ok(BootFacts {
+            entries: find_entries(&volumes, 0),
+            partitions: partitions.collect(),
+            root: RootFacts { filesystem: "ext4".to_owned(), size, available, grows },
+            bios: false,
+            device_trees: Vec::new(),
+        })
+    }
+}
+
+/// The disk among the outputs: the loader of profiles lets one through.
+fn disk(profile: &Profile) -> Option<&Disk> {
+    profile.outputs.iter().find_map(|output| match &output.kind {
+        OutputKind::Disk(disk) => Some(disk),
+        OutputKind::Tar => None,
+    })
+}
+
+/// Downloads what is missing and opens the unpacked form of every package.
+fn fetch(
+    target: &Target,
+    cache: &Cache,
+    options: &Options,
+    host: Host<'_>,
+    timer: &mut Timer<'_>,
+) -> Result<Vec<Package>, Problems> {
+    let downloads: Vec<Download<'_>> = target.packages.iter().map(|package| Download { package }).collect();
+    cache.ensure(&downloads, &options.mirrors, host.transport, options.offline, host.progress)?;
+    timer.lap("fetch");
+    let unpacked = cache.unpack_all(&target.packages, host.progress)?;
+    timer.lap("unpack");
+    let packages = target.packages.iter().zip(unpacked);
+    Ok(packages.map(|(locked, (unpacked, pack))| Package { locked: locked.clone(), unpacked, pack }).collect())
+}
+
+/// All identifiers follow from what the image is made of and what it is called.
+fn seed(target: &Target, name: &str) -> Sha256Digest {
+    let mut input = target.digest().as_bytes().to_vec();
+    input.extend_from_slice(name.as_bytes());
+    Sha256Digest::of(&input)
+}
