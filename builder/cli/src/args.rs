@@ -21,6 +21,8 @@ pub(crate) enum Command {
     Build(BuildArgs),
     /// Resolve each profile's packages and pin them in a lockfile beside it
     Lock(LockArgs),
+    /// Judge an image, an archive, a folder or a profile by requirement sets
+    Preflight(PreflightArgs),
     /// Run an image under QEMU and show its console
     Boot(BootArgs),
 }
@@ -70,6 +72,40 @@ pub(crate) struct InputArgs {
     /// Number of threads [default: as many as there are cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PreflightArgs {
+    /// A disk (raw, qcow2), a file system (ext4, FAT, squashfs), a tar archive, an OCI layout, a folder, or a profile (TOML)
+    pub(crate) target: PathBuf,
+    /// A requirement set: `name`, `name@version`, or a file that ends in .toml [default: boot, payload, k0s-worker; of a
+    /// profile its own]
+    #[arg(long = "set", value_name = "SET")]
+    pub(crate) sets: Vec<String>,
+    /// How to show what was found
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: ReportFormat,
+    /// Write the report into this file instead of to stdout
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// Show what passed, too
+    #[arg(long)]
+    pub(crate) verbose: bool,
+    #[command(flatten)]
+    pub(crate) inputs: InputArgs,
+}
+
+/// How a report is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For people, on a terminal
+    Text,
+    /// For programs: builder/docs/preflight-report.schema.json
+    Json,
+    /// For CI systems
+    Junit,
+    /// One page that needs nothing else
+    Html,
 }
 
 #[derive(Debug, Args)]

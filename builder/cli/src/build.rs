@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use rootsmith_fetch::{Http, Mirrors, Proxies, mirrors};
 use rootsmith_lock::Lock;
-use rootsmith_pipeline::{Failure, Host, Options, Places};
+use rootsmith_pipeline::{Failure, Host, Judged, Options, Places};
+use rootsmith_preflight::Wanted;
 use rootsmith_profile::Profile;
 use rootsmith_types::{Arch, Located, Sources};
 
@@ -31,6 +32,19 @@ pub(crate) fn lock(args: &LockArgs, environment: &Environment) -> Result<(), Exi
         worst = worst.max(lock_one(path, &args.inputs, environment).err());
     }
     worst.map_or(Ok(()), |code| Err(ExitCode::from(code)))
+}
+
+/// Judges what the profile would become, without building its outputs.
+pub(crate) fn judge(
+    path: &Path,
+    sets: Option<&[Wanted]>,
+    inputs: &InputArgs,
+    environment: &Environment,
+) -> Result<Judged, u8> {
+    let session = Session::start(path, inputs, environment)?;
+    let lock = session.read_lock(false)?;
+    let options = session.options(inputs, PathBuf::new(), environment)?;
+    session.run(|host| rootsmith_pipeline::preflight(&session.profile, lock.as_ref(), sets, &options, host))
 }
 
 fn build_one(path: &Path, args: &BuildArgs, environment: &Environment) -> Result<(), u8> {

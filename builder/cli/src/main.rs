@@ -6,6 +6,7 @@ mod args;
 mod boot;
 mod build;
 mod environment;
+mod preflight;
 mod progress;
 mod render;
 mod report;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
     let outcome = match &arguments.command {
         Command::Build(args) => build::build(args, &environment),
         Command::Lock(args) => build::lock(args, &environment),
+        Command::Preflight(args) => preflight::preflight(args, &environment),
         Command::Boot(args) => boot::boot(args, &environment),
     };
     match outcome {
