@@ -24,14 +24,27 @@ impl Root {
         let mirror = host_mirrors().main;
         let include = format!("--include={PACKAGES}");
         let source = format!("deb {mirror} trixie main");
-        let fixed = ["--mode=root", "--variant=minbase", &include, "--aptopt=APT::Install-Recommends \"false\"", "trixie"];
+        let fixed =
+            ["--mode=root", "--variant=minbase", &include, "--aptopt=APT::Install-Recommends \"false\"", "trixie"];
         judge("mmdebstrap", &[&fixed[..], &[tree.to_str().unwrap(), &source]].concat());
         // The host's own, which mmdebstrap leaves; and what an image is often without.
         for file in ["etc/resolv.conf", "etc/hostname", "etc/hosts"] {
             fs::remove_file(tree.join(file)).ok();
         }
         let root = Root { folder: folder.to_owned(), tar };
-        judge("tar", &["--create", "--file", root.tar.to_str().unwrap(), "--xattrs", "--numeric-owner", "-C", tree.to_str().unwrap(), "."]);
+        judge(
+            "tar",
+            &[
+                "--create",
+                "--file",
+                root.tar.to_str().unwrap(),
+                "--xattrs",
+                "--numeric-owner",
+                "-C",
+                tree.to_str().unwrap(),
+                ".",
+            ],
+        );
         root
     }
 
@@ -74,7 +87,19 @@ impl Root {
 
     pub fn squashfs(&self) -> PathBuf {
         let (path, text) = self.path("root.squashfs");
-        judge("mksquashfs", &[self.tree().to_str().unwrap(), &text, "-quiet", "-no-progress", "-comp", "zstd", "-Xcompression-level", "3"]);
+        judge(
+            "mksquashfs",
+            &[
+                self.tree().to_str().unwrap(),
+                &text,
+                "-quiet",
+                "-no-progress",
+                "-comp",
+                "zstd",
+                "-Xcompression-level",
+                "3",
+            ],
+        );
         path
     }
 
@@ -102,7 +127,8 @@ impl Root {
         };
         let entry = self.folder.join("debian.conf");
         let options = format!("root=PARTUUID={ROOT} rw console=ttyS0");
-        fs::write(&entry, format!("title Debian\nlinux /debian/linux\ninitrd /debian/initrd\noptions {options}\n")).unwrap();
+        fs::write(&entry, format!("title Debian\nlinux /debian/linux\ninitrd /debian/initrd\noptions {options}\n"))
+            .unwrap();
         let loader = self.tree().join("usr/lib/systemd/boot/efi/systemd-bootx64.efi");
         for dir in ["::/EFI", "::/EFI/BOOT", "::/loader", "::/loader/entries", "::/debian"] {
             judge("mmd", &["-i", &esp_text, dir]);

@@ -20,7 +20,9 @@ const OF_THE_ROOT: [&str; 1] = ["host.localhost"];
 fn verdicts(target: &Path, sets: &[&str]) -> BTreeMap<String, String> {
     let report = report(target, sets);
     let findings = report["findings"].as_array().unwrap().iter();
-    let verdict = |finding: &Value| (finding["check"].as_str().unwrap().to_owned(), finding["verdict"].as_str().unwrap().to_owned());
+    let verdict = |finding: &Value| {
+        (finding["check"].as_str().unwrap().to_owned(), finding["verdict"].as_str().unwrap().to_owned())
+    };
     findings.map(verdict).collect()
 }
 
@@ -28,7 +30,8 @@ fn report(target: &Path, sets: &[&str]) -> Value {
     let mut arguments = vec!["preflight", target.to_str().unwrap(), "--format", "json"];
     sets.iter().for_each(|set| arguments.extend(["--set", set]));
     let output = run(Path::new("."), &arguments);
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{}: {error}: {}", target.display(), said(&output)))
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{}: {error}: {}", target.display(), said(&output)))
 }
 
 fn failing(target: &Path, sets: &[&str]) -> Vec<String> {
@@ -37,7 +40,19 @@ fn failing(target: &Path, sets: &[&str]) -> Vec<String> {
 
 #[test]
 fn images_that_others_made_are_judged() {
-    let tools = ["mmdebstrap", "mke2fs", "mksquashfs", "sfdisk", "mcopy", "mkfs.fat", "qemu-img", "umoci", "xz", "gzip", "zstd"];
+    let tools = [
+        "mmdebstrap",
+        "mke2fs",
+        "mksquashfs",
+        "sfdisk",
+        "mcopy",
+        "mkfs.fat",
+        "qemu-img",
+        "umoci",
+        "xz",
+        "gzip",
+        "zstd",
+    ];
     if !judges(&tools) || judge("id", &["-u"]).trim() != "0" {
         eprintln!("skipped: mmdebstrap makes device nodes and changes owners, which takes root");
         return;
@@ -48,9 +63,18 @@ fn images_that_others_made_are_judged() {
 
     // The same files in every wrapping: the same verdicts, but for what only a disk can tell.
     let plain = verdicts(&root.tar, &sets);
-    let failures: Vec<&str> = plain.iter().filter(|(_, verdict)| *verdict == "fail").map(|(check, _)| &**check).collect();
+    let failures: Vec<&str> =
+        plain.iter().filter(|(_, verdict)| *verdict == "fail").map(|(check, _)| &**check).collect();
     assert_eq!(failures, OF_THE_ROOT);
-    for form in [root.folder(), root.compressed("gzip"), root.compressed("xz"), root.compressed("zstd"), root.ext4(), root.squashfs(), root.oci()] {
+    for form in [
+        root.folder(),
+        root.compressed("gzip"),
+        root.compressed("xz"),
+        root.compressed("zstd"),
+        root.ext4(),
+        root.squashfs(),
+        root.oci(),
+    ] {
         let mut found = verdicts(&form, &sets);
         // A squashfs cannot be written to, and no file system of its own is no disk either.
         for (check, verdict) in &plain {
@@ -64,7 +88,8 @@ fn images_that_others_made_are_judged() {
     let disk = root.disk();
     let sets = ["boot", "k0s-worker@1.36", "payload"];
     let judged = verdicts(&disk, &sets);
-    let failures: Vec<&str> = judged.iter().filter(|(_, verdict)| *verdict == "fail").map(|(check, _)| &**check).collect();
+    let failures: Vec<&str> =
+        judged.iter().filter(|(_, verdict)| *verdict == "fail").map(|(check, _)| &**check).collect();
     assert_eq!(failures, OF_THE_ROOT);
     for check in ["boot.entry", "boot.root", "boot.driver", "boot.init", "boot.kernel"] {
         assert_eq!(judged[check], "pass", "{check}");

@@ -82,4 +82,3 @@ pub(crate) fn wanted(sets: &[String]) -> Result<Option<Vec<Wanted>>, u8> {
     let wanted: Vec<Wanted> = sets.iter().map(read).collect::<Result<_, u8>>()?;
     Ok((!wanted.is_empty()).then_some(wanted))
 }
-
