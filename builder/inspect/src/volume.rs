@@ -3,7 +3,7 @@
 use std::io;
 
 use rootsmith_tree::{Blob, Blobs, PackId, Tree};
-use rootsmith_types::NumBytes;
+use rootsmith_types::{Arch, NumBytes};
 
 /// A file system, or an archive, as a tree. As [`Blobs`] it serves the contents of its own tree, and of no other.
 pub struct Volume {
@@ -11,6 +11,8 @@ pub struct Volume {
     pub tree: Tree,
     /// `ext4`, `vfat`, `squashfs`, `tar`, `oci`, `folder`.
     pub filesystem: &'static str,
+    /// For which architecture it says that it is; only an OCI image says so.
+    pub arch: Option<Arch>,
     /// The file system's UUID or serial number, as `blkid` prints it.
     pub uuid: Option<String>,
     /// The file system's label.
