@@ -75,6 +75,9 @@ impl OpenError {
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            OpenError::Host { path, source } if source.kind() == io::ErrorKind::StorageFull => {
+                write!(f, "`{}` has no room for what is decompressed: {source}", path.display())
+            }
             OpenError::Host { path, source } => write!(f, "`{}` cannot be read: {source}", path.display()),
             OpenError::Unknown { found } => write!(f, "this is no image that can be opened: it is {found}"),
             OpenError::Damaged { layer, place, reason } if place.is_empty() => {

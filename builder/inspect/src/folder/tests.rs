@@ -130,6 +130,30 @@ fn links_out_of_it_are_not_followed() {
     assert_eq!(paths(&open(&folder.path().join("root/")).unwrap().tree), "/\n/away\n");
 }
 
+/// Whoever is root may read it all the same; then the contents are there.
+#[test]
+fn what_may_not_be_read_is_seen() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir(at("private")).unwrap();
+    for name in ["shadow", "private/key"] {
+        fs::write(at(name), "secret").unwrap();
+    }
+    for name in ["shadow", "private"] {
+        fs::set_permissions(at(name), fs::Permissions::from_mode(0)).unwrap();
+    }
+    let volume = open(folder.path()).unwrap();
+    let root = rustix::process::geteuid().is_root();
+    let below = if root { "/private/key\n" } else { "" };
+    assert_eq!(paths(&volume.tree), format!("/\n/private\n{below}/shadow\n"));
+    let shadow = volume.tree.get(&TreePath::literal("/shadow")).unwrap().content().unwrap();
+    let read = shadow.read(&volume, 100).map_err(|error| error.kind());
+    let wanted = if root { Ok(b"secret"[..].into()) } else { Err(io::ErrorKind::PermissionDenied) };
+    assert_eq!(read, wanted);
+    fs::set_permissions(at("private"), fs::Permissions::from_mode(0o700)).unwrap();
+}
+
 /// `/dev/pts`, `/dev/shm` and others are other file systems on every Linux.
 #[test]
 fn other_file_systems_stay_out() {

@@ -76,22 +76,27 @@ fn apply_one(growing: &mut Growing<'_>, members: Vec<Member>, number: u32) -> Re
 
 /// The members of a layer, and where their contents are read. The blob is held against its digest meanwhile.
 fn read(store: &dyn Store, layer: &Layer, scratch: &Path, budget: &Budget) -> Result<(Vec<Member>, Source), OpenError> {
-    let (blob, wanted, name) = match layer {
+    let (blob, wanted, name, ends) = match layer {
         Layer::Blob(descriptor) => {
             let (blob, digest) = store.blob(descriptor)?;
-            (blob, Some(digest), format!("sha256:{digest}"))
+            (blob, Some(digest), format!("sha256:{digest}"), Ends::Anywhere)
         }
         Layer::File(path, diff_id) => {
             let blob = store.open(path)?;
             // A layer's diff id is the digest of what is not compressed.
             let plain = matches!(Compression::of(&blob), Ok(Compression::Plain));
-            (blob, diff_id.filter(|_| plain), path.clone())
+            let wanted = diff_id.filter(|_| plain);
+            // Where neither a digest nor a compression tells that it is whole, its own end has to.
+            let ends = if plain && wanted.is_none() { Ends::Marked } else { Ends::Anywhere };
+            (blob, wanted, path.clone(), ends)
         }
     };
     let (digest, read) = thread::scope(|scope| {
         let digest = wanted.map(|wanted| (wanted, scope.spawn(|| digest(&blob))));
         let mut members = Vec::new();
-        let read = tar::read(&blob, scratch, budget, Ends::Anywhere, &mut |member| {
+        let read = tar::read(&blob, scratch, budget, ends, &mut |member| {
+            // A tree has the last component of a path alone, and here all of them are kept for a while.
+            budget.memory(LAYER, member.path.as_bytes().len())?;
             members.push(member);
             Ok(())
         });

@@ -6,7 +6,8 @@ use crate::{MAX_ENTRIES, OpenError};
 
 /// Most bytes decompressed.
 const MAX_BYTES: u64 = 64 << 30;
-/// Most memory for what entries say of themselves beside names: link targets, extended attributes, maps of holes.
+/// Most memory for what entries say of themselves beside their last name: link targets, extended attributes, maps of holes, and
+/// the whole paths of layers.
 const MAX_MEMORY: u64 = 256 << 20;
 
 /// What is left. Layers of one image share it.
@@ -44,7 +45,7 @@ impl Budget {
     /// Takes `n` bytes of memory.
     pub(crate) fn memory(&self, layer: &'static str, n: usize) -> Result<(), OpenError> {
         self.memory.take(n as u64, |limit| {
-            let what = "link targets, extended attributes and maps of holes";
+            let what = "paths, link targets, extended attributes and maps of holes";
             OpenError::unsupported(layer, format_args!("more than {} of {what}", size(limit)))
         })
     }

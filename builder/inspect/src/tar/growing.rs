@@ -144,6 +144,7 @@ impl Growing<'_> {
     }
 
     fn make(&mut self, path: &TreePath, member: &TreePath) -> Result<(), OpenError> {
+        self.shallow(path)?;
         self.budget.entry(self.layer)?;
         let made = self.tree.insert(path, Node::directory(Metadata::root(0o755, 0)));
         made.map_err(|error| self.damaged(member, &error))
