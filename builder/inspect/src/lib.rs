@@ -4,7 +4,7 @@
 //! |--------------|--------------------------------------------------------------|---------------------------|
 //! | [`qcow2`]    | a qcow2 image as the raw disk in it                          | our own                   |
 //! | [`disk`]     | partition tables: GPT, MBR, hybrid                           | our own                   |
-//! | [`ext4`]     | ext2, ext3, ext4                                             | `ext4-view`               |
+//! | [`ext4`]     | ext2, ext3, ext4                                             | our own                   |
 //! | [`fat`]      | FAT12, FAT16, FAT32                                          | `hadris-fat`              |
 //! | [`squashfs`] | squashfs 4                                                   | our own                   |
 //! | [`tar`]      | tar: plain, gzip, xz, Zstandard                              | `tar`, `flate2`, …        |
@@ -14,15 +14,18 @@
 //! Nothing is ever written to an image. Only metadata is read at first; contents are read where they lie when somebody asks
 //! for them. Every byte is taken for hostile: sizes, counts, depths and offsets are bounded before anything is allocated.
 
+mod broken;
 mod compose;
 mod disk;
 mod error;
 mod ext4;
 mod fat;
 mod folder;
+mod growing;
 mod guess;
 mod image;
 mod oci;
+mod pages;
 mod qcow2;
 mod source;
 mod squashfs;
