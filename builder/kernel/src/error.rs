@@ -54,6 +54,10 @@ pub enum KernelError {
     Archive(String),
     /// The UKI stub cannot be used: what is wrong with it.
     BadStub(String),
+    /// A kernel image whose inside cannot be read: a lower-case phrase.
+    BadPayload(String),
+    /// A device tree that cannot be read: what it does or has.
+    BadDeviceTree(String),
 }
 
 impl fmt::Display for KernelError {
@@ -83,6 +87,8 @@ impl fmt::Display for KernelError {
             KernelError::Unreadable { path, reason } => write!(f, "cannot read `{path}`: {reason}"),
             KernelError::Archive(reason) => write!(f, "cannot make the initramfs: {reason}"),
             KernelError::BadStub(reason) => write!(f, "cannot use the UKI stub: {reason}"),
+            KernelError::BadPayload(reason) => write!(f, "cannot look into the kernel image: {reason}"),
+            KernelError::BadDeviceTree(reason) => write!(f, "cannot read the device tree: it {reason}"),
         }
     }
 }
@@ -117,7 +123,10 @@ impl Explain for KernelError {
                 "the kernel package is damaged: report it to its maker"
             }
             KernelError::BadStub(_) => "the stub comes from the package `systemd-boot-efi`",
-            KernelError::Unreadable { .. } | KernelError::Archive(_) => return None,
+            KernelError::Unreadable { .. }
+            | KernelError::Archive(_)
+            | KernelError::BadPayload(_)
+            | KernelError::BadDeviceTree(_) => return None,
         };
         Some(text.to_owned())
     }

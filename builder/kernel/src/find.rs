@@ -7,7 +7,9 @@ use crate::KernelError;
 use crate::release::kernel_release;
 
 /// No kernel image is larger; arm64's, uncompressed, has about 40 MB.
-const MAX_IMAGE: u64 = 256 << 20;
+pub(crate) const MAX_IMAGE: u64 = 256 << 20;
+/// Kernel images looked at in one tree; systems keep two or three.
+const MAX_IMAGES: usize = 32;
 
 /// A kernel in a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +57,72 @@ pub fn find_kernel(tree: &Tree, blobs: &dyn Blobs) -> Result<Kernel, KernelError
     Ok(Kernel { release, image, config, modules })
 }
 
+/// Every kernel in `tree` that could boot, the oldest first, one for each release: for images that others made, which may
+/// have several, in places and under names of their distribution's.
+///
+/// | place                                | whose                                                        |
+/// |--------------------------------------|--------------------------------------------------------------|
+/// | `/boot/vmlinuz-R`                    | Debian, Fedora                                               |
+/// | `/boot/vmlinuz-lts`, `/boot/vmlinuz` | Alpine, Arch, others: the name does not say the release      |
+/// | `/vmlinuz`                           | links of Debian's                                            |
+/// | `/usr/lib/modules/R/vmlinuz`         | Fedora, Arch; `Image` on arm64                               |
+pub fn find_kernels(tree: &Tree, blobs: &dyn Blobs) -> Vec<Kernel> {
+    let mut found: Vec<Kernel> = Vec::new();
+    for image in images(tree) {
+        let Some(content) = tree.get(&image).and_then(|node| node.content()) else { continue };
+        let Some(release) = content.read(blobs, MAX_IMAGE).ok().and_then(|data| kernel_release(&data).ok()) else {
+            continue;
+        };
+        // A name that says a release must say the right one: `vmlinuz-6.1.0-13-amd64`.
+        let name = String::from_utf8_lossy(image.name().unwrap_or_default()).into_owned();
+        let said =
+            name.split_once('-').map(|(_, rest)| rest).filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+        if said.is_some_and(|said| said != release) || found.iter().any(|there| there.release == release) {
+            continue;
+        }
+        let folders = ["/usr/lib/modules", "/lib/modules"].map(|folder| format!("{folder}/{release}"));
+        let is_folder = |path: &TreePath| tree.lookup(path).is_some_and(|node| node.is_directory());
+        let Some(modules) = folders.iter().filter_map(|at| TreePath::new(at).ok()).find(is_folder) else { continue };
+        let configs = [format!("/boot/config-{release}"), format!("{modules}/config")];
+        let is_file = |path: &TreePath| tree.lookup(path).is_some_and(|node| node.content().is_some());
+        let config = configs.iter().filter_map(|at| TreePath::new(at).ok()).find(is_file);
+        found.push(Kernel { release, image, config, modules });
+    }
+    found.sort_by_cached_key(|kernel| numbers(&kernel.release));
+    found
+}
+
+/// Files that are kernel images by their names, links followed, each once.
+fn images(tree: &Tree) -> Vec<TreePath> {
+    let kinds = ["vmlinuz", "vmlinux", "Image", "kernel", "linux"];
+    let is_kernel = |name: &&[u8]| kinds.iter().any(|kind| name.starts_with(kind.as_bytes()));
+    let mut places = Vec::new();
+    for folder in ["/boot", "/"].map(TreePath::literal) {
+        places.extend(tree.children(&folder).filter(is_kernel).filter_map(|name| folder.join(name).ok()));
+    }
+    for modules in ["/usr/lib/modules", "/lib/modules"].map(TreePath::literal) {
+        let Ok(modules) = tree.resolve(&modules) else { continue };
+        for folder in tree.children(&modules).filter_map(|release| modules.join(release).ok()) {
+            places.extend(tree.children(&folder).filter(is_kernel).filter_map(|name| folder.join(name).ok()));
+        }
+    }
+    let mut images: Vec<TreePath> = Vec::new();
+    for place in places {
+        let Ok(image) = tree.resolve(&place) else { continue };
+        let is_file = tree.get(&image).is_some_and(|node| node.content().is_some());
+        if is_file && !images.contains(&image) && images.len() < MAX_IMAGES {
+            images.push(image);
+        }
+    }
+    images
+}
+
+/// What orders releases: their numbers, then their text.
+fn numbers(release: &str) -> (Vec<u64>, String) {
+    let parts = release.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty());
+    (parts.map(|part| part.parse().unwrap_or(u64::MAX)).collect(), release.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use rootsmith_tree::{Content, Metadata, NoBlobs, Node};
@@ -99,5 +167,27 @@ mod tests {
         let bare = find("6.1", &["/boot/vmlinuz-6.1"], &["/usr/lib/modules/6.2"]);
         assert!(matches!(bare, KernelError::NoModules { release, .. } if release == "6.1"));
         assert!(matches!(find("", &["/boot/vmlinuz-6.1"], &[]), KernelError::UnknownImage(Some(_))));
+    }
+
+    #[test]
+    fn all_kernels_are_found_where_distributions_put_them() {
+        let mut tree = tree("6.9-x", &["/boot/vmlinuz-6.9-x"], &["/usr/lib/modules/6.9-x"]);
+        let other = self::tree("6.10-virt", &["/boot/vmlinuz-virt"], &["/lib/modules/6.10-virt"]);
+        for entry in other.walk().filter(|entry| tree.get(&entry.path).is_none()).collect::<Vec<_>>() {
+            tree.insert(&entry.path, entry.node.clone()).unwrap();
+        }
+        tree.insert(&TreePath::literal("/vmlinuz"), Node::symlink("boot/vmlinuz-virt", 0)).unwrap();
+        tree.insert(&TreePath::literal("/vmlinuz.old"), Node::symlink("boot/gone", 0)).unwrap();
+        // Neither one with a wrong name nor one without modules counts.
+        let wrong = self::tree("6.11", &["/boot/vmlinuz-6.12"], &[]);
+        let wrong = wrong.get(&TreePath::literal("/boot/vmlinuz-6.12")).unwrap().clone();
+        tree.insert(&TreePath::literal("/boot/vmlinuz-6.12"), wrong.clone()).unwrap();
+        tree.insert(&TreePath::literal("/boot/vmlinuz-lts"), wrong).unwrap();
+
+        let found = find_kernels(&tree, &NoBlobs);
+        let releases: Vec<&str> = found.iter().map(|kernel| kernel.release.as_str()).collect();
+        assert_eq!(releases, ["6.9-x", "6.10-virt"]);
+        assert_eq!(found[1].image, TreePath::literal("/boot/vmlinuz-virt"));
+        assert_eq!(found[1].modules, TreePath::literal("/lib/modules/6.10-virt"));
     }
 }

@@ -6,14 +6,18 @@
 //! |---------------|---------------------------------------------|-----------------------------------------------|
 //! | [`config`]    | `/boot/config-R` and the profile's fragments | every symbol that did not come out as asked   |
 //! | [`release`]   | a kernel image                              | the release it calls itself                   |
+//! | [`embedded_config`] | a kernel image                         | the configuration that was built into it      |
+//! | [`device_tree`] | a flattened device tree                   | the words it gives the kernel                 |
 //! | [`index_modules`] | `/usr/lib/modules/R`                    | `modules.dep` and the ten files beside it     |
 //! | [`initramfs`] | busybox, modules, a small `init`            | a compressed cpio archive                     |
 //! | [`uki`]       | a stub, a kernel, an initramfs, a command line | one PE file that firmware starts           |
 
 mod archive;
 pub mod config;
+pub mod device_tree;
 mod error;
 mod find;
+mod ikconfig;
 mod initramfs;
 mod modules;
 pub mod release;
@@ -21,7 +25,8 @@ mod uki;
 
 pub use archive::initramfs_files;
 pub use error::KernelError;
-pub use find::{Kernel, find_kernel};
+pub use find::{Kernel, find_kernel, find_kernels};
+pub use ikconfig::embedded_config;
 pub use initramfs::{InitramfsInput, initramfs, root_modules};
-pub use modules::{Module, ModuleIndex, index_modules, module_name};
+pub use modules::{Module, ModuleIndex, ModuleInfo, index_modules, module_info, module_name};
 pub use uki::{UkiSections, read_uki, uki};

@@ -45,7 +45,7 @@ fn bzimage(image: &[u8]) -> Option<String> {
 }
 
 /// The payload of an EFI zboot image (linux/arch: drivers/firmware/efi/libstub/zboot-header.S) and how it is packed.
-fn zboot(image: &[u8]) -> Option<(&[u8], &str)> {
+pub(crate) fn zboot(image: &[u8]) -> Option<(&[u8], &str)> {
     if !image.starts_with(b"MZ") || image.get(4..8)? != b"zimg" {
         return None;
     }

@@ -6,6 +6,7 @@
 mod buckets;
 mod depmod;
 mod elf;
+mod info;
 mod trie;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::KernelError;
 
 pub(crate) use elf::decompress;
+pub use info::{ModuleInfo, module_info};
 
 /// Compressed; the largest of Debian has 5 MB.
 const MAX_FILE: u64 = 128 << 20;
