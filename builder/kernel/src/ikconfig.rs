@@ -5,7 +5,7 @@
 //! |-----------------------|----------------------------------------------------------------------|
 //! | x86 bzImage           | `payload_offset` (0x248) behind the setup sectors, `payload_length` (0x24c) |
 //! | arm64 EFI zboot       | at the offset and of the size its header names                       |
-//! | gzip                  | the file                                                             |
+//! | gzip, a module        | the file                                                             |
 //! | arm64 Image, vmlinux  | not compressed                                                       |
 //!
 //! Specification: the kernel's Documentation/arch/x86/boot.rst, "payload_offset". What is unpacked is read as a stream and
@@ -22,6 +22,9 @@ const START: &[u8] = b"IKCFG_ST";
 const END: &[u8] = b"IKCFG_ED";
 /// The text mentions its own mark; what it marks begins with gzip's magic.
 const GZIP: &[u8] = &[0x1f, 0x8b];
+
+/// Whole files are packed so: gzip, xz, Zstandard.
+const PACKED: [&[u8]; 3] = [GZIP, b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"];
 
 /// No kernel is larger in memory.
 const MAX_KERNEL: u64 = 512 << 20;
@@ -49,7 +52,7 @@ pub fn embedded_config(image: &[u8]) -> Result<Option<String>, KernelError> {
 fn unpacked(image: &[u8]) -> Result<Box<dyn Read + '_>, String> {
     let payload = match bzimage_payload(image).or_else(|| zboot(image).map(|(payload, _)| payload)) {
         Some(payload) => payload,
-        None if image.starts_with(GZIP) => image,
+        None if PACKED.iter().any(|magic| image.starts_with(magic)) => image,
         None => return Ok(Box::new(image)),
     };
     Ok(match payload {

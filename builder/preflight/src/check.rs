@@ -6,7 +6,7 @@ use rootsmith_types::{Origin, Problems, Subject};
 use crate::rules::{self, Met, Outcome};
 use crate::set::{Check, Said, Set, SetError, Severity, Wanted, Wrong, nearest};
 use crate::view::View;
-use crate::{Facts, Finding, Report, Rule, Upstream, Verdict};
+use crate::{Facts, Finding, Grade, Level, Report, Rule, Upstream, Verdict};
 
 /// Decides all checks of `sets` (`name` or `name@version`; where two sets have a check of one id, each decides it). A set
 /// that does not exist is an error, and so is an accepted check that no set has.
@@ -41,16 +41,33 @@ pub fn check(facts: &Facts<'_>, profile: Option<&Profile>, sets: &[Wanted]) -> R
 
     let view = View::new(facts, profile);
     let mut findings = Vec::new();
+    let mut grades = Vec::new();
     for (set, wanted) in &named {
+        let mut grade = Level::Clean;
         for check in &set.checks {
             let outcome = rules::decide(&view, &check.rule);
             let reason = accepted.iter().find(|accept| accept.check.value == check.id);
             let reason = reason.map(|accept| accept.reason.value.as_str());
-            findings.push(finding(&view, set, check, outcome, reason, wanted));
+            let finding = finding(&view, set, check, outcome, reason, wanted);
+            grade = grade.min(level(&finding, check.severity));
+            findings.push(finding);
         }
+        grades.push(Grade { set: set.id(), grade });
     }
+    grades.sort_by(|a, b| a.set.cmp(&b.set));
     findings.sort_by(|a, b| (&a.set, &a.check).cmp(&(&b.set, &b.check)));
-    Ok(Report { findings })
+    Ok(Report { findings, grades })
+}
+
+/// What one check leaves of the grade: what counts is the word of the program it is taken from, else ours.
+fn level(finding: &Finding, severity: Severity) -> Level {
+    if matches!(finding.verdict, Verdict::Pass | Verdict::NotApplicable) {
+        return Level::Clean;
+    }
+    match (finding.upstream.as_ref().and_then(|upstream| upstream.said), severity) {
+        (Some(Said::Rejected | Said::Error), _) | (None, Severity::Fail) => Level::Rejected,
+        (Some(Said::Pass | Said::Warning), _) | (None, Severity::Warning) => Level::Admitted,
+    }
 }
 
 fn finding(
@@ -70,9 +87,9 @@ fn finding(
     let not_met = matches!(unmet, Verdict::Fail | Verdict::Warning);
     let verdict = match accepted {
         Some(reason) if not_met => Verdict::Accepted(reason.to_owned()),
-        _ => unmet,
+        _ => unmet.clone(),
     };
-    let said = outcome.said.or(match outcome.met {
+    let said = outcome.said.unwrap_or(match outcome.met {
         Met::Yes | Met::Almost => Some(Said::Pass),
         Met::No => Some(check.unmet.unwrap_or(match check.severity {
             Severity::Fail => Said::Rejected,
@@ -80,15 +97,30 @@ fn finding(
         })),
         Met::Unknown => None,
     });
+    let mut evidence = outcome.evidence;
+    if not_met && check.probe.is_some() {
+        evidence.extend(milder(set, unmet == Verdict::Fail, said));
+    }
     Finding {
         check: check.id.clone(),
         set: set.id(),
         verdict,
         title: check.title.clone(),
-        evidence: outcome.evidence,
+        evidence,
         upstream: check.probe.clone().map(|probe| Upstream { probe, said }),
         cure: not_met.then(|| check.cure.clone()),
         subject: subject(view, check, wanted),
+    }
+}
+
+/// That the program makes less of it than we do.
+fn milder(set: &Set, fails: bool, said: Option<Said>) -> Option<String> {
+    // `k0s sysinfo` is a command of k0s. A user's own set does not say whose checks it takes in.
+    let program = set.program.as_deref().and_then(|program| program.split(' ').next()).unwrap_or("the program itself");
+    match said? {
+        Said::Pass => Some(format!("{program} would not notice")),
+        Said::Warning if fails => Some(format!("{program} only warns")),
+        Said::Warning | Said::Rejected | Said::Error => None,
     }
 }
 
@@ -99,11 +131,15 @@ fn subject(view: &View<'_>, check: &Check, wanted: &Wanted) -> Subject {
         | Rule::Kconfig { .. }
         | Rule::KernelConfig {}
         | Rule::KernelRelease { .. }
-        | Rule::Linux {} => package(view),
+        | Rule::Linux {}
+        | Rule::EmbeddedConfig {}
+        | Rule::IptablesBackend {}
+        | Rule::RealTimeGroups {} => package(view),
         Rule::Controller { controller, .. } => disabling_word(view, controller.as_deref()).or_else(|| package(view)),
         Rule::Localhost {} => profile.hosts.first().map(|host| &host.address.origin),
         Rule::Init {} => Some(&profile.init.system.origin),
-        Rule::Cgroup2 {} => Some(&profile.cgroups.hierarchy.origin),
+        Rule::AnyController { controller, .. } => disabling_word(view, controller.as_deref()).or_else(|| package(view)),
+        Rule::Cgroup2 {} | Rule::AnyCgroup {} => Some(&profile.cgroups.hierarchy.origin),
         _ => None,
     });
     origin.map_or_else(|| wanted.subject.clone(), |origin| Subject::Profile(origin.clone()))

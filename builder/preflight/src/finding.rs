@@ -63,6 +63,30 @@ pub struct Finding {
 pub struct Report {
     /// One for each check of each set.
     pub findings: Vec<Finding>,
+    /// One for each set, in the order of their names.
+    pub grades: Vec<Grade>,
+}
+
+/// What a set makes of the image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Grade {
+    /// `k0s-worker@1.36`.
+    pub set: String,
+    /// How good it is.
+    pub grade: Level,
+}
+
+/// How good an image is, the worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// The program whose checks these are would not start; where they are our own, a failing check is not met.
+    Rejected,
+    /// It starts, though not everything is met: some of it only warned of, or accepted by the profile.
+    Admitted,
+    /// Nothing is unmet.
+    Clean,
 }
 
 impl Report {

@@ -1,5 +1,7 @@
 //! The mechanisms that code has; sets name them, with what they are to look for.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 /// The mechanisms.
@@ -42,6 +44,28 @@ pub enum Rule {
     },
     /// There is a Linux kernel for the architecture.
     Linux {},
+    /// A symbol that kernels no longer have: decided on older ones only.
+    ExtinctKconfig {
+        /// Without `CONFIG_`.
+        symbol: String,
+        /// The module's name, when it can be one.
+        module: Option<String>,
+        /// The first release without it.
+        gone: String,
+    },
+    /// One of several symbols is `y`, or `m` with its module.
+    AnyKconfig {
+        /// Without `CONFIG_`, each with its module or `""`.
+        symbols: BTreeMap<String, String>,
+    },
+    /// The configuration inside the kernel image is the one that programs find.
+    EmbeddedConfig {},
+    /// Whoever loads modules can read the files they are in.
+    ModuleCompression {},
+    /// The kernel has everything of one backend of iptables, and the program `iptables` uses that one.
+    IptablesBackend {},
+    /// Real-time tasks do not keep groups from using the CPU controller.
+    RealTimeGroups {},
 
     // What the running system offers.
     /// Only a running machine tells.
@@ -77,12 +101,23 @@ pub enum Rule {
         /// Of the size.
         percent: u64,
     },
+    /// Whether AppArmor is active: told, never demanded.
+    AppArmor {},
+    /// Something gives the machine an id that is its own.
+    MachineIdSource {},
 
     // Programs.
     /// A program can be run by a service.
     Executable {
         /// Its name in the PATH.
         name: String,
+    },
+    /// One of several tools for users can be run, or the users are there already.
+    UserTools {
+        /// Names in the PATH.
+        tools: Vec<String>,
+        /// Whoever would be made with them; none when it is not about making users.
+        users: Vec<String>,
     },
 
     // Control groups.
@@ -96,6 +131,21 @@ pub enum Rule {
         symbols: Vec<String>,
         /// The oldest release that has it.
         least: Option<String>,
+    },
+    /// Control groups are mounted, of either version.
+    AnyCgroup {},
+    /// A cgroup controller can be used, in the version that is mounted.
+    AnyController {
+        /// Its name in version 2, where it has one.
+        controller: Option<String>,
+        /// Symbols that must be `y` for version 2.
+        symbols: Vec<String>,
+        /// The oldest release that has it in version 2.
+        least: Option<String>,
+        /// Its name in version 1.
+        legacy: String,
+        /// Symbols that must be `y` for version 1.
+        legacy_symbols: Vec<String>,
     },
     // What makes each machine its own.
 

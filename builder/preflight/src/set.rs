@@ -114,7 +114,15 @@ pub fn sets() -> &'static [Set] {
     &SETS
 }
 
-const TEXTS: &[&str] = &[include_str!("../sets/boot.toml"), include_str!("../sets/k0s-worker.toml")];
+const TEXTS: &[&str] = &[
+    include_str!("../sets/boot.toml"),
+    include_str!("../sets/containers.toml"),
+    include_str!("../sets/k0s-common.toml"),
+    include_str!("../sets/k0s-controller.toml"),
+    include_str!("../sets/k0s-worker.toml"),
+    include_str!("../sets/kubernetes-node.toml"),
+    include_str!("../sets/node-kernel.toml"),
+];
 
 impl Set {
     /// `k0s-worker@1.36`.
@@ -244,7 +252,12 @@ impl SetFile {
         }
         seen.remove(self.name.as_str());
         let mut own = BTreeSet::new();
-        for check in self.check.iter().cloned().chain(self.kconfig.iter().flat_map(Symbols::checks)) {
+        for check in self
+            .check
+            .iter()
+            .cloned()
+            .chain(self.kconfig.iter().flat_map(|symbols| symbols.checks(self.program.is_some())))
+        {
             if !within(version, check.since.as_deref(), check.until.as_deref()) {
                 continue;
             }
@@ -258,15 +271,16 @@ impl SetFile {
 }
 
 impl Symbols {
-    fn checks(&self) -> impl Iterator<Item = Check> {
-        self.symbols.iter().map(|(symbol, module)| Check {
+    /// `probed`: they stand for probes of the set's program, which shows them as `CONFIG_X`.
+    fn checks(&self, probed: bool) -> impl Iterator<Item = Check> {
+        self.symbols.iter().map(move |(symbol, module)| Check {
             id: format!("kconfig.{symbol}"),
             title: format!("the kernel has `CONFIG_{symbol}`"),
             means: self.means.clone(),
             cure: self.cure.clone(),
             severity: self.severity,
             rule: Rule::Kconfig { symbol: symbol.clone(), module: Some(module.clone()).filter(|it| !it.is_empty()) },
-            probe: Some(format!("CONFIG_{symbol}")),
+            probe: probed.then(|| format!("CONFIG_{symbol}")),
             unmet: self.unmet,
             since: self.since.clone(),
             until: self.until.clone(),
@@ -384,7 +398,7 @@ mod tests {
         assert_eq!(find("k0s-worker", None).unwrap().id(), "k0s-worker@1.36");
         let error = find("k0s-worker@1.63", None).unwrap_err();
         assert_eq!(error.to_string(), "there is no preflight set `k0s-worker@1.63`");
-        assert_eq!(error.help().as_deref(), Some("did you mean `k0s-worker@1.36`?"));
+        assert_eq!(error.help().as_deref(), Some("did you mean `k0s-worker@1.33`?"));
         assert_eq!(find("bot", None).unwrap_err().help().as_deref(), Some("did you mean `boot`?"));
     }
 

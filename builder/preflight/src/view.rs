@@ -1,44 +1,36 @@
 //! What several rules look at, read once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 
-use rootsmith_kernel::config::Config;
-use rootsmith_kernel::{Kernel, KernelError, find_kernel, module_name};
+use rootsmith_kernel::{Kernel, KernelError, ModuleInfo, module_info, module_name};
 use rootsmith_profile::Profile;
 use rootsmith_tree::{Node, TreeError};
-use rootsmith_types::TreePath;
 
-use crate::Facts;
 use crate::facts::path;
+use crate::kconfig::{Embedded, choose, entry};
+use crate::{BootEntry, Facts};
+
+pub(crate) use crate::kconfig::FoundConfig;
 
 /// Configuration files and lists have at most a few megabytes.
 const MAX_TEXT: u64 = 16 << 20;
+/// Compressed; the largest of Debian has 5 MB.
+const MAX_MODULE: u64 = 128 << 20;
 
 /// The facts and what was read out of them.
 pub(crate) struct View<'a> {
     pub(crate) facts: &'a Facts<'a>,
     pub(crate) profile: Option<&'a Profile>,
+    /// Of the entry that boots, where several are there.
     pub(crate) kernel: Result<Kernel, KernelError>,
+    /// That the kernel was chosen among several, and how: a phrase.
+    pub(crate) chosen: Option<String>,
     pub(crate) config: FoundConfig,
+    pub(crate) embedded: Embedded,
     pub(crate) modules: Modules,
     /// Of the entry that boots, else of the profile; `None` when nothing is known of the command line.
     pub(crate) cmdline: Option<Vec<String>>,
-}
-
-/// The configuration that a program on the running system would read.
-pub(crate) enum FoundConfig {
-    Found {
-        path: TreePath,
-        config: Config,
-        /// From `# Linux/x86 6.12.107 Kernel Configuration`.
-        version: Option<String>,
-    },
-    /// A file is in the way that cannot be read; programs stop there.
-    Broken {
-        path: TreePath,
-        reason: String,
-    },
-    None,
 }
 
 /// The module index, as `modprobe` would see it.
@@ -47,23 +39,45 @@ pub(crate) struct Modules {
     /// File and dependencies, relative to the modules folder.
     files: BTreeMap<String, Vec<String>>,
     builtin: BTreeSet<String>,
+    /// What the files say of themselves, of those that were asked for.
+    infos: Mutex<BTreeMap<String, Result<ModuleInfo, String>>>,
+}
+
+impl Modules {
+    /// The module's file, relative to the modules folder.
+    pub(crate) fn file(&self, name: &str) -> Option<&str> {
+        self.files.get(name)?.first().map(String::as_str)
+    }
+
+    /// The files of all modules, relative to the modules folder.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &str> {
+        self.files.values().filter_map(|files| files.first()).map(String::as_str)
+    }
 }
 
 impl<'a> View<'a> {
     pub(crate) fn new(facts: &'a Facts<'a>, profile: Option<&'a Profile>) -> View<'a> {
+        let entry = facts.boot.and_then(|boot| entry(boot, facts.arch));
+        let (kernel, chosen) = choose(facts, entry.and_then(|entry| entry.release.as_deref()));
         let mut view = View {
             facts,
             profile,
-            kernel: find_kernel(facts.tree, facts.blobs),
+            kernel,
+            chosen,
             config: FoundConfig::None,
+            embedded: Embedded::NotExpected,
             modules: Modules::default(),
             cmdline: None,
         };
-        if let Some(release) = view.kernel.as_ref().ok().map(|kernel| kernel.release.clone()) {
-            view.config = view.find_config(&release);
-            view.modules = view.read_modules(&release);
+        match view.kernel.clone() {
+            Ok(kernel) => {
+                view.modules = view.read_modules(&kernel);
+                (view.config, view.embedded) = view.configurations(&kernel);
+            }
+            // The configuration can be read all the same, and k0s asks for no more.
+            Err(KernelError::NoModules { release, .. }) => view.config = view.find_config(&release),
+            Err(_) => {}
         }
-        let entry = facts.boot.and_then(|boot| boot.default_entry(facts.arch));
         let kernel = profile.and_then(|profile| profile.kernel.as_ref());
         view.cmdline = match (entry, kernel) {
             (Some(entry), _) => Some(entry.words().map(str::to_owned).collect()),
@@ -74,6 +88,11 @@ impl<'a> View<'a> {
             (None, None) => None,
         };
         view
+    }
+
+    /// What boots, when anything is known of it.
+    pub(crate) fn entry(&self) -> Option<&'a BootEntry> {
+        self.facts.boot.and_then(|boot| entry(boot, self.facts.arch))
     }
 
     /// What is at `text`, links followed.
@@ -142,52 +161,22 @@ impl<'a> View<'a> {
         Some(release.max())
     }
 
-    /// The nine places k0s looks in, in its order, but for `/proc/config.gz`, which no tree has: the kernel that offers it
-    /// was built with `CONFIG_IKCONFIG_PROC=y` and shows what it was built with.
-    fn find_config(&self, release: &str) -> FoundConfig {
-        let places = [
-            format!("/boot/config-{release}"),
-            format!("/usr/src/linux-{release}/.config"),
-            "/usr/src/linux/.config".to_owned(),
-            format!("/usr/lib/modules/{release}/config"),
-            format!("/usr/lib/ostree-boot/config-{release}"),
-            format!("/usr/lib/kernel/config-{release}"),
-            format!("/usr/src/linux-headers-{release}/.config"),
-            format!("/lib/modules/{release}/build/.config"),
-        ];
-        for place in places {
-            // Releases are letters, digits and `._+-~`.
-            let Some(at) = path(&place) else { continue };
-            match self.text(&place) {
-                Ok(None) => {}
-                Ok(Some(text)) => {
-                    let version = text.lines().take(10).find_map(|line| {
-                        let words = line.strip_prefix("# Linux/")?.strip_suffix(" Kernel Configuration")?;
-                        words.split_once(' ').map(|(_, version)| version.to_owned())
-                    });
-                    return FoundConfig::Found { path: at, config: Config::parse(&text), version };
-                }
-                Err(reason) => return FoundConfig::Broken { path: at, reason },
-            }
-        }
-        FoundConfig::None
-    }
-
-    fn read_modules(&self, release: &str) -> Modules {
+    fn read_modules(&self, kernel: &Kernel) -> Modules {
+        let folder = &kernel.modules;
         let mut modules = Modules::default();
-        for line in self.text_or_empty(&format!("/usr/lib/modules/{release}/modules.dep")).lines() {
+        for line in self.text_or_empty(&format!("{folder}/modules.dep")).lines() {
             let Some((file, needed)) = line.split_once(':') else { continue };
             let files = [file].into_iter().chain(needed.split_ascii_whitespace()).map(str::to_owned).collect();
             modules.files.extend(module_name(file.as_bytes()).map(|name| (name, files)));
         }
-        let builtin = self.text_or_empty(&format!("/usr/lib/modules/{release}/modules.builtin"));
+        let builtin = self.text_or_empty(&format!("{folder}/modules.builtin"));
         modules.builtin = builtin.lines().filter_map(|line| module_name(line.as_bytes())).collect();
         modules
     }
 
     /// How `modprobe NAME` would end: where the module is, or why it is not.
     pub(crate) fn module(&self, name: &str) -> Result<String, String> {
-        let Ok(kernel) = &self.kernel else { return Err("there is no kernel".to_owned()) };
+        let kernel = self.kernel.as_ref().map_err(ToString::to_string)?;
         let name = name.replace('-', "_");
         if self.modules.builtin.contains(&name) {
             return Ok(format!("module `{name}` is part of the kernel image"));
@@ -202,6 +191,24 @@ impl<'a> View<'a> {
             }
         }
         Ok(format!("module `{name}` is `{}`", files[0]))
+    }
+
+    /// What the module's file says of itself; `None` when there is no such file, or it is part of the kernel image.
+    pub(crate) fn module_info(&self, name: &str) -> Option<Result<ModuleInfo, String>> {
+        let name = name.replace('-', "_");
+        let file = self.modules.file(&name)?;
+        // Nothing panics while it is held.
+        let mut infos = self.modules.infos.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(info) = infos.get(&name) {
+            return Some(info.clone());
+        }
+        let at = self.kernel.as_ref().ok()?.modules.join(file).ok()?;
+        let content = self.facts.tree.lookup(&at).and_then(Node::content)?;
+        let data = content.read(self.facts.blobs, MAX_MODULE).map_err(|e| format!("cannot be read: {e}"));
+        let info =
+            data.and_then(|data| module_info(file.as_bytes(), &data)).map_err(|reason| format!("`{at}` {reason}"));
+        infos.insert(name, info.clone());
+        Some(info)
     }
 
     /// Whether the module is in the kernel image.

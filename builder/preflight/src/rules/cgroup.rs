@@ -1,6 +1,8 @@
 //! Control groups, version 2.
 
-use super::Outcome;
+use super::cmdline::disabled;
+use super::{Met, Outcome};
+use crate::Said;
 use crate::view::{FoundConfig, View, at_least};
 
 /// systemd's first release that mounts version 2 alone when nobody says otherwise.
@@ -36,14 +38,8 @@ pub(super) fn mounted(view: &View<'_>) -> Outcome {
 pub(super) fn controller(view: &View<'_>, name: Option<&str>, symbols: &[String], least: Option<&str>) -> Outcome {
     let mut wrong = Vec::new();
     // Whoever disables a controller wants to read of that first.
-    if let Some(name) = name {
-        for word in view.cmdline.iter().flatten() {
-            let mut names = word.strip_prefix("cgroup_disable=").unwrap_or_default().split(',');
-            if names.any(|there| there == name) {
-                wrong.push(format!("the kernel command line has `{word}`"));
-            }
-        }
-    }
+    wrong.extend(name.into_iter().flat_map(|name| disabled(view, name)));
+    let switched_off = !wrong.is_empty();
     match &view.config {
         FoundConfig::Found { path, .. } => {
             for symbol in symbols.iter().filter(|symbol| view.symbol(symbol) != Some("y")) {
@@ -58,5 +54,15 @@ pub(super) fn controller(view: &View<'_>, name: Option<&str>, symbols: &[String]
         wrong.push(format!("the kernel is {}, it takes {least}", kernel.release));
     }
     let list: Vec<String> = symbols.iter().map(|symbol| format!("`CONFIG_{symbol}=y`")).collect();
-    Outcome::unless(wrong, format!("{}, not disabled", list.join(", ")))
+    let outcome = Outcome::unless(wrong, format!("{}, not disabled", list.join(", ")));
+    match &view.config {
+        _ if switched_off || outcome.met == Met::Yes => outcome,
+        // The kernel answers `ENOSYS` to the program that is to be attached: no verdict of the probe's.
+        FoundConfig::Found { .. } if symbols.iter().any(|it| it == "BPF_SYSCALL" && view.symbol(it) != Some("y")) => {
+            outcome.said(Said::Error)
+        }
+        FoundConfig::Found { .. } => outcome,
+        // Whoever asks the running kernel needs no configuration.
+        _ => outcome.unsaid(),
+    }
 }

@@ -1,6 +1,7 @@
 //! Snippets of the containerd configuration, as k0s 1.36 judges them.
 
 use super::Outcome;
+use crate::Said;
 use crate::facts::path;
 use crate::view::View;
 
@@ -11,17 +12,26 @@ pub(super) fn snippets(view: &View<'_>, folder: &str) -> Outcome {
     let names: Vec<&[u8]> = at.iter().flat_map(|at| view.facts.tree.children(at)).collect();
     let names: Vec<&str> = names.into_iter().filter_map(|name| std::str::from_utf8(name).ok()).collect();
     let mut wrong = Vec::new();
+    let mut unreadable = false;
     let mut read = 0;
     for name in names.into_iter().filter(|name| name.ends_with(".toml")) {
         let file = format!("{folder}/{name}");
         read += 1;
         match view.text(&file) {
             Ok(Some(text)) => wrong.extend(judge(&text).map(|reason| format!("`{file}` {reason}"))),
-            Ok(None) => wrong.push(format!("`{file}` leads nowhere")),
-            Err(reason) => wrong.push(reason),
+            Ok(None) => {
+                unreadable = true;
+                wrong.push(format!("`{file}` leads nowhere"));
+            }
+            Err(reason) => {
+                unreadable = true;
+                wrong.push(reason);
+            }
         }
     }
-    Outcome::unless(wrong, if read == 0 { "there are none".to_owned() } else { format!("{read} of version 3") })
+    let fine = if read == 0 { "there are none".to_owned() } else { format!("{read} of version 3") };
+    let outcome = Outcome::unless(wrong, fine);
+    if unreadable { outcome.said(Said::Error) } else { outcome }
 }
 
 fn judge(text: &str) -> Option<String> {

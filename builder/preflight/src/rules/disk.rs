@@ -4,6 +4,7 @@ use rootsmith_types::NumBytes;
 
 use super::Outcome;
 use super::fstab::{Mount, mounts};
+use crate::facts::path;
 use crate::view::View;
 
 pub(super) fn data_folder(view: &View<'_>, folder: &str, known: &[String]) -> Outcome {
@@ -11,7 +12,13 @@ pub(super) fn data_folder(view: &View<'_>, folder: &str, known: &[String]) -> Ou
         Some(found) => found,
         None => return Outcome::unknown("nothing is known of the disk"),
     };
-    let evidence = format!("`{mount}` is {filesystem}");
+    // k0s shows, and asks about, the nearest folder that is there.
+    let mut there = path(folder);
+    while let Some(at) = there.take_if(|at| view.facts.tree.lookup(at).is_none()) {
+        there = at.parent();
+    }
+    let there = there.map(|at| at.to_string()).unwrap_or_default();
+    let evidence = format!("`{mount}` is {filesystem}; `{there}` is on it");
     if known.contains(&filesystem) { Outcome::yes(evidence) } else { Outcome::no(evidence) }
 }
 

@@ -1,13 +1,20 @@
 //! The mechanisms: each rule of a set, decided.
 
+mod apparmor;
 mod boot;
 mod cgroup;
+mod cgroup_any;
+mod cmdline;
 mod containerd;
 mod disk;
 mod fstab;
 mod kernel;
 mod localhost;
+mod machine_id;
+mod modules;
+mod netfilter;
 mod system;
+mod users;
 
 use crate::elf;
 use crate::view::View;
@@ -30,8 +37,9 @@ pub(crate) struct Outcome {
     pub(crate) met: Met,
     /// Lower-case phrases, the gravest first.
     pub(crate) evidence: Vec<String>,
-    /// What the program says that the check is taken from, where that does not follow from whether it is met.
-    pub(crate) said: Option<Said>,
+    /// What the program says that the check is taken from, where that does not follow from whether it is met: the inner
+    /// `None` when it says nothing, or nobody knows.
+    pub(crate) said: Option<Option<Said>>,
 }
 
 impl Outcome {
@@ -53,7 +61,12 @@ impl Outcome {
 
     /// What the program says that the check is taken from.
     pub(crate) fn said(self, said: Said) -> Outcome {
-        Outcome { said: Some(said), ..self }
+        Outcome { said: Some(Some(said)), ..self }
+    }
+
+    /// The program says nothing of it here, or only the machine tells what.
+    pub(crate) fn unsaid(self) -> Outcome {
+        Outcome { said: Some(None), ..self }
     }
 
     /// `no` with all of `wrong`, or `yes` when nothing is.
@@ -78,6 +91,12 @@ pub(crate) fn decide(view: &View<'_>, rule: &Rule) -> Outcome {
         Rule::KernelConfig {} => kernel::config(view),
         Rule::KernelRelease { least } => kernel::release(view, least),
         Rule::Linux {} => kernel::linux(view),
+        Rule::ExtinctKconfig { symbol, module, gone } => kernel::extinct(view, symbol, module.as_deref(), gone),
+        Rule::AnyKconfig { symbols } => kernel::any_symbol(view, symbols),
+        Rule::EmbeddedConfig {} => kernel::embedded(view),
+        Rule::ModuleCompression {} => modules::compression(view),
+        Rule::IptablesBackend {} => netfilter::backend(view),
+        Rule::RealTimeGroups {} => kernel::real_time_groups(view),
 
         // What the running system offers.
         Rule::AtRunTime { what } => Outcome::unknown(format!("only the running machine tells {what}")),
@@ -87,27 +106,36 @@ pub(crate) fn decide(view: &View<'_>, rule: &Rule) -> Outcome {
         Rule::OpenFiles { least } => system::open_files(view, *least),
         Rule::DataFolder { path, filesystems } => disk::data_folder(view, path, filesystems),
         Rule::DiskFree { mebibytes, percent } => disk::free(view, *mebibytes, *percent),
+        Rule::AppArmor {} => apparmor::state(view),
+        Rule::MachineIdSource {} => machine_id::source(view),
 
         // Programs.
         Rule::Executable { name } => executable(view, name),
+        Rule::UserTools { tools, users } => users::tools(view, tools, users),
 
         // Control groups.
         Rule::Cgroup2 {} => cgroup::mounted(view),
         Rule::Controller { controller, symbols, least } => {
             cgroup::controller(view, controller.as_deref(), symbols, least.as_deref())
+        }
+        Rule::AnyCgroup {} => cgroup_any::mounted(view),
+        Rule::AnyController { controller, symbols, least, legacy, legacy_symbols } => {
+            let unified = (controller.as_deref(), symbols.as_slice(), least.as_deref());
+            cgroup_any::controller(view, unified, (legacy, legacy_symbols))
         } // What makes each machine its own.
 
           // Less to attack.
     }
 }
 
-fn executable(view: &View<'_>, name: &str) -> Outcome {
+pub(crate) fn executable(view: &View<'_>, name: &str) -> Outcome {
     match elf::find_in_path(view, name) {
         None => Outcome::no(format!("no executable file `{name}` in the PATH of a service")),
         Some(place) => match elf::runnable(view, &place) {
             Ok(file) if file == place => Outcome::yes(format!("`{place}`")),
             Ok(file) => Outcome::yes(format!("`{place}` is `{file}`")),
-            Err(reason) => Outcome::no(reason),
+            // Whoever only looks for a file with an x bit has found one.
+            Err(reason) => Outcome::no(reason).said(Said::Pass),
         },
     }
 }

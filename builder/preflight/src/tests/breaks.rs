@@ -88,7 +88,57 @@ pub(super) fn breaks(check: &Check) -> Vec<fn(&mut Image, &Check)> {
             |image, check| image.remove(&format!("/usr/lib/modules/{RELEASE}/kernel/{}.ko.xz", module(check))),
             |image, _| image.remove(&format!("/usr/lib/modules/{RELEASE}/kernel/base.ko.xz")),
             |image, _| image.put(&format!("/usr/lib/modules/{RELEASE}/modules.dep"), 0o644, ""),
+            |image, check| {
+                let file = format!("/usr/lib/modules/{RELEASE}/kernel/{}.ko.xz", module(check));
+                image.put(&file, 0o644, module_file(AMD64, "6.12.106+deb13-cloud-amd64"));
+            },
+            |image, check| {
+                let file = format!("/usr/lib/modules/{RELEASE}/kernel/{}.ko.xz", module(check));
+                image.put(&file, 0o644, module_file(183, RELEASE));
+            },
+            |image, check| image.cmdline(&format!("module_blacklist=x,{}", module(check))),
+            |image, check| {
+                let line = format!("install {} /bin/false\n", module(check).replace('_', "-"));
+                image.put("/etc/modprobe.d/off.conf", 0o644, line);
+            },
         ],
+        Rule::ExtinctKconfig { .. } => vec![|image, _| image.release("4.18.0")],
+        Rule::AnyKconfig { .. } => vec![|image, check| {
+            let Rule::AnyKconfig { symbols } = &check.rule else { unreachable!() };
+            for (symbol, module) in symbols {
+                let value = if module.is_empty() { "y" } else { "m" };
+                image.config(&format!("CONFIG_{symbol}={value}\n"), "");
+            }
+        }],
+        Rule::EmbeddedConfig {} => {
+            vec![|image, _| image.put(&format!("/boot/vmlinuz-{RELEASE}"), 0o644, bzimage(RELEASE, "")), |image, _| {
+                image.put(&format!("/boot/vmlinuz-{RELEASE}"), 0o644, bzimage(RELEASE, "CONFIG_NET=y\nCONFIG_SMP=y\n"))
+            }]
+        }
+        Rule::ModuleCompression {} => vec![
+            |image, _| image.remove("/usr/lib/x86_64-linux-gnu/liblzma.so.5"),
+            |image, _| image.put("/usr/bin/kmod", 0o755, program(AMD64, LOADER, &["libc.so.6", "libzstd.so.1"])),
+            |image, _| image.remove("/usr/sbin/modprobe"),
+        ],
+        Rule::IptablesBackend {} => vec![
+            |image, _| {
+                image.config("CONFIG_NF_TABLES=m\n", "");
+                image.config("CONFIG_IP_NF_IPTABLES=m\n", "# CONFIG_IP_NF_IPTABLES is not set\n");
+            },
+            // The alternative is of the backend that the kernel lacks.
+            |image, _| image.config("CONFIG_NFT_COMPAT=m\n", ""),
+            |image, _| image.remove(&format!("/usr/lib/modules/{RELEASE}/kernel/nft_masq.ko.xz")),
+            |image, _| {
+                image.config("CONFIG_IP_NF_NAT=m\n", "");
+                image.link("/etc/alternatives/iptables", "/usr/sbin/iptables-legacy");
+                image.link("/usr/sbin/iptables-legacy", "xtables-legacy-multi");
+                image.put("/usr/sbin/xtables-legacy-multi", 0o755, program(AMD64, LOADER, &[]));
+            },
+            |image, _| image.remove(&format!("/boot/config-{RELEASE}")),
+        ],
+        Rule::RealTimeGroups {} => {
+            vec![|image, _| image.config("CONFIG_NET=y\n", "CONFIG_NET=y\nCONFIG_RT_GROUP_SCHED=y\n")]
+        }
         Rule::KernelConfig {} => vec![
             |image, _| image.remove(&format!("/boot/config-{RELEASE}")),
             |image, _| image.config("6.12.107", "6.1.2"),
@@ -102,6 +152,9 @@ pub(super) fn breaks(check: &Check) -> Vec<fn(&mut Image, &Check)> {
         Rule::KernelRelease { .. } => vec![|image, _| image.remove(&format!("/boot/vmlinuz-{RELEASE}"))],
         // Decided by nobody before the machine runs.
         Rule::AtRunTime { .. } => vec![],
+        // There to tell, not to demand; `seen.rs` looks at what it tells.
+        Rule::AppArmor {} => vec![],
+        Rule::MachineIdSource {} => vec![|image, _| image.cmdline("init=/usr/bin/mount")],
         Rule::Localhost {} => vec![
             |image, _| image.remove("/etc/hosts"),
             |image, _| image.put("/etc/hosts", 0o644, ""),
@@ -134,7 +187,11 @@ pub(super) fn breaks(check: &Check) -> Vec<fn(&mut Image, &Check)> {
         Rule::DataFolder { .. } => vec![|image, _| image.boot.root.filesystem = "reiserfs".to_owned(), |image, _| {
             image.put("/etc/fstab", 0o644, "/dev/sdb1 /var/lib jffs2\n")
         }],
-        Rule::DiskFree { .. } => vec![|image, _| image.boot.root.available = NumBytes::mib(1299), |image, _| {
+        Rule::DiskFree { percent: 0, .. } => vec![|image, check| {
+            let Rule::DiskFree { mebibytes, .. } = &check.rule else { unreachable!() };
+            image.boot.root.available = NumBytes::mib(mebibytes - 1);
+        }],
+        Rule::DiskFree { .. } => vec![|image, _| image.boot.root.available = NumBytes::mib(499), |image, _| {
             image.boot.root.size = NumBytes::mib(20_000)
         }],
         Rule::Executable { .. } => vec![
@@ -144,6 +201,28 @@ pub(super) fn breaks(check: &Check) -> Vec<fn(&mut Image, &Check)> {
             |image, check| image.put(&executable(check), 0o755, program(AMD64, "/lib/ld-musl-x86_64.so.1", &[])),
             |image, check| image.put(&executable(check), 0o755, program(AMD64, LOADER, &["libnone.so.1"])),
             |image, _| image.remove("/usr/lib/x86_64-linux-gnu/libc.so.6"),
+        ],
+        Rule::UserTools { .. } => vec![|image, check| image.remove(&user_tool(check)), |image, check| {
+            image.put(&user_tool(check), 0o644, program(AMD64, LOADER, &[]))
+        }],
+        Rule::AnyCgroup {} => vec![|image, _| image.cmdline("init=/usr/bin/mount")],
+        Rule::AnyController { .. } => vec![
+            |image, check| {
+                let Rule::AnyController { symbols, .. } = &check.rule else { unreachable!() };
+                image.config(&format!("CONFIG_{}=y", symbols[0]), &format!("# CONFIG_{} is not set", symbols[0]));
+            },
+            |image, check| {
+                let Rule::AnyController { controller, .. } = &check.rule else { unreachable!() };
+                match controller {
+                    Some(name) => image.cmdline(&format!("cgroup_disable=rdma,{name}")),
+                    None => image.remove(&format!("/boot/config-{RELEASE}")),
+                }
+            },
+            |image, check| {
+                let Rule::AnyController { legacy_symbols, .. } = &check.rule else { unreachable!() };
+                image.cmdline("systemd.unified_cgroup_hierarchy=0");
+                image.config(&format!("CONFIG_{}=y\n", legacy_symbols[0]), "");
+            },
         ],
         Rule::Cgroup2 {} => vec![
             |image, _| image.cmdline("systemd.unified_cgroup_hierarchy=0"),
@@ -182,7 +261,16 @@ fn module(check: &Check) -> &str {
 
 fn executable(check: &Check) -> String {
     let Rule::Executable { name } = &check.rule else { unreachable!() };
-    if name == "modprobe" { "/usr/bin/kmod".to_owned() } else { format!("/usr/bin/{name}") }
+    match name.as_str() {
+        "modprobe" => "/usr/bin/kmod".to_owned(),
+        "iptables" => "/usr/sbin/xtables-nft-multi".to_owned(),
+        _ => format!("/usr/bin/{name}"),
+    }
+}
+
+fn user_tool(check: &Check) -> String {
+    let Rule::UserTools { tools, .. } = &check.rule else { unreachable!() };
+    format!("/usr/sbin/{}", tools[0])
 }
 
 fn replace_symbol(image: &mut Image, check: &Check, with: &str) {

@@ -1,6 +1,8 @@
 //! A small image that passes every check, and ways to change it.
 
+use std::io::Write;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use rootsmith_tree::{Content, Metadata, NoBlobs, Node, Tree};
 use rootsmith_types::{Arch, NumBytes, Origin, Subject, TreePath, Uuid};
@@ -10,6 +12,7 @@ use crate::*;
 pub(super) const RELEASE: &str = "6.12.107+deb13-cloud-amd64";
 pub(super) const ROOT: Uuid = Uuid::new([0x11; 16]);
 
+#[derive(Clone)]
 pub(super) struct Image {
     pub(super) tree: Tree,
     pub(super) boot: BootFacts,
@@ -37,7 +40,25 @@ impl Image {
         let text = self.tree.get(&at).unwrap().content().unwrap().read(&NoBlobs, 1 << 20).unwrap();
         let text = String::from_utf8(text.to_vec()).unwrap();
         assert!(text.contains(from), "{from}");
-        self.put(&format!("/boot/config-{RELEASE}"), 0o644, text.replace(from, to));
+        let text = text.replace(from, to);
+        self.put(&format!("/boot/vmlinuz-{RELEASE}"), 0o644, bzimage(RELEASE, &text));
+        self.put(&format!("/boot/config-{RELEASE}"), 0o644, text);
+    }
+
+    /// Makes the kernel one of another release, its modules as they were.
+    pub(super) fn release(&mut self, release: &str) {
+        let at = TreePath::new(format!("/boot/config-{RELEASE}")).unwrap();
+        let text = self.tree.get(&at).unwrap().content().unwrap().read(&NoBlobs, 1 << 20).unwrap();
+        let version = release.split(['+', '-']).next().unwrap();
+        let text = String::from_utf8(text.to_vec()).unwrap().replace("6.12.107", version);
+        for name in ["/boot/config-", "/boot/vmlinuz-"] {
+            self.remove(&format!("{name}{RELEASE}"));
+        }
+        let folder = |release| TreePath::new(format!("/usr/lib/modules/{release}")).unwrap();
+        self.tree.rename(&folder(RELEASE), &folder(release)).unwrap();
+        self.put(&format!("/boot/vmlinuz-{release}"), 0o644, bzimage(release, &text));
+        self.put(&format!("/boot/config-{release}"), 0o644, text);
+        self.boot.entries[0].release = Some(release.to_owned());
     }
 
     pub(super) fn cmdline(&mut self, word: &str) {
@@ -54,6 +75,13 @@ impl Image {
     pub(super) fn judged_by(&self, set: &Set) -> Report {
         let facts = Facts { tree: &self.tree, blobs: &NoBlobs, arch: Arch::Amd64, boot: Some(&self.boot) };
         check(&facts, None, &names(&[&set.id()])).unwrap()
+    }
+
+    /// As one set judges one check.
+    pub(super) fn finding_of(&self, set: &str, check: &str) -> Finding {
+        let facts = Facts { tree: &self.tree, blobs: &NoBlobs, arch: Arch::Amd64, boot: Some(&self.boot) };
+        let findings = crate::check(&facts, None, &names(&[set])).unwrap().findings;
+        findings.into_iter().find(|finding| finding.check == check).unwrap()
     }
 
     pub(super) fn finding(&self, check: &str) -> Finding {
@@ -111,7 +139,62 @@ pub(super) fn program(machine: u16, interpreter: &str, needed: &[&str]) -> Vec<u
 pub(super) const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
 pub(super) const AMD64: u16 = 62;
 
+/// A bzImage of a release, with a configuration inside.
+pub(super) fn bzimage(release: &str, config: &str) -> Vec<u8> {
+    let gzip = |data: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(data).unwrap();
+        encoder.finish().unwrap()
+    };
+    let mut kernel = b"\x7fELF".to_vec();
+    if !config.is_empty() {
+        kernel.extend([b"IKCFG_ST".as_slice(), &gzip(config.as_bytes()), b"IKCFG_ED"].concat());
+    }
+    let payload = gzip(&kernel);
+    let mut image = vec![0; 3 * 512 + 16];
+    image[0x1f1] = 2;
+    image[0x202..0x206].copy_from_slice(b"HdrS");
+    image[0x206..0x208].copy_from_slice(&0x20f_u16.to_le_bytes());
+    image[0x20e..0x210].copy_from_slice(&0x100u16.to_le_bytes());
+    image[0x248..0x24c].copy_from_slice(&16_u32.to_le_bytes());
+    image[0x24c..0x250].copy_from_slice(&(payload.len() as u32).to_le_bytes());
+    image[0x300..0x300 + release.len()].copy_from_slice(release.as_bytes());
+    image.extend_from_slice(&payload);
+    image
+}
+
+/// A kernel module that says what it is for, compressed with xz.
+pub(super) fn module_file(machine: u16, vermagic: &str) -> Vec<u8> {
+    let info = format!("license=GPL\0vermagic={vermagic} SMP preempt mod_unload \0");
+    let names = b"\0.modinfo\0.shstrtab\0";
+    let at = 64 + info.len() as u64;
+    let mut file = b"\x7fELF\x02\x01\x01".to_vec();
+    file.resize(16, 0);
+    file.extend([1u16, machine].iter().flat_map(|n| n.to_le_bytes()));
+    file.extend(1u32.to_le_bytes());
+    file.extend([0, 0, (at + names.len() as u64).next_multiple_of(8)].iter().flat_map(|n: &u64| n.to_le_bytes()));
+    file.extend([0u16, 0, 64, 0, 0, 64, 3, 2].iter().flat_map(|n| n.to_le_bytes()));
+    file.extend_from_slice(info.as_bytes());
+    file.extend_from_slice(names);
+    file.resize(file.len().next_multiple_of(8), 0);
+    // Nothing, then SHT_PROGBITS, then SHT_STRTAB: name, type, flags, address, offset, size, link and info, alignment, entries.
+    file.extend([0; 64]);
+    for (name, kind, offset, size) in [(1u32, 1u32, 64, info.len()), (10, 3, at, names.len())] {
+        file.extend([name, kind].iter().flat_map(|n| n.to_le_bytes()));
+        file.extend([0, 0, offset, size as u64, 0, 1, 0].iter().flat_map(|n| n.to_le_bytes()));
+    }
+    let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 0);
+    encoder.write_all(&file).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// The image, made once.
 pub(super) fn good() -> Image {
+    static GOOD: LazyLock<Image> = LazyLock::new(make);
+    GOOD.clone()
+}
+
+fn make() -> Image {
     let root = PartitionFacts {
         role: PartitionRole::Root,
         partuuid: ROOT.to_string(),
@@ -152,30 +235,55 @@ pub(super) fn good() -> Image {
     };
     let mut image = Image { tree: Tree::new(Metadata::root(0o755, 0)), boot };
 
-    let mut kernel = vec![0; 0x400];
-    kernel[0x202..0x206].copy_from_slice(b"HdrS");
-    kernel[0x20e..0x210].copy_from_slice(&0x100u16.to_le_bytes());
-    kernel[0x300..0x300 + RELEASE.len()].copy_from_slice(RELEASE.as_bytes());
-    image.put(&format!("/boot/vmlinuz-{RELEASE}"), 0o644, kernel);
-    let mut config = "#\n# Linux/x86 6.12.107 Kernel Configuration\n#\n".to_owned();
+    let mut config = "#\n# Linux/x86 6.12.107 Kernel Configuration\n#\nCONFIG_IKCONFIG=y\n".to_owned();
     let mut index = String::new();
+    let file = module_file(AMD64, RELEASE);
     for check in sets().iter().flat_map(|set| &set.checks) {
         match &check.rule {
             Rule::Kconfig { symbol, module: Some(module) } if module != "ext4" => {
                 config += &format!("CONFIG_{symbol}=m\n");
                 index += &format!("kernel/{module}.ko.xz: kernel/base.ko.xz\n");
-                image.put(&format!("/usr/lib/modules/{RELEASE}/kernel/{module}.ko.xz"), 0o644, "");
+                image.put(&format!("/usr/lib/modules/{RELEASE}/kernel/{module}.ko.xz"), 0o644, &file);
             }
             Rule::Kconfig { symbol, .. } => config += &format!("CONFIG_{symbol}=y\n"),
             Rule::Controller { symbols, .. } => {
                 symbols.iter().for_each(|symbol| config += &format!("CONFIG_{symbol}=y\n"))
             }
+            Rule::AnyController { symbols, legacy_symbols, .. } => {
+                let all = symbols.iter().chain(legacy_symbols);
+                all.for_each(|symbol| config += &format!("CONFIG_{symbol}=y\n"))
+            }
+            Rule::AnyKconfig { symbols } => {
+                for (symbol, module) in symbols {
+                    let value = if module.is_empty() { "y" } else { "m" };
+                    config += &format!("CONFIG_{symbol}={value}\n");
+                    if !module.is_empty() {
+                        index += &format!("kernel/{module}.ko.xz: kernel/base.ko.xz\n");
+                        image.put(&format!("/usr/lib/modules/{RELEASE}/kernel/{module}.ko.xz"), 0o644, &file);
+                    }
+                }
+            }
+            Rule::IptablesBackend {} => {
+                for module in ["nf_tables", "nft_compat", "nft_nat", "nft_masq"] {
+                    config += &format!("CONFIG_{}=m\n", module.to_uppercase());
+                    index += &format!("kernel/{module}.ko.xz: kernel/base.ko.xz\n");
+                    image.put(&format!("/usr/lib/modules/{RELEASE}/kernel/{module}.ko.xz"), 0o644, &file);
+                }
+                let legacy =
+                    ["IPTABLES=ip_tables", "FILTER=iptable_filter", "NAT=iptable_nat", "MANGLE=iptable_mangle"];
+                for (symbol, module) in legacy.iter().filter_map(|line| line.split_once('=')) {
+                    config += &format!("CONFIG_IP_NF_{symbol}=m\n");
+                    index += &format!("kernel/{module}.ko.xz: kernel/base.ko.xz\n");
+                    image.put(&format!("/usr/lib/modules/{RELEASE}/kernel/{module}.ko.xz"), 0o644, &file);
+                }
+            }
             _ => {}
         }
     }
-    image.put(&format!("/usr/lib/modules/{RELEASE}/kernel/base.ko.xz"), 0o644, "");
+    image.put(&format!("/usr/lib/modules/{RELEASE}/kernel/base.ko.xz"), 0o644, &file);
     image.put(&format!("/usr/lib/modules/{RELEASE}/modules.dep"), 0o644, index);
     image.put(&format!("/usr/lib/modules/{RELEASE}/modules.builtin"), 0o644, "kernel/fs/ext4/ext4.ko\n");
+    image.put(&format!("/boot/vmlinuz-{RELEASE}"), 0o644, bzimage(RELEASE, &config));
     image.put(&format!("/boot/config-{RELEASE}"), 0o644, config);
 
     image.link("/lib64", "usr/lib64");
@@ -186,6 +294,17 @@ pub(super) fn good() -> Image {
     for path in ["/usr/lib/systemd/systemd", "/usr/bin/kmod", "/usr/bin/mount", "/usr/bin/umount"] {
         image.put(path, 0o755, program(AMD64, LOADER, &["libmount.so.1", "libc.so.6"]));
     }
+    let tools = ["ip", "nsenter", "ethtool", "socat", "tc", "touch", "ebtables", "conntrack"]
+        .map(|it| format!("/usr/bin/{it}"));
+    let admin = ["useradd", "userdel", "xtables-nft-multi"].map(|it| format!("/usr/sbin/{it}"));
+    for path in tools.iter().chain(&admin) {
+        image.put(path, 0o755, program(AMD64, LOADER, &["libc.so.6"]));
+    }
+    image.link("/usr/sbin/iptables", "/etc/alternatives/iptables");
+    image.link("/etc/alternatives/iptables", "/usr/sbin/iptables-nft");
+    image.link("/usr/sbin/iptables-nft", "xtables-nft-multi");
+    image.put("/usr/bin/kmod", 0o755, program(AMD64, LOADER, &["liblzma.so.5", "libc.so.6"]));
+    image.put("/usr/lib/x86_64-linux-gnu/liblzma.so.5", 0o644, program(AMD64, "", &["libc.so.6"]));
     image.put("/usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared-257.so", 0o644, "");
     image.link("/usr/sbin/init", "../lib/systemd/systemd");
     image.link("/usr/sbin/modprobe", "../bin/kmod");

@@ -2,6 +2,7 @@
 
 mod breaks;
 mod fixture;
+mod seen;
 mod with_profile;
 
 use rootsmith_tree::NoBlobs;
@@ -17,7 +18,8 @@ fn the_good_image_passes_every_set() {
     for set in sets() {
         for (finding, check) in image.judged_by(set).findings.into_iter().zip(&set.checks) {
             match (finding.verdict, &check.rule) {
-                (Verdict::Pass, _) | (Verdict::NotApplicable, Rule::AtRunTime { .. }) => {}
+                (Verdict::Pass, _) | (Verdict::NotApplicable, Rule::AtRunTime { .. } | Rule::ExtinctKconfig { .. }) => {
+                }
                 (verdict, _) => panic!("{} of {}: {verdict:?}, {:?}", check.id, set.id(), finding.evidence),
             }
         }
@@ -26,10 +28,17 @@ fn the_good_image_passes_every_set() {
 
 #[test]
 fn every_check_notices_what_it_is_for() {
+    let mut tested: Vec<&Check> = Vec::new();
     for set in sets() {
         for check in &set.checks {
+            // Releases of one set have most checks in common.
+            if tested.contains(&check) {
+                continue;
+            }
+            tested.push(check);
             let breaks = breaks(check);
-            assert!(!breaks.is_empty() || matches!(check.rule, Rule::AtRunTime { .. }), "{} is never broken", check.id);
+            let never = matches!(check.rule, Rule::AtRunTime { .. } | Rule::AppArmor {});
+            assert!(!breaks.is_empty() || never, "{} is never broken", check.id);
             for (at, change) in breaks.into_iter().enumerate() {
                 let mut image = good();
                 change(&mut image, check);
