@@ -2,6 +2,7 @@
 
 mod breaks;
 mod fixture;
+mod kernels;
 mod seen;
 mod with_profile;
 
