@@ -1,6 +1,7 @@
 //! The kernel of an image: which one boots, what a program on it would read of its configuration, what it says itself.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rootsmith_kernel::config::Config;
 use rootsmith_kernel::{Kernel, KernelError, embedded_config, find_kernel, find_kernels};
@@ -59,6 +60,9 @@ impl FoundConfig {
     }
 }
 
+/// A file that a configuration may be inside of, whether the running system shows it, and its bytes.
+type Carrier = (TreePath, bool, Arc<[u8]>);
+
 /// What boots: the default entry when it is a kernel, else what its boot loader starts first.
 pub(crate) fn entry(boot: &BootFacts, arch: Arch) -> Option<&BootEntry> {
     let default = boot.default_entry(arch);
@@ -97,21 +101,19 @@ impl View<'_> {
             FoundConfig::Found { path, config, .. } => (Some(config), Some(path)),
             _ => (None, None),
         };
-        // Unpacking a kernel takes half a second: not where its configuration denies that there is anything to find.
-        let data = match known.map(|config| config.get("IKCONFIG").unwrap_or("n")) {
-            None | Some("y") => self.image(kernel),
-            Some("m") => self.module_configs(kernel),
-            Some(_) => return (file, Embedded::NotExpected),
-        };
-        let (place, is_shown, data) = match data {
-            Ok(Some(data)) => data,
-            Ok(None) => return (file, Embedded::Missing),
-            Err(reason) => return (file, Embedded::Unreadable(reason)),
-        };
-        let text = match embedded_config(&data) {
-            Ok(Some(text)) => text,
-            Ok(None) => return (file, Embedded::Missing),
-            Err(error) => return (file, Embedded::Unreadable(format!("`{place}`: {error}"))),
+        let said = known.map(|config| config.get("IKCONFIG").unwrap_or("n"));
+        // A file that denies it is not believed either: it may be another kernel's.
+        let found = if said == Some("m") { self.module_configs(kernel) } else { self.image(kernel) };
+        let read = found.and_then(|found| {
+            let Some((place, is_shown, data)) = found else { return Ok(None) };
+            let text = embedded_config(&data).map_err(|error| format!("`{place}`: {error}"))?;
+            Ok(text.map(|text| (place, is_shown, text)))
+        });
+        let (place, is_shown, text) = match (read, said) {
+            (Ok(Some(read)), _) => read,
+            (_, Some("n")) => return (file, Embedded::NotExpected),
+            (Ok(None), _) => return (file, Embedded::Missing),
+            (Err(reason), _) => return (file, Embedded::Unreadable(reason)),
         };
         let inside = Config::parse(&text);
         let differences = known.map(|known| differences(known, &inside)).unwrap_or_default();
@@ -124,23 +126,22 @@ impl View<'_> {
     }
 
     /// The kernel image, which shows what is in it.
-    fn image(&self, kernel: &Kernel) -> Result<Option<(TreePath, bool, Vec<u8>)>, String> {
+    fn image(&self, kernel: &Kernel) -> Result<Option<Carrier>, String> {
         self.data(&kernel.image).map(|data| Some((kernel.image.clone(), true, data)))
     }
 
     /// The module `configs`, and whether it is loaded at boot: only then something is shown.
-    fn module_configs(&self, kernel: &Kernel) -> Result<Option<(TreePath, bool, Vec<u8>)>, String> {
+    fn module_configs(&self, kernel: &Kernel) -> Result<Option<Carrier>, String> {
         let Some(file) = self.modules.file("configs") else { return Ok(None) };
         let at = kernel.modules.join(file).map_err(|e| e.to_string())?;
         let data = self.data(&at)?;
         Ok(Some((at, self.is_loaded_at_boot("configs"), data)))
     }
 
-    fn data(&self, at: &TreePath) -> Result<Vec<u8>, String> {
+    fn data(&self, at: &TreePath) -> Result<Arc<[u8]>, String> {
         let content = self.facts.tree.lookup(at).and_then(Node::content);
         let content = content.ok_or_else(|| format!("`{at}` is no regular file"))?;
-        let data = content.read(self.facts.blobs, MAX_KERNEL).map_err(|e| format!("`{at}` cannot be read: {e}"))?;
-        Ok(data.to_vec())
+        content.read(self.facts.blobs, MAX_KERNEL).map_err(|e| format!("`{at}` cannot be read: {e}"))
     }
 
     /// Whether `/etc/modules` or a file of modules-load.d(5) names the module.

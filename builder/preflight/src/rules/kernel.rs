@@ -151,7 +151,7 @@ pub(super) fn any_symbol(view: &View<'_>, symbols: &BTreeMap<String, String>) ->
 
 pub(super) fn embedded(view: &View<'_>) -> Outcome {
     match &view.embedded {
-        Embedded::NotExpected => Outcome::unknown("the kernel has none inside, its configuration says"),
+        Embedded::NotExpected => Outcome::unknown("the kernel has none inside, as its configuration says"),
         Embedded::Missing => match &view.config {
             FoundConfig::Found { path, .. } => {
                 Outcome::no(format!("`{path}` says `CONFIG_IKCONFIG`, but the kernel has no configuration inside"))

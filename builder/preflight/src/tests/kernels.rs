@@ -87,7 +87,14 @@ fn what_the_kernel_shows_of_itself_wins_over_the_file() {
     );
     assert_eq!(finding.evidence.len(), 7, "five symbols, and how many more: {:?}", finding.evidence);
 
+    // A file that denies it is not believed.
+    image.put(&format!("/boot/config-{RELEASE}"), 0o644, "# Linux/x86 6.12.107 Kernel Configuration\nCONFIG_NET=y\n");
+    assert_eq!(image.finding("kernel.config-embedded").verdict, Verdict::Fail);
+    image.put(&kernel, 0o644, bzimage(RELEASE, ""));
+    assert_eq!(image.finding("kernel.config-embedded").verdict, Verdict::NotApplicable);
+
     // Without a file it is the only one.
+    image.put(&kernel, 0o644, bzimage(RELEASE, inside));
     image.remove(&format!("/boot/config-{RELEASE}"));
     assert_eq!(evidence(&image, "kconfig.NET"), pass("`CONFIG_NET=y` in `/proc/config.gz`"));
     assert_eq!(evidence(&image, "kernel.config-embedded"), pass(format!("`{kernel}`; no file says otherwise")));
