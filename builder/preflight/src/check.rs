@@ -6,7 +6,7 @@ use rootsmith_types::{Origin, Problems, Subject};
 use crate::rules::{self, Met, Outcome};
 use crate::set::{Check, Said, Set, SetError, Severity, Wanted, Wrong, nearest};
 use crate::view::View;
-use crate::{Facts, Finding, Grade, Level, Report, Rule, Upstream, Verdict};
+use crate::{Facts, Finding, Grade, Grading, Report, Rule, Upstream, Verdict};
 
 /// Decides all checks of `sets` (`name` or `name@version`; where two sets have a check of one id, each decides it). A set
 /// that does not exist is an error, and so is an accepted check that no set has.
@@ -43,30 +43,31 @@ pub fn check(facts: &Facts<'_>, profile: Option<&Profile>, sets: &[Wanted]) -> R
     let mut findings = Vec::new();
     let mut grades = Vec::new();
     for (set, wanted) in &named {
-        let mut grade = Level::Clean;
+        let mut grade = Grading::Clean;
         for check in &set.checks {
             let outcome = rules::decide(&view, &check.rule);
             let reason = accepted.iter().find(|accept| accept.check.value == check.id);
             let reason = reason.map(|accept| accept.reason.value.as_str());
             let finding = finding(&view, set, check, outcome, reason, wanted);
-            grade = grade.min(level(&finding, check.severity));
+            grade = grade.min(leaves(&finding, check.severity));
             findings.push(finding);
         }
         grades.push(Grade { set: set.id(), grade });
     }
-    grades.sort_by(|a, b| a.set.cmp(&b.set));
     findings.sort_by(|a, b| (&a.set, &a.check).cmp(&(&b.set, &b.check)));
+    grades.sort_by(|a, b| a.set.cmp(&b.set));
     Ok(Report { findings, grades })
 }
 
-/// What one check leaves of the grade: what counts is the word of the program it is taken from, else ours.
-fn level(finding: &Finding, severity: Severity) -> Level {
-    if matches!(finding.verdict, Verdict::Pass | Verdict::NotApplicable) {
-        return Level::Clean;
-    }
-    match (finding.upstream.as_ref().and_then(|upstream| upstream.said), severity) {
-        (Some(Said::Rejected | Said::Error), _) | (None, Severity::Fail) => Level::Rejected,
-        (Some(Said::Pass | Said::Warning), _) | (None, Severity::Warning) => Level::Admitted,
+/// The best grade that a finding leaves its set: what the program says that the check is taken from, else our own severity.
+fn leaves(finding: &Finding, severity: Severity) -> Grading {
+    let said = finding.upstream.as_ref().and_then(|upstream| upstream.said);
+    match (&finding.verdict, said, severity) {
+        (Verdict::Pass | Verdict::NotApplicable, _, _) => Grading::Clean,
+        (_, Some(Said::Rejected | Said::Error), _) => Grading::Rejected,
+        (_, Some(Said::Pass | Said::Warning), _) | (Verdict::Warning, None, _) => Grading::Admitted,
+        (_, None, Severity::Fail) => Grading::Rejected,
+        (_, None, Severity::Warning) => Grading::Admitted,
     }
 }
 

@@ -74,13 +74,13 @@ pub struct Grade {
     /// `k0s-worker@1.36`.
     pub set: String,
     /// How good it is.
-    pub grade: Level,
+    pub grade: Grading,
 }
 
 /// How good an image is, the worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Level {
+pub enum Grading {
     /// The program whose checks these are would not start; where they are our own, a failing check is not met.
     Rejected,
     /// It starts, though not everything is met: some of it only warned of, or accepted by the profile.
@@ -101,12 +101,9 @@ impl Report {
         self.findings.iter().filter(|finding| finding.verdict == Verdict::Warning)
     }
 
-    /// The text of `preflight.json`: the same findings, the same bytes.
+    /// The text of `preflight.json`: the same findings, the same bytes. `docs/preflight-report.schema.json` describes it.
     pub fn to_json(&self) -> String {
-        // Strings, enumerations and lists: nothing that JSON cannot hold.
-        let mut text = serde_json::to_string_pretty(self).expect("a report is plain data");
-        text.push('\n');
-        text
+        crate::render::report_json(self)
     }
 }
 

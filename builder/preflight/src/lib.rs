@@ -11,6 +11,7 @@ mod facts;
 mod finding;
 mod kconfig;
 mod packages;
+mod render;
 mod rule;
 mod rules;
 mod set;
@@ -21,7 +22,11 @@ mod view;
 pub use check::check;
 pub use entries::{BootVolume, find_device_trees, find_entries};
 pub use facts::{BootEntry, BootFacts, DeviceTree, EntryKind, Facts, PartitionFacts, PartitionRole, RootFacts};
-pub use finding::{Failure, Finding, Grade, Level, Report, Upstream, Verdict};
+pub use finding::{Failure, Finding, Grade, Grading, Report, Upstream, Verdict};
 pub use packages::Packages;
+pub use render::{
+    CHECKS_PAGE, Colours, Decided, Judged, Part, PartKind, SETS_PAGE, Sizes, TextStyle, checks_page, explain,
+    list_checks, sets_page,
+};
 pub use rule::Rule;
 pub use set::{Check, Said, Set, SetError, Severity, Wanted, sets};

@@ -3,6 +3,7 @@
 mod breaks;
 mod fixture;
 mod kernels;
+mod rendered;
 mod seen;
 mod with_profile;
 
@@ -140,7 +141,7 @@ fn all_findings_come_at_once_and_explain_themselves() {
 fn the_report_is_the_same_bytes_each_time() {
     let text = good().report().to_json();
     assert_eq!(text, good().report().to_json());
-    assert!(text.starts_with("{\n  \"findings\": [\n    {\n      \"check\": \"boot.driver\",\n      \"set\": \"boot\",\n      \"verdict\": \"pass\","));
+    assert!(text.starts_with("{\n  \"schema\": 1,\n  \"findings\": [\n    {\n      \"check\": \"boot.driver\",\n      \"set\": \"boot\",\n      \"verdict\": \"pass\","));
 }
 
 #[test]

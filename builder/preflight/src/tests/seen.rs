@@ -290,19 +290,19 @@ fn grades_follow_the_word_of_k0s_where_it_has_one() {
         assert_eq!((grades[0].set.as_str(), grades[1].set.as_str()), ("boot", NOW));
         grades[1].grade
     };
-    assert_eq!(grade(|_| ()), Level::Clean);
+    assert_eq!(grade(|_| ()), Grading::Clean);
     // k0s warns of it, and so do we.
-    assert_eq!(grade(|image| drop_symbol(image, "IP_VS=m")), Level::Admitted);
+    assert_eq!(grade(|image| drop_symbol(image, "IP_VS=m")), Grading::Admitted);
     // We do not make such an image; k0s starts on it.
-    assert_eq!(grade(|image| image.remove("/usr/bin/mount")), Level::Admitted);
-    assert_eq!(grade(|image| drop_symbol(image, "EXT4_FS=y")), Level::Rejected);
-    assert_eq!(grade(|image| nsswitch(image, "hosts: dns")), Level::Rejected);
+    assert_eq!(grade(|image| image.remove("/usr/bin/mount")), Grading::Admitted);
+    assert_eq!(grade(|image| drop_symbol(image, "EXT4_FS=y")), Grading::Rejected);
+    assert_eq!(grade(|image| nsswitch(image, "hosts: dns")), Grading::Rejected);
     // Our own checks: a failure and a warning.
-    assert_eq!(grade(without_config), Level::Rejected);
+    assert_eq!(grade(without_config), Grading::Rejected);
     let rt = |image: &mut Image| image.config("CONFIG_NET=y\n", "CONFIG_NET=y\nCONFIG_RT_GROUP_SCHED=y\n");
-    assert_eq!(grade(rt), Level::Admitted);
+    assert_eq!(grade(rt), Grading::Admitted);
     for set in sets() {
-        assert_eq!(good().judged_by(set).grades, [Grade { set: set.id(), grade: Level::Clean }]);
+        assert_eq!(good().judged_by(set).grades, [Grade { set: set.id(), grade: Grading::Clean }]);
     }
     let json = good().report().to_json();
     assert!(json.ends_with("\"set\": \"k0s-worker@1.36\",\n      \"grade\": \"clean\"\n    }\n  ]\n}\n"), "{json}");

@@ -1,0 +1,215 @@
+//! What each mechanism looks at, in a sentence, and where it can be told. A new one is missed by the compiler.
+
+use crate::Rule;
+
+/// Where a check can be decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Decided {
+    /// In the image, before it ever runs.
+    Static,
+    /// Only on the running machine.
+    Live,
+    /// In the image, and asked again of the running machine by `rootsmith boot --check`.
+    Both,
+}
+
+impl Decided {
+    /// As in a table.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Decided::Static => "static",
+            Decided::Live => "live",
+            Decided::Both => "static and live",
+        }
+    }
+
+    /// As a sentence.
+    pub(super) fn sentence(self) -> &'static str {
+        match self {
+            Decided::Static => "Decided in the image, without running it.",
+            Decided::Live => "Only the running machine tells.",
+            Decided::Both => "Decided in the image; `rootsmith boot --check` asks the running system the same.",
+        }
+    }
+}
+
+impl Rule {
+    /// How it is decided: a phrase that goes on after *the check is met when*.
+    pub fn describe(&self) -> String {
+        match self {
+            // The way from the firmware to the init.
+            Rule::Init {} => {
+                "the first program is an executable file that can run in the image: architecture, interpreter, \
+                              libraries"
+                    .to_owned()
+            }
+            Rule::Kernel {} => "the release inside the kernel image has its folder of modules".to_owned(),
+            Rule::BootEntry {} => {
+                "the firmware finds an entry whose kernel is for the architecture and is the tree's own".to_owned()
+            }
+            Rule::RootDevice {} => "`root=` on the kernel command line names the partition of the root".to_owned(),
+            Rule::RootDriver { disks } => {
+                format!("kernel or initramfs have the root's file system and one of {}", list(disks))
+            }
+            Rule::Fstab {} => {
+                "every line of `/etc/fstab` names a device, a folder and a type that are there".to_owned()
+            }
+            Rule::RootWritable {} => {
+                "`rw` is on the kernel command line, or `/etc/fstab` mounts `/` without `ro`".to_owned()
+            }
+
+            // The kernel.
+            Rule::Kconfig { symbol, module: None } => format!("the kernel's configuration has `CONFIG_{symbol}=y`"),
+            Rule::Kconfig { symbol, module: Some(module) } => format!(
+                "the kernel's configuration has `CONFIG_{symbol}=y`, or `=m` with the module `{module}` and all it needs \
+                 in the image and its index"
+            ),
+            Rule::KernelConfig {} => {
+                "the first configuration file that a program would find is of the kernel that boots".to_owned()
+            }
+            Rule::KernelRelease { least } => format!("the release inside the kernel image is {least} or later"),
+            Rule::Linux {} => "the image has a Linux kernel for its architecture".to_owned(),
+            Rule::ExtinctKconfig { symbol, gone, .. } => {
+                format!("the kernel is of Linux {gone} or later, which have no `CONFIG_{symbol}`, or it has the symbol")
+            }
+            Rule::AnyKconfig { symbols } => {
+                let symbols: Vec<String> = symbols.keys().map(|symbol| format!("CONFIG_{symbol}")).collect();
+                format!("the kernel's configuration has {} as `y`, or as `m` with the module", list(&symbols))
+            }
+            Rule::EmbeddedConfig {} => "a configuration inside the kernel image says the same as the file".to_owned(),
+            Rule::ModuleCompression {} => {
+                "the compression of the modules' files is one that kernel, kmod or busybox can read".to_owned()
+            }
+            Rule::IptablesBackend {} => {
+                "the kernel has all symbols of the legacy or of the nft backend, and `iptables` leads to that one"
+                    .to_owned()
+            }
+            Rule::RealTimeGroups {} => "the kernel's configuration has no `CONFIG_RT_GROUP_SCHED=y`".to_owned(),
+
+            // What the running system offers.
+            Rule::AtRunTime { what } => format!("the running machine says so: {what}"),
+            Rule::Localhost {} => "`/etc/hosts` gives `localhost` loopback addresses and the `hosts:` line of \
+                                   `/etc/nsswitch.conf`, where there is one, has `files`"
+                .to_owned(),
+            Rule::ContainerdSnippets { folder } => {
+                format!("each `{folder}/*.toml` parses, is of version 3 and does not configure the old plug-in")
+            }
+            Rule::Procfs {} => "the kernel has `CONFIG_PROC_FS=y`, and the init mounts `/proc`".to_owned(),
+            Rule::OpenFiles { least } => format!("a service's soft limit of open files can become {least}"),
+            Rule::DataFolder { path, filesystems } => format!("`{path}` lies on one of {}", list(filesystems)),
+            Rule::DiskFree { mebibytes, percent } => {
+                format!("{mebibytes} MiB and {percent} % of the root file system are free, or it grows on first boot")
+            }
+            Rule::AppArmor {} => "always; the evidence tells whether AppArmor is active".to_owned(),
+            Rule::MachineIdSource {} => {
+                "`/etc/machine-id`, `/var/lib/dbus/machine-id` or a host name of its own tells machines apart"
+                    .to_owned()
+            }
+
+            // Programs.
+            Rule::UserTools { tools, users } if users.is_empty() => {
+                format!("one of {} is in the PATH of a service and can run", list(tools))
+            }
+            Rule::UserTools { tools, users } => {
+                format!("one of {} can run, or the users {} are there already", list(tools), all(users))
+            }
+            Rule::Executable { name } => {
+                format!(
+                    "`{name}` is in the PATH of a service and can run in the image: architecture, interpreter, libraries"
+                )
+            }
+
+            // Control groups.
+            Rule::Cgroup2 {} => {
+                "the init mounts version 2 at `/sys/fs/cgroup`, and neither command line nor `/etc/fstab` is against it"
+                    .to_owned()
+            }
+            Rule::AnyCgroup {} => "the init mounts control groups of version 1 or 2".to_owned(),
+            Rule::AnyController { symbols, legacy, legacy_symbols, .. } => {
+                let spelled = |symbols: &[String]| {
+                    let symbols: Vec<String> = symbols.iter().map(|symbol| format!("CONFIG_{symbol}=y")).collect();
+                    all(&symbols)
+                };
+                format!(
+                    "the kernel's configuration has {} for version 2 or {} for `{legacy}` of version 1, whichever is \
+                     mounted, and the command line does not disable it",
+                    spelled(symbols),
+                    spelled(legacy_symbols)
+                )
+            }
+            Rule::Controller { controller, symbols, least } => {
+                let symbols: Vec<String> = symbols.iter().map(|symbol| format!("CONFIG_{symbol}=y")).collect();
+                let mut text = format!("the kernel's configuration has {}", all(&symbols));
+                if let Some(least) = least {
+                    text.push_str(&format!(", its release is {least} or later"));
+                }
+                if let Some(controller) = controller {
+                    text.push_str(&format!(", the command line does not have `cgroup_disable={controller}`"));
+                }
+                text
+            } // What makes each machine its own.
+
+              // Less to attack.
+        }
+    }
+
+    /// Where it can be decided.
+    pub fn decided(&self) -> Decided {
+        match self {
+            // The way from the firmware to the init.
+            Rule::Init {} | Rule::RootDevice {} | Rule::RootWritable {} => Decided::Both,
+            Rule::Kernel {} | Rule::BootEntry {} | Rule::RootDriver { .. } | Rule::Fstab {} => Decided::Static,
+
+            // The kernel.
+            Rule::Kconfig { .. }
+            | Rule::ExtinctKconfig { .. }
+            | Rule::AnyKconfig { .. }
+            | Rule::KernelConfig {}
+            | Rule::KernelRelease { .. }
+            | Rule::RealTimeGroups {}
+            | Rule::Linux {} => Decided::Both,
+            Rule::EmbeddedConfig {} | Rule::ModuleCompression {} | Rule::IptablesBackend {} => Decided::Static,
+
+            // What the running system offers.
+            Rule::AtRunTime { .. } => Decided::Live,
+            Rule::ContainerdSnippets { .. } => Decided::Static,
+            Rule::Localhost {}
+            | Rule::AppArmor {}
+            | Rule::MachineIdSource {}
+            | Rule::Procfs {}
+            | Rule::OpenFiles { .. }
+            | Rule::DataFolder { .. }
+            | Rule::DiskFree { .. } => Decided::Both,
+
+            // Programs.
+            Rule::Executable { .. } | Rule::UserTools { .. } => Decided::Both,
+
+            // Control groups.
+            Rule::Cgroup2 {} | Rule::AnyCgroup {} | Rule::Controller { .. } | Rule::AnyController { .. } => {
+                Decided::Both
+            }
+            // What makes each machine its own.
+
+            // Less to attack.
+        }
+    }
+}
+
+/// `a`, `b` or `c`.
+fn list(names: &[String]) -> String {
+    join(names, "or")
+}
+
+/// `a`, `b` and `c`.
+fn all(names: &[String]) -> String {
+    join(names, "and")
+}
+
+fn join(names: &[String], word: &str) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} {word} {last}", rest.join(", ")),
+        Some((last, _)) => last.clone(),
+        None => "none".to_owned(),
+    }
+}
