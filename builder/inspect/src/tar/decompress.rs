@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
 
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use liblzma::bufread::XzDecoder;
 use liblzma::stream::MtStreamBuilder;
 
@@ -62,8 +62,8 @@ impl Compression {
         let input = BufReader::with_capacity(PIECE, FromStart { source: Arc::clone(source), at: 0 });
         Ok(match self {
             Compression::Plain => Box::new(input),
-            Compression::Gzip => Box::new(MultiGzDecoder::new(input)),
-            Compression::Xz => Box::new(Xz { decoder: Some(xz(input, threads)?), threads }),
+            Compression::Gzip => Box::new(Parts { part: Some(Part::Gzip(GzDecoder::new(input))), threads }),
+            Compression::Xz => Box::new(Parts { part: Some(Part::Xz(xz(input, threads)?)), threads }),
             Compression::Zstd => {
                 let mut decoder = zstd::Decoder::with_buffer(input)?;
                 decoder.window_log_max(ZSTD_WINDOW)?;
@@ -109,31 +109,46 @@ fn xz(input: Input, threads: u32) -> io::Result<XzDecoder<Input>> {
     Ok(XzDecoder::new_stream(input, stream))
 }
 
-/// One .xz stream after another: liblzma's decoder of several blocks at once stops at a stream's end.
-struct Xz {
+/// One gzip member, or one .xz stream, after another. liblzma's decoder of several blocks at once stops at a stream's end; and
+/// zeros behind the last gzip member, which tapes and pipes leave, are no member.
+struct Parts {
     /// Gone at the very end.
-    decoder: Option<XzDecoder<Input>>,
+    part: Option<Part>,
     threads: u32,
 }
 
-impl Read for Xz {
+enum Part {
+    Gzip(GzDecoder<Input>),
+    Xz(XzDecoder<Input>),
+}
+
+impl Read for Parts {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        while let Some(decoder) = &mut self.decoder {
-            let n = decoder.read(buf)?;
+        while let Some(part) = &mut self.part {
+            let n = match part {
+                Part::Gzip(decoder) => decoder.read(buf)?,
+                Part::Xz(decoder) => decoder.read(buf)?,
+            };
             if n > 0 || buf.is_empty() {
                 return Ok(n);
             }
-            let Some(decoder) = self.decoder.take() else { break };
-            let mut input = decoder.into_inner();
-            if !skip_padding(&mut input)? {
-                self.decoder = Some(xz(input, self.threads)?);
-            }
+            self.part = match self.part.take() {
+                None => None,
+                Some(Part::Gzip(decoder)) => {
+                    let mut input = decoder.into_inner();
+                    (!skip_padding(&mut input)?).then(|| Part::Gzip(GzDecoder::new(input)))
+                }
+                Some(Part::Xz(decoder)) => {
+                    let mut input = decoder.into_inner();
+                    if skip_padding(&mut input)? { None } else { Some(Part::Xz(xz(input, self.threads)?)) }
+                }
+            };
         }
         Ok(0)
     }
 }
 
-/// Skips the zeros that may stand between streams (2.2 "Stream Padding"); whether that was all.
+/// Skips the zeros that may stand between streams (.xz, 2.2 "Stream Padding") and at the end; whether that was all.
 fn skip_padding(input: &mut Input) -> io::Result<bool> {
     loop {
         let data = input.fill_buf()?;

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use rootsmith_tree::testing::any_tree;
 use rootsmith_tree::{NoBlobs, NodeKind, Tree};
 use rootsmith_types::TreePath;
+use rustix::fs::lgetxattr;
 
 use super::judge::{ALL, Show, everything, holes, paths, run, shown, source, text};
 use super::*;
@@ -99,6 +100,8 @@ fn zstd(data: &[u8]) -> Vec<u8> {
 fn every_format_of_gnu_tar_is_read() {
     let folder = everything();
     let wanted = folder::open(&folder.path().join("root")).unwrap();
+    let attributes = lgetxattr(folder.path().join("root/usr/setuid"), "user.note", &mut [0; 64][..]).is_ok();
+    assert_eq!(shown(&wanted, ALL).contains(r"user.a=b%=c user.note=two\nlines\x00"), attributes);
     for (format, show) in [
         ("--format=pax", ALL),
         ("--format=gnu", Show::default()),
@@ -140,6 +143,7 @@ fn every_compression_is_read_in_parts_too() {
     for shell in [
         "gzip -c a.tar",
         "(head -c 1000000 a.tar | gzip -c; tail -c +1000001 a.tar | gzip -c)",
+        "gzip -c a.tar; head -c 5000 /dev/zero",
         "xz -1 -c a.tar",
         "xz -1 -T2 --block-size=500000 -c a.tar",
         "(head -c 1000000 a.tar | xz -1 -c; head -c 8 /dev/zero; tail -c +1000001 a.tar | xz -1 -c)",
