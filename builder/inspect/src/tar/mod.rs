@@ -13,6 +13,8 @@
 //! | [`packs`]                    | where the contents are then read                                  |
 
 pub(crate) mod budget;
+#[cfg(test)]
+mod damage;
 pub(crate) mod decompress;
 pub(crate) mod growing;
 mod header;
