@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rootsmith_types::Arch;
+
 use super::{Met, Outcome};
 use crate::elf::find_in_path;
 use crate::facts::path;
@@ -54,7 +56,9 @@ fn fits(view: &View<'_>, name: &str) -> Result<(), String> {
     let info = info?;
     let arch = view.facts.arch;
     if (info.machine, info.is_64_bit) != (arch.elf_machine(), arch.is_64_bit()) {
-        return Err(format!("module `{name}` is for ELF machine {}, the image for {arch}", info.machine));
+        let known = Arch::ALL.into_iter().find(|arch| arch.elf_machine() == info.machine);
+        let found = known.map_or_else(|| format!("ELF machine {}", info.machine), |arch| arch.to_string());
+        return Err(format!("module `{name}` is for {found}, the image for {arch}"));
     }
     match info.vermagic.as_deref().and_then(|magic| magic.split(' ').next()) {
         Some(release) if release == kernel.release => Ok(()),
