@@ -4,6 +4,7 @@
 //! |--------------------------|----------------------------------------------|-----------------------------------------------|
 //! | x86 bzImage              | `HdrS` at 0x202                              | text at 0x200 + the 16-bit number at 0x20e    |
 //! | arm64 Image              | `ARM\x64` at 56                              | the banner `Linux version R (`                |
+//! | riscv Image              | `RSC\x05` at 56                              | as arm64's                                    |
 //! | arm64 Image, compressed  | gzip magic, or `MZ`, `zimg` at 4 (EFI zboot) | the banner, once decompressed                 |
 //!
 //! Specifications: the kernel's Documentation/arch/x86/boot.rst ("kernel_version") and Documentation/arch/arm64/booting.rst.
@@ -18,12 +19,13 @@ const MAX_IMAGE: u64 = 256 << 20;
 /// `uname` has 65 bytes for it, the last one NUL.
 const MAX_RELEASE: usize = 64;
 
-/// The release an x86 bzImage or an arm64 Image carries.
+/// The release an x86 bzImage or an arm64 or riscv Image carries.
 pub fn kernel_release(image: &[u8]) -> Result<String, KernelError> {
     if let Some(release) = bzimage(image) {
         return Ok(release);
     }
-    if image.get(56..60) == Some(b"ARM\x64") && image.get(4..8) != Some(b"zimg") {
+    let plain = matches!(image.get(56..60), Some(b"ARM\x64" | b"RSC\x05"));
+    if plain && image.get(4..8) != Some(b"zimg") {
         return banner(image).ok_or(KernelError::UnknownImage(None));
     }
     let packed = if image.starts_with(&[0x1f, 0x8b]) { Some((image, "gzip")) } else { zboot(image) };
@@ -129,6 +131,9 @@ mod tests {
     fn arm64_images_have_it_in_the_banner_also_compressed() {
         let image = arm64("Linux version 6.12.1-arm64 (x) #1\n\0");
         assert_eq!(kernel_release(&image).unwrap(), "6.12.1-arm64");
+        let mut riscv = image.clone();
+        riscv[56..60].copy_from_slice(b"RSC\x05");
+        assert_eq!(kernel_release(&riscv).unwrap(), "6.12.1-arm64");
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         gzip.write_all(&image).unwrap();
         let packed = gzip.finish().unwrap();

@@ -70,12 +70,24 @@ pub(super) fn config(view: &View<'_>) -> Outcome {
         FoundConfig::Found { path, version: None, .. } => {
             Outcome::almost(format!("`{path}` does not say of which kernel it is"))
         }
-        // `6.12.107` belongs to `6.12.107+deb13`, not to `6.12.1070`.
-        FoundConfig::Found { path, version: Some(version), .. } => match release.strip_prefix(version.as_str()) {
-            Some(rest) if !rest.starts_with(|c: char| c.is_ascii_digit()) => Outcome::yes(format!("`{path}`")),
-            _ => Outcome::no(format!("`{path}` is of Linux {version}, the kernel is {release}")),
-        },
+        FoundConfig::Found { path, version: Some(version), .. } if is_of(release, version) => {
+            Outcome::yes(format!("`{path}`"))
+        }
+        FoundConfig::Found { path, version: Some(version), .. } => {
+            Outcome::no(format!("`{path}` is of Linux {version}, the kernel is {release}"))
+        }
     }
+}
+
+/// Whether a kernel of this release is of this version: `6.12.107+deb13` is of `6.12.107`, not of `6.12.10`. Debian 12 and
+/// Ubuntu keep the release of the first of a series: `6.1.0-47-amd64` is of `6.1.170`.
+fn is_of(release: &str, version: &str) -> bool {
+    let ends = |rest: &str| !rest.starts_with(|c: char| c.is_ascii_digit());
+    if release.strip_prefix(version).is_some_and(ends) {
+        return true;
+    }
+    let series = release.split_once(".0-").map(|(series, _)| series).filter(|series| series.split('.').count() == 2);
+    series.is_some_and(|series| version.strip_prefix(series).is_some_and(|rest| rest.starts_with('.')))
 }
 
 pub(super) fn symbol(view: &View<'_>, symbol: &str, module: Option<&str>) -> Outcome {

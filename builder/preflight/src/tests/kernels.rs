@@ -262,3 +262,17 @@ fn real_time_groups_can_be_switched_off() {
     image.cmdline("rt_group_sched=0");
     assert_eq!(image.finding("kernel.rt-group-sched").verdict, Verdict::Pass);
 }
+
+#[test]
+fn a_release_may_stand_for_its_whole_series() {
+    let judged = |header: &str| {
+        let mut image = good();
+        image.config("6.12.107", header);
+        image.release("6.1.0-47-cloud-amd64");
+        image.finding("kernel.config").verdict
+    };
+    assert_eq!(judged("6.1.170"), Verdict::Pass);
+    assert_eq!(judged("6.1.0"), Verdict::Pass);
+    assert_eq!(judged("6.12.170"), Verdict::Fail);
+    assert_eq!(judged("6.10.1"), Verdict::Fail);
+}
