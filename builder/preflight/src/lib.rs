@@ -9,6 +9,7 @@ mod elf;
 mod entries;
 mod facts;
 mod finding;
+mod init;
 mod kconfig;
 mod packages;
 mod render;

@@ -105,6 +105,69 @@ pub enum Rule {
     AppArmor {},
     /// Something gives the machine an id that is its own.
     MachineIdSource {},
+    /// What every Linux system has at these points is mounted.
+    Mounted {
+        /// The points.
+        points: Vec<String>,
+    },
+    /// Folders are mounted without some options.
+    MountOptions {
+        /// The folders.
+        paths: Vec<String>,
+        /// `noexec`.
+        without: Vec<String>,
+    },
+    /// Folders can be written.
+    Writable {
+        /// The folders.
+        paths: Vec<String>,
+        /// What is written is there after the next boot.
+        persistent: bool,
+    },
+    /// Mounts below `/` are seen by whoever looks at it.
+    SharedRoot {},
+    /// Nothing turns swap on.
+    NoSwap {},
+    /// `/etc/resolv.conf` is there or is made.
+    ResolvConf {},
+    /// The `hosts:` line of `/etc/nsswitch.conf` has these sources.
+    HostSources {
+        /// `files`.
+        sources: Vec<String>,
+    },
+    /// The name of the machine can be one of a node.
+    Hostname {},
+    /// Something brings the network up.
+    NetProvider {},
+    /// Settings of the kernel.
+    Sysctl {
+        /// With dots.
+        keys: Vec<String>,
+        /// The least value.
+        least: Option<i64>,
+        /// The greatest value.
+        most: Option<i64>,
+        /// The value when nothing sets it; without it, something must.
+        unset: Option<i64>,
+    },
+    /// Modules are loaded at boot.
+    ModulesLoaded {
+        /// Their names.
+        modules: Vec<String>,
+    },
+    /// Something sets the clock.
+    TimeSync {},
+    /// Certificates of authorities are there.
+    CaBundle {},
+    /// A kernel with AppArmor has its parser.
+    ApparmorParser {},
+    /// A kernel with SELinux has a policy for containers, and labels.
+    SelinuxPolicy {},
+    /// A folder for the kubelet's plug-ins is there or can be made.
+    PluginFolder {
+        /// The folder.
+        path: String,
+    },
 
     // Programs.
     /// A program can be run by a service.
@@ -148,6 +211,53 @@ pub enum Rule {
         legacy_symbols: Vec<String>,
     },
     // What makes each machine its own.
+    /// No machine-id is in the image.
+    MachineId {},
+    /// No host keys of an SSH server are in the image; they are made when one is started.
+    HostKeys {},
+    /// Files are not there, or empty.
+    NoFiles {
+        /// Patterns with `*`; a folder stands for all that is in it.
+        paths: Vec<String>,
+        /// Only files count that have a line of this pattern.
+        line: Option<String>,
+    },
+    /// No account is open to everybody.
+    EmptyPasswords {},
+    /// No account has a password.
+    BakedPasswords {},
 
     // Less to attack.
+    /// A kernel symbol is not set.
+    KconfigOff {
+        /// Without `CONFIG_`.
+        symbol: String,
+    },
+    /// A file is root's, with no more permissions than these.
+    FileMode {
+        /// The file, which need not be there.
+        path: String,
+        /// In octal: `0640`.
+        most: String,
+    },
+    /// Nothing can be written by everybody.
+    WorldWritable {},
+    /// Everything belongs to somebody.
+    Unowned {},
+    /// In folders for everybody only owners delete.
+    Sticky {
+        /// The folders.
+        paths: Vec<String>,
+    },
+    /// A setting of the SSH server.
+    SshdOption {
+        /// `PermitRootLogin`.
+        option: String,
+        /// One of these.
+        values: Vec<String>,
+        /// The server's own value.
+        unset: String,
+    },
+    /// What users make is not writable by others.
+    Umask {},
 }

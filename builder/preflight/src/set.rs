@@ -122,6 +122,9 @@ const TEXTS: &[&str] = &[
     include_str!("../sets/k0s-worker.toml"),
     include_str!("../sets/kubernetes-node.toml"),
     include_str!("../sets/node-kernel.toml"),
+    include_str!("../sets/node.toml"),
+    include_str!("../sets/golden-image.toml"),
+    include_str!("../sets/hardening.toml"),
 ];
 
 impl Set {

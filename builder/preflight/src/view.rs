@@ -1,13 +1,14 @@
 //! What several rules look at, read once.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use rootsmith_kernel::{Kernel, KernelError, ModuleInfo, module_info, module_name};
 use rootsmith_profile::Profile;
 use rootsmith_tree::{Node, TreeError};
 
 use crate::facts::path;
+use crate::init::InitSystem;
 use crate::kconfig::{Embedded, choose, entry};
 use crate::{BootEntry, Facts};
 
@@ -17,6 +18,8 @@ pub(crate) use crate::kconfig::FoundConfig;
 const MAX_TEXT: u64 = 16 << 20;
 /// Compressed; the largest of Debian has 5 MB.
 const MAX_MODULE: u64 = 128 << 20;
+/// No script of an init is larger.
+const MAX_SCRIPT: u64 = 1 << 20;
 
 /// The facts and what was read out of them.
 pub(crate) struct View<'a> {
@@ -31,6 +34,7 @@ pub(crate) struct View<'a> {
     pub(crate) modules: Modules,
     /// Of the entry that boots, else of the profile; `None` when nothing is known of the command line.
     pub(crate) cmdline: Option<Vec<String>>,
+    init_system: OnceLock<InitSystem>,
 }
 
 /// The module index, as `modprobe` would see it.
@@ -68,6 +72,7 @@ impl<'a> View<'a> {
             embedded: Embedded::NotExpected,
             modules: Modules::default(),
             cmdline: None,
+            init_system: OnceLock::new(),
         };
         match view.kernel.clone() {
             Ok(kernel) => {
@@ -119,6 +124,25 @@ impl<'a> View<'a> {
     /// The text of a file; empty when there is none or it cannot be read.
     pub(crate) fn text_or_empty(&self, text: &str) -> String {
         self.text(text).ok().flatten().unwrap_or_default()
+    }
+
+    /// The text of a script: a small file, links followed, that is not binary.
+    pub(crate) fn script(&self, at: &str) -> Option<String> {
+        let data = self.node(at)?.content()?.read(self.facts.blobs, MAX_SCRIPT).ok()?;
+        let text = !data.starts_with(b"\x7fELF") && !data.iter().take(512).any(|&b| b == 0);
+        text.then(|| String::from_utf8_lossy(&data).into_owned())
+    }
+
+    /// The names in a folder, links to it followed, sorted; nothing when there is none.
+    pub(crate) fn list(&self, folder: &str) -> Vec<String> {
+        let folder = path(folder).and_then(|at| self.facts.tree.resolve(&at).ok());
+        let names = folder.into_iter().flat_map(|at| self.facts.tree.children(&at));
+        names.filter_map(|name| std::str::from_utf8(name).ok()).map(str::to_owned).collect()
+    }
+
+    /// Which init there is, and what it does.
+    pub(crate) fn init_system(&self) -> &InitSystem {
+        self.init_system.get_or_init(|| InitSystem::of(self))
     }
 
     /// The value behind the last `key=` on the command line.
@@ -224,4 +248,54 @@ pub(crate) fn at_least(release: &str, least: &str) -> bool {
         text[..end].split('.').map_while(|part| part.parse().ok()).collect()
     };
     numbers(release) >= numbers(least)
+}
+
+/// Whether a name fits a pattern of `*`, `?` and letters (glob(7), without brackets).
+pub(crate) fn matches_glob(pattern: &str, name: &str) -> bool {
+    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    let (mut p, mut n) = (0, 0);
+    // Where the last `*` was, and the first letter it did not take yet.
+    let mut star = None;
+    while n < name.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                star = Some((p, n));
+                p += 1;
+            }
+            Some(&letter) if letter == '?' || letter == name[n] => {
+                p += 1;
+                n += 1;
+            }
+            _ => match star {
+                Some((at, taken)) => {
+                    star = Some((at, taken + 1));
+                    p = at + 1;
+                    n = taken + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|&letter| letter == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_matched() {
+        for (pattern, name, fits) in [
+            ("S??*", "S01x", true),
+            ("S??*", "S0", false),
+            ("*.start", "a.start", true),
+            ("*.start", "a.start.bak", false),
+            ("ssh_host_*key*", "ssh_host_rsa_key.pub", true),
+            ("a*b*c", "aXbYbZc", true),
+            ("a*b*c", "aXbYb", false),
+            ("", "", true),
+        ] {
+            assert_eq!(matches_glob(pattern, name), fits, "{pattern} {name}");
+        }
+    }
 }

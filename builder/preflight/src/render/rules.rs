@@ -100,6 +100,44 @@ impl Rule {
             Rule::DiskFree { mebibytes, percent } => {
                 format!("{mebibytes} MiB and {percent} % of the root file system are free, or it grows on first boot")
             }
+            Rule::Mounted { points } => format!("kernel or init mount {}, each of the right type", all(points)),
+            Rule::MountOptions { paths, without } => {
+                format!("{} are on file systems mounted without {}", all(paths), list(without))
+            }
+            Rule::Writable { paths, persistent: false } => format!("{} can be written", all(paths)),
+            Rule::Writable { paths, persistent: true } => {
+                format!("what is written to {} is there after the next boot", all(paths))
+            }
+            Rule::SharedRoot {} => {
+                "the init makes `/` shared: systemd does, others need a line or a service".to_owned()
+            }
+            Rule::NoSwap {} => "neither `/etc/fstab` nor a unit turns swap on".to_owned(),
+            Rule::ResolvConf {} => {
+                "`/etc/resolv.conf` names a server that is no loopback stub, or whoever makes it at boot is enabled"
+                    .to_owned()
+            }
+            Rule::HostSources { sources } => {
+                format!("the `hosts:` line of `/etc/nsswitch.conf`, where there is one, has {}", all(sources))
+            }
+            Rule::Hostname {} => "`/etc/hostname` is a label of the DNS, and not `localhost`".to_owned(),
+            Rule::NetProvider {} => "something that brings the network up is enabled and has what it needs".to_owned(),
+            Rule::Sysctl { keys, least, most, .. } => {
+                let bound = match (least, most) {
+                    (Some(least), None) => format!(" to at least {least}"),
+                    (None, Some(most)) => format!(" to at most {most}"),
+                    (Some(least), Some(most)) => format!(" to {least} to {most}"),
+                    (None, None) => String::new(),
+                };
+                format!("files of `sysctl.d` set {}{bound}", all(keys))
+            }
+            Rule::ModulesLoaded { modules } => {
+                format!("files of `modules-load.d` name {}, or they are part of the kernel", all(modules))
+            }
+            Rule::TimeSync {} => "something that sets the clock is enabled".to_owned(),
+            Rule::CaBundle {} => "a bundle of certificates of authorities is there and not empty".to_owned(),
+            Rule::ApparmorParser {} => "AppArmor is off, or `apparmor_parser` can be run".to_owned(),
+            Rule::SelinuxPolicy {} => "SELinux is off, or its policy has one for containers".to_owned(),
+            Rule::PluginFolder { path } => format!("`{path}` is there, or can be made"),
             Rule::AppArmor {} => "always; the evidence tells whether AppArmor is active".to_owned(),
             Rule::MachineIdSource {} => {
                 "`/etc/machine-id`, `/var/lib/dbus/machine-id` or a host name of its own tells machines apart"
@@ -147,9 +185,32 @@ impl Rule {
                     text.push_str(&format!(", the command line does not have `cgroup_disable={controller}`"));
                 }
                 text
-            } // What makes each machine its own.
+            }
 
-              // Less to attack.
+            // What makes each machine its own.
+            Rule::MachineId {} => {
+                "`/etc/machine-id` is empty or `uninitialized`, and no copy of one is left".to_owned()
+            }
+            Rule::HostKeys {} => {
+                "no host key of an SSH server is there, and something makes them where a server is enabled".to_owned()
+            }
+            Rule::NoFiles { paths, line: None } => format!("nothing is at {}, or it is empty", list(paths)),
+            Rule::NoFiles { paths, line: Some(line) } => format!("no file at {} has a line `{line}`", list(paths)),
+            Rule::EmptyPasswords {} => "no line of `/etc/shadow` or `/etc/passwd` has an empty password".to_owned(),
+            Rule::BakedPasswords {} => "no line of `/etc/shadow` or `/etc/passwd` has a password".to_owned(),
+
+            // Less to attack.
+            Rule::KconfigOff { symbol } => format!("the kernel's configuration does not have `CONFIG_{symbol}`"),
+            Rule::FileMode { path, most } => {
+                format!("`{path}`, where it is there, is root's and has no more permissions than {most}")
+            }
+            Rule::WorldWritable {} => "no file or folder is writable by everybody, but for sticky folders".to_owned(),
+            Rule::Unowned {} => "each owner and group of a file is in `/etc/passwd` and `/etc/group`".to_owned(),
+            Rule::Sticky { paths } => format!("{} have the sticky bit", all(paths)),
+            Rule::SshdOption { option, values, .. } => {
+                format!("`{option}` of `sshd_config` and its snippets is {}", list(values))
+            }
+            Rule::Umask {} => "the umask of users keeps others from writing".to_owned(),
         }
     }
 
@@ -172,9 +233,25 @@ impl Rule {
 
             // What the running system offers.
             Rule::AtRunTime { .. } => Decided::Live,
-            Rule::ContainerdSnippets { .. } => Decided::Static,
+            Rule::ContainerdSnippets { .. }
+            | Rule::HostSources { .. }
+            | Rule::NetProvider {}
+            | Rule::ApparmorParser {}
+            | Rule::SelinuxPolicy {}
+            | Rule::PluginFolder { .. } => Decided::Static,
             Rule::Localhost {}
             | Rule::AppArmor {}
+            | Rule::Mounted { .. }
+            | Rule::MountOptions { .. }
+            | Rule::Writable { .. }
+            | Rule::SharedRoot {}
+            | Rule::NoSwap {}
+            | Rule::ResolvConf {}
+            | Rule::Hostname {}
+            | Rule::Sysctl { .. }
+            | Rule::ModulesLoaded { .. }
+            | Rule::TimeSync {}
+            | Rule::CaBundle {}
             | Rule::MachineIdSource {}
             | Rule::Procfs {}
             | Rule::OpenFiles { .. }
@@ -188,9 +265,19 @@ impl Rule {
             Rule::Cgroup2 {} | Rule::AnyCgroup {} | Rule::Controller { .. } | Rule::AnyController { .. } => {
                 Decided::Both
             }
+
             // What makes each machine its own.
+            Rule::MachineId {} | Rule::HostKeys {} => Decided::Both,
+            Rule::NoFiles { .. } | Rule::EmptyPasswords {} | Rule::BakedPasswords {} => Decided::Static,
 
             // Less to attack.
+            Rule::KconfigOff { .. } => Decided::Both,
+            Rule::FileMode { .. }
+            | Rule::WorldWritable {}
+            | Rule::Unowned {}
+            | Rule::Sticky { .. }
+            | Rule::SshdOption { .. }
+            | Rule::Umask {} => Decided::Static,
         }
     }
 }

@@ -1,38 +1,168 @@
 //! Control groups, version 2.
 
 use super::cmdline::disabled;
+use super::mounts::{AtBoot, written};
 use super::{Met, Outcome};
 use crate::Said;
+use crate::init::InitKind;
 use crate::view::{FoundConfig, View, at_least};
 
 /// systemd's first release that mounts version 2 alone when nobody says otherwise.
 const UNIFIED_BY_DEFAULT: u32 = 243;
 
+/// systemd's first release that knows version 2 alone.
+const UNIFIED_ONLY: u32 = 258;
+
+/// Ubuntu built systemd with both until this release.
+const UNIFIED_ON_UBUNTU: u32 = 248;
+
+/// Where everybody looks.
+const POINT: &str = "/sys/fs/cgroup";
+
+/// What is mounted at `/sys/fs/cgroup` when the system is up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Hierarchy {
+    /// Version 2 alone.
+    Unified,
+    /// Version 1, with version 2 somewhere beside it.
+    Hybrid,
+    /// Version 1 alone.
+    Legacy,
+    /// Nothing: why.
+    None(String),
+}
+
 pub(super) fn mounted(view: &View<'_>) -> Outcome {
-    let mut wrong = Vec::new();
-    match view.systemd() {
-        None => {
-            wrong.push(format!("the init `{}` is not systemd, and nothing else is known to mount them", view.init()))
+    let (hierarchy, mut evidence) = hierarchy(view);
+    match hierarchy {
+        Hierarchy::Unified => Outcome::all(Vec::new(), evidence),
+        Hierarchy::Hybrid | Hierarchy::Legacy => Outcome::all(evidence, Vec::new()),
+        Hierarchy::None(reason) => {
+            evidence.insert(0, reason);
+            Outcome::all(evidence, Vec::new())
         }
-        Some(Some(release)) if release < UNIFIED_BY_DEFAULT => {
-            wrong.push(format!("systemd {release} mounts version 1 beside version 2"));
+    }
+}
+
+/// Which hierarchy results, and by what: lower-case phrases, the gravest first.
+pub(super) fn hierarchy(view: &View<'_>) -> (Hierarchy, Vec<String>) {
+    let init = view.init_system();
+    let (mut hierarchy, mut evidence) = match init.kind {
+        InitKind::Systemd { release } => by_systemd(view, release),
+        InitKind::OpenRc => by_openrc(view),
+        InitKind::Sysvinit if init.starts("cgroupfs-mount").is_some() => {
+            let by = init.starts("cgroupfs-mount").unwrap_or_default();
+            (Hierarchy::Legacy, vec![format!("the service {by} mounts version 1")])
         }
-        Some(_) => {}
+        InitKind::Sysvinit | InitKind::Busybox | InitKind::Script => by_lines(view),
+        InitKind::Runit | InitKind::S6 | InitKind::Unknown => {
+            (Hierarchy::None(init.unknown().unwrap_or_default()), Vec::new())
+        }
+    };
+    // A controller that version 1 has is gone from version 2.
+    for mount in written(view).into_iter().filter(|mount| mount.filesystem == "cgroup") {
+        hierarchy = match hierarchy {
+            Hierarchy::Unified if mount.point == POINT => Hierarchy::Legacy,
+            Hierarchy::Unified => Hierarchy::Hybrid,
+            Hierarchy::None(_) => Hierarchy::Legacy,
+            other => other,
+        };
+        evidence.insert(0, format!("version 1 is mounted: {}", mount.evidence));
+    }
+    (hierarchy, evidence)
+}
+
+fn by_systemd(view: &View<'_>, release: Option<u32>) -> (Hierarchy, Vec<String>) {
+    let name = &view.init_system().name;
+    if release.is_some_and(|release| release >= UNIFIED_ONLY) {
+        return (Hierarchy::Unified, vec![format!("{name} knows version 2 alone")]);
     }
     let off = |value: &str| matches!(value, "0" | "no" | "n" | "false" | "f" | "off");
-    if let Some(value) = view.word("systemd.unified_cgroup_hierarchy").filter(|value| off(value)) {
-        wrong.push(format!("the kernel command line has `systemd.unified_cgroup_hierarchy={value}`"));
+    let mut wrong = Vec::new();
+    let key = "systemd.unified_cgroup_hierarchy";
+    let said = if view.has_word(key) { Some("yes") } else { view.word(key) };
+    if let Some(value) = said.filter(|value| off(value)) {
+        wrong.push(format!("the kernel command line has `{key}={value}`"));
     }
     let legacy = "systemd.legacy_systemd_cgroup_controller";
-    if view.has_word(legacy) || view.word(legacy).is_some_and(|value| !off(value)) {
+    let alone = view.has_word(legacy) || view.word(legacy).is_some_and(|value| !off(value));
+    if alone {
         wrong.push(format!("the kernel command line has `{legacy}`"));
     }
-    for line in view.text_or_empty("/etc/fstab").lines().filter(|line| !line.trim_start().starts_with('#')) {
-        if line.split_ascii_whitespace().nth(2) == Some("cgroup") {
-            wrong.push(format!("`/etc/fstab` mounts version 1: `{}`", line.trim()));
+    if wrong.is_empty() {
+        if let Some(value) = said {
+            return (Hierarchy::Unified, vec![format!("the kernel command line has `{key}={value}`")]);
+        }
+        if view.word("cgroup_no_v1") == Some("all") {
+            return (Hierarchy::Unified, vec!["the kernel command line has `cgroup_no_v1=all`".to_owned()]);
+        }
+        let ubuntu = ["/etc/os-release", "/usr/lib/os-release"]
+            .iter()
+            .any(|file| view.text_or_empty(file).lines().any(|line| line.trim().replace('"', "") == "ID=ubuntu"));
+        let first = if ubuntu { UNIFIED_ON_UBUNTU } else { UNIFIED_BY_DEFAULT };
+        match release {
+            Some(release) if release < first => wrong.push(format!("{name} mounts version 1 beside version 2")),
+            _ => return (Hierarchy::Unified, vec![format!("{name} mounts version 2 alone")]),
         }
     }
-    Outcome::unless(wrong, "systemd mounts version 2 alone")
+    (if alone { Hierarchy::Legacy } else { Hierarchy::Hybrid }, wrong)
+}
+
+fn by_openrc(view: &View<'_>) -> (Hierarchy, Vec<String>) {
+    let init = view.init_system();
+    let Some(by) = init.starts("cgroups") else {
+        let reason = "OpenRC mounts them with the service `cgroups`, which is in no runlevel and needed by nothing";
+        return by_written(view).unwrap_or_else(|| (Hierarchy::None(reason.to_owned()), Vec::new()));
+    };
+    let service = format!("the service {by}");
+    let (mode, whose) = match init.setting("rc_cgroup_mode") {
+        Some((mode, file)) => (mode.to_owned(), format!("`{file}` has `rc_cgroup_mode=\"{mode}\"`")),
+        None => openrc_default(view),
+    };
+    let hierarchy = match mode.as_str() {
+        "unified" => Hierarchy::Unified,
+        "hybrid" => Hierarchy::Hybrid,
+        "legacy" => Hierarchy::Legacy,
+        _ => Hierarchy::None(format!("{whose}, which mounts nothing")),
+    };
+    (hierarchy, vec![whose, service])
+}
+
+/// Without a setting the service's own script decides: `${rc_cgroup_mode:-unified}` since OpenRC 0.51, hybrid before.
+fn openrc_default(view: &View<'_>) -> (String, String) {
+    const MARK: &str = "rc_cgroup_mode:-";
+    for file in ["/etc/init.d/cgroups", "/usr/libexec/rc/sh/rc-cgroup.sh", "/lib/rc/sh/rc-cgroup.sh"] {
+        let text = view.script(file).unwrap_or_default();
+        // The last one is in the function that mounts; before 0.52 an earlier one could say something else.
+        if let Some(at) = text.rfind(MARK).and_then(|at| at.checked_add(MARK.len())) {
+            let mode: String = text[at..].chars().take_while(char::is_ascii_alphanumeric).collect();
+            return (mode.clone(), format!("`rc_cgroup_mode` is not set, and `{file}` takes `{mode}`"));
+        }
+    }
+    ("unified".to_owned(), "`rc_cgroup_mode` is not set: taken to be `unified`, as since OpenRC 0.51".to_owned())
+}
+
+fn by_lines(view: &View<'_>) -> (Hierarchy, Vec<String>) {
+    let name = &view.init_system().name;
+    by_written(view).unwrap_or_else(|| (Hierarchy::None(format!("nothing mounts `{POINT}` under {name}")), Vec::new()))
+}
+
+/// What lines of `/etc/fstab` and of scripts mount.
+fn by_written(view: &View<'_>) -> Option<(Hierarchy, Vec<String>)> {
+    let below = |mount: &&AtBoot| mount.point == POINT || mount.point.starts_with("/sys/fs/cgroup/");
+    let mounts = written(view);
+    let v2 = mounts.iter().filter(below).rfind(|mount| mount.filesystem == "cgroup2");
+    let v1 = mounts.iter().filter(below).rfind(|mount| mount.filesystem == "cgroup");
+    match (v2, v1) {
+        (Some(v2), None) if v2.point == POINT => Some((Hierarchy::Unified, vec![v2.evidence.clone()])),
+        (Some(v2), None) => {
+            let reason = format!("version 2 is mounted at `{}`, not at `{POINT}`", v2.point);
+            Some((Hierarchy::None(reason), vec![v2.evidence.clone()]))
+        }
+        (Some(v2), Some(_)) => Some((Hierarchy::Hybrid, vec![v2.evidence.clone()])),
+        (None, Some(_)) => Some((Hierarchy::Legacy, Vec::new())),
+        (None, None) => None,
+    }
 }
 
 pub(super) fn controller(view: &View<'_>, name: Option<&str>, symbols: &[String], least: Option<&str>) -> Outcome {

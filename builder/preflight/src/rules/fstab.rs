@@ -13,7 +13,7 @@ pub(super) struct Mount {
     pub(super) device: String,
     pub(super) point: String,
     pub(super) filesystem: String,
-    options: String,
+    pub(super) options: String,
     pass: String,
 }
 

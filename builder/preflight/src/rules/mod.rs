@@ -8,11 +8,17 @@ mod cmdline;
 mod containerd;
 mod disk;
 mod fstab;
+mod hardening;
+mod identity;
 mod kernel;
 mod localhost;
 mod machine_id;
 mod modules;
+mod mounts;
 mod netfilter;
+mod network;
+mod startup;
+mod sysctl;
 mod system;
 mod users;
 
@@ -71,7 +77,13 @@ impl Outcome {
 
     /// `no` with all of `wrong`, or `yes` when nothing is.
     pub(crate) fn unless(wrong: Vec<String>, fine: impl Into<String>) -> Outcome {
-        if wrong.is_empty() { Outcome::yes(fine) } else { Outcome { met: Met::No, evidence: wrong, said: None } }
+        Outcome::all(wrong, vec![fine.into()])
+    }
+
+    /// `no` with all of `wrong`, or `yes` with all of `fine` when nothing is.
+    pub(crate) fn all(wrong: Vec<String>, fine: Vec<String>) -> Outcome {
+        let (met, evidence) = if wrong.is_empty() { (Met::Yes, fine) } else { (Met::No, wrong) };
+        Outcome { met, evidence, said: None }
     }
 }
 
@@ -108,6 +120,22 @@ pub(crate) fn decide(view: &View<'_>, rule: &Rule) -> Outcome {
         Rule::DiskFree { mebibytes, percent } => disk::free(view, *mebibytes, *percent),
         Rule::AppArmor {} => apparmor::state(view),
         Rule::MachineIdSource {} => machine_id::source(view),
+        Rule::Mounted { points } => mounts::mounted(view, points),
+        Rule::MountOptions { paths, without } => mounts::options(view, paths, without),
+        Rule::Writable { paths, persistent } => mounts::writable(view, paths, *persistent),
+        Rule::SharedRoot {} => mounts::shared_root(view),
+        Rule::NoSwap {} => mounts::no_swap(view),
+        Rule::ResolvConf {} => network::resolv_conf(view),
+        Rule::HostSources { sources } => network::host_sources(view, sources),
+        Rule::Hostname {} => network::hostname(view),
+        Rule::NetProvider {} => network::provider(view),
+        Rule::Sysctl { keys, least, most, unset } => sysctl::holds(view, keys, *least, *most, *unset),
+        Rule::ModulesLoaded { modules } => startup::modules_loaded(view, modules),
+        Rule::TimeSync {} => startup::time_sync(view),
+        Rule::CaBundle {} => startup::ca_bundle(view),
+        Rule::ApparmorParser {} => startup::apparmor_parser(view),
+        Rule::SelinuxPolicy {} => startup::selinux_policy(view),
+        Rule::PluginFolder { path } => mounts::plugin_folder(view, path),
 
         // Programs.
         Rule::Executable { name } => executable(view, name),
@@ -122,9 +150,25 @@ pub(crate) fn decide(view: &View<'_>, rule: &Rule) -> Outcome {
         Rule::AnyController { controller, symbols, least, legacy, legacy_symbols } => {
             let unified = (controller.as_deref(), symbols.as_slice(), least.as_deref());
             cgroup_any::controller(view, unified, (legacy, legacy_symbols))
-        } // What makes each machine its own.
+        }
 
-          // Less to attack.
+        // Less to attack.
+
+        // What makes each machine its own.
+        Rule::MachineId {} => identity::machine_id(view),
+        Rule::HostKeys {} => identity::host_keys(view),
+        Rule::NoFiles { paths, line } => identity::no_files(view, paths, line.as_deref()),
+        Rule::EmptyPasswords {} => identity::empty_passwords(view),
+        Rule::BakedPasswords {} => identity::baked_passwords(view),
+
+        // Less to attack.
+        Rule::KconfigOff { symbol } => hardening::kconfig_off(view, symbol),
+        Rule::FileMode { path, most } => hardening::file_mode(view, path, most),
+        Rule::WorldWritable {} => hardening::world_writable(view),
+        Rule::Unowned {} => hardening::unowned(view),
+        Rule::Sticky { paths } => hardening::sticky(view, paths),
+        Rule::SshdOption { option, values, unset } => hardening::sshd_option(view, option, values, unset),
+        Rule::Umask {} => hardening::umask(view),
     }
 }
 

@@ -1,6 +1,6 @@
 //! For each mechanism, changes of the good image that its checks must notice.
 
-use rootsmith_types::{Arch, NumBytes, Uuid};
+use rootsmith_types::{Arch, NumBytes, TreePath, Uuid};
 
 use super::fixture::*;
 use crate::*;
@@ -194,6 +194,87 @@ pub(super) fn breaks(check: &Check) -> Vec<fn(&mut Image, &Check)> {
         Rule::DiskFree { .. } => vec![|image, _| image.boot.root.available = NumBytes::mib(499), |image, _| {
             image.boot.root.size = NumBytes::mib(20_000)
         }],
+        Rule::Mounted { .. } => vec![|image, _| image.cmdline("init=/usr/bin/mount"), |image, check| {
+            let Rule::Mounted { points } = &check.rule else { unreachable!() };
+            image.put("/etc/fstab", 0o644, format!("none {} ext4\n", points[0]));
+        }],
+        Rule::MountOptions { .. } => vec![
+            |image, _| image.put("/etc/fstab", 0o644, "/dev/sdb1 /var/lib ext4 noexec\n"),
+            |image, _| image.put("/etc/fstab", 0o644, "LABEL=rootfs / ext4 rw,nodev\n"),
+            |image, _| image.cmdline("rootflags=nosuid"),
+            |image, _| {
+                let text = "[Mount]\nWhat=/dev/sdb1\nWhere=/var/lib/k0s/\nOptions=rw,nosuid\n";
+                image.unit("var-lib-k0s.mount", text, "local-fs.target");
+            },
+        ],
+        Rule::Writable { persistent: false, .. } => vec![
+            |image, _| image.boot.root.filesystem = "squashfs".to_owned(),
+            |image, _| image.put("/etc/fstab", 0o644, "LABEL=rootfs / ext4 ro\n"),
+            |image, _| image.put("/etc/fstab", 0o644, "LABEL=rootfs / ext4\n/dev/sdb1 /var erofs\n"),
+            |image, _| {
+                image.remove("/etc/fstab");
+                image.cmdline("ro");
+            },
+        ],
+        Rule::Writable { persistent: true, .. } => vec![
+            |image, _| image.put("/etc/fstab", 0o644, "tmpfs /var/lib tmpfs\n"),
+            |image, _| image.cmdline("systemd.volatile=overlay"),
+            |image, _| image.cmdline("overlayroot=tmpfs"),
+        ],
+        Rule::PluginFolder { .. } => vec![|image, _| image.boot.root.filesystem = "squashfs".to_owned()],
+        Rule::SharedRoot {} => vec![|image, _| image.cmdline("init=/usr/bin/mount")],
+        Rule::NoSwap {} => vec![|image, _| image.put("/etc/fstab", 0o644, "/dev/sdb1 none swap sw\n"), |image, _| {
+            image.unit("swapfile.swap", "[Swap]\nWhat=/swapfile\n", "swap.target");
+        }],
+        Rule::ResolvConf {} => vec![
+            |image, _| image.remove("/etc/resolv.conf"),
+            |image, _| image.link("/etc/resolv.conf", "/no/such"),
+            |image, _| image.link("/etc/resolv.conf", "../run/NetworkManager/resolv.conf"),
+            |image, _| image.mask("systemd-resolved.service"),
+            |image, _| image.put("/etc/resolv.conf", 0o644, "# nothing\n"),
+            |image, _| image.put("/etc/resolv.conf", 0o644, "nameserver 127.0.0.1\nnameserver ::1\n"),
+            |image, _| {
+                image.put("/etc/resolv.conf", 0o644, "nameserver 127.0.0.53\n");
+                image.mask("systemd-resolved.service");
+            },
+        ],
+        Rule::HostSources { .. } => {
+            vec![|image, _| image.put("/etc/nsswitch.conf", 0o644, "hosts: files myhostname\n"), |image, _| {
+                image.put("/etc/nsswitch.conf", 0o644, "hosts: dns\n")
+            }]
+        }
+        Rule::Hostname {} => vec![
+            |image, _| image.put("/etc/hostname", 0o644, "localhost\n"),
+            |image, _| image.put("/etc/hostname", 0o644, "node_1\n"),
+            |image, _| image.put("/etc/hostname", 0o644, "# x\n-node\n"),
+            |image, _| image.put("/etc/hostname", 0o644, "n".repeat(64)),
+        ],
+        Rule::NetProvider {} => vec![
+            |image, _| image.mask("systemd-networkd.service"),
+            |image, _| image.remove("/etc/systemd/network/20-wired.network"),
+            |image, _| image.remove("/usr/lib/systemd/system/systemd-networkd.service"),
+        ],
+        Rule::Sysctl { .. } => vec![|image, check| {
+            let Rule::Sysctl { keys, least, most, .. } = &check.rule else { unreachable!() };
+            let value = least.map(|it| it - 1).or(most.map(|it| it + 1)).unwrap();
+            image.put("/etc/sysctl.d/99-x.conf", 0o644, format!("-{} = {value}\n", keys[0].replace('.', "/")));
+        }],
+        Rule::ModulesLoaded { .. } => vec![
+            |image, _| image.remove("/etc/modules-load.d/node.conf"),
+            |image, _| image.mask("systemd-modules-load.service"),
+            |image, _| image.remove(&format!("/usr/lib/modules/{RELEASE}/kernel/overlay.ko.xz")),
+        ],
+        Rule::TimeSync {} => vec![|image, _| image.mask("chrony.service"), |image, _| {
+            image.remove("/etc/systemd/system/multi-user.target.wants/chrony.service");
+        }],
+        Rule::CaBundle {} => vec![|image, _| image.remove("/etc/ssl/certs/ca-certificates.crt"), |image, _| {
+            image.put("/etc/ssl/certs/ca-certificates.crt", 0o644, "");
+        }],
+        Rule::ApparmorParser {} => vec![|image, _| image.remove("/usr/sbin/apparmor_parser")],
+        Rule::SelinuxPolicy {} => vec![|image, _| {
+            image.cmdline("lsm=selinux");
+            image.put("/etc/selinux/config", 0o644, "SELINUX=enforcing\nSELINUXTYPE=targeted\n");
+        }],
         Rule::Executable { .. } => vec![
             |image, check| image.remove(&executable(check)),
             |image, check| image.put(&executable(check), 0o644, program(AMD64, LOADER, &[])),
@@ -246,6 +327,71 @@ pub(super) fn breaks(check: &Check) -> Vec<fn(&mut Image, &Check)> {
                 }
             },
         ],
+        Rule::MachineId {} => vec![
+            |image, _| image.put("/etc/machine-id", 0o444, "0123456789abcdef0123456789abcdef\n"),
+            |image, _| image.put("/var/lib/dbus/machine-id", 0o444, "0123456789abcdef0123456789abcdef\n"),
+            |image, _| image.cmdline("systemd.machine_id=0123456789abcdef0123456789abcdef"),
+        ],
+        Rule::HostKeys {} => vec![
+            |image, _| image.put("/etc/ssh/ssh_host_rsa_key", 0o600, "x"),
+            |image, _| image.put("/etc/ssh/ssh_host_ed25519_key.pub", 0o644, "x"),
+            |image, _| image.mask("sshd-keygen.service"),
+            // Empty is no first boot, and the keys are made on the first boot only.
+            |image, _| image.put("/etc/machine-id", 0o444, ""),
+        ],
+        Rule::NoFiles { .. } => vec![|image, check| {
+            let Rule::NoFiles { paths, line } = &check.rule else { unreachable!() };
+            leave(image, &paths[0], line.as_deref());
+        }],
+        Rule::EmptyPasswords {} => {
+            vec![|image, _| image.put("/etc/shadow", 0o640, "root::20000::::::\n"), |image, _| {
+                image.put("/etc/passwd", 0o644, "root::0:0::/:/bin/sh\n");
+            }]
+        }
+        Rule::BakedPasswords {} => vec![|image, _| image.put("/etc/shadow", 0o640, "root:$6$a$b:20000::::::\n")],
+        Rule::KconfigOff { .. } => vec![
+            |image, check| {
+                let Rule::KconfigOff { symbol } = &check.rule else { unreachable!() };
+                image.config("CONFIG_NET=y\n", &format!("CONFIG_NET=y\nCONFIG_{symbol}=y\n"));
+            },
+            |image, _| image.remove(&format!("/boot/config-{RELEASE}")),
+        ],
+        Rule::FileMode { .. } => vec![
+            |image, check| {
+                let Rule::FileMode { path, .. } = &check.rule else { unreachable!() };
+                image.put(path, 0o664, "x");
+            },
+            |image, check| {
+                let Rule::FileMode { path, .. } = &check.rule else { unreachable!() };
+                image.put(path, 0o400, "x");
+                image.tree.get_mut(&TreePath::new(path).unwrap()).unwrap().metadata.uid = 7;
+            },
+        ],
+        Rule::WorldWritable {} => {
+            vec![|image, _| image.put("/opt/x", 0o646, ""), |image, _| image.folder("/opt/y", 0o777)]
+        }
+        Rule::Unowned {} => vec![
+            |image, _| image.tree.get_mut(&TreePath::literal("/etc/fstab")).unwrap().metadata.uid = 1000,
+            |image, _| image.tree.get_mut(&TreePath::literal("/etc/fstab")).unwrap().metadata.gid = 1000,
+        ],
+        Rule::Sticky { .. } => {
+            vec![|image, _| image.folder("/tmp", 0o777), |image, _| image.folder("/var/tmp", 0o777)]
+        }
+        Rule::SshdOption { .. } => vec![
+            |image, check| {
+                let Rule::SshdOption { option, .. } = &check.rule else { unreachable!() };
+                image.put(
+                    "/etc/ssh/sshd_config",
+                    0o600,
+                    format!("#{option} no\n{option} bad\nMatch all\n{option} no\n"),
+                );
+            },
+            |image, check| {
+                let Rule::SshdOption { option, .. } = &check.rule else { unreachable!() };
+                image.put("/etc/ssh/sshd_config.d/0.conf", 0o600, format!("  {}=\"bad\"\n", option.to_lowercase()));
+            },
+        ],
+        Rule::Umask {} => vec![|image, _| image.put("/etc/login.defs", 0o644, "UMASK 002\n")],
     }
 }
 
@@ -294,4 +440,10 @@ pub(super) fn by_loader(image: &mut Image) {
     image.boot.entries.push(entry);
     let loader = &mut image.boot.entries[0];
     (loader.kind, loader.linux, loader.cmdline, loader.release) = (EntryKind::Loader, false, None, None);
+}
+
+/// Leaves a file where a pattern looks for one.
+pub(super) fn leave(image: &mut Image, pattern: &str, line: Option<&str>) {
+    let line = line.unwrap_or("something").replace('*', "x");
+    image.put(&pattern.replace('*', "x"), 0o600, format!("# first\n{line}\n"));
 }

@@ -31,6 +31,31 @@ impl Image {
         self.tree.insert(&at, Node::symlink(target, 0)).unwrap();
     }
 
+    /// A unit that another one wants.
+    pub(super) fn unit(&mut self, name: &str, text: &str, wanted_by: &str) {
+        self.put(&format!("/usr/lib/systemd/system/{name}"), 0o644, text);
+        self.link(&format!("/etc/systemd/system/{wanted_by}.wants/{name}"), &format!("/usr/lib/systemd/system/{name}"));
+    }
+
+    pub(super) fn mask(&mut self, unit: &str) {
+        self.link(&format!("/etc/systemd/system/{unit}"), "/dev/null");
+    }
+
+    pub(super) fn folder(&mut self, at: &str, mode: u16) {
+        let at = TreePath::new(at).unwrap();
+        self.tree.create_directories(&at, &Metadata::root(0o755, 0)).unwrap();
+        self.tree.get_mut(&at).unwrap().metadata.mode = mode;
+    }
+
+    /// Replaces the text of a file.
+    pub(super) fn edit(&mut self, at: &str, from: &str, to: &str) {
+        let node = self.tree.get(&TreePath::new(at).unwrap()).unwrap();
+        let text = String::from_utf8(node.content().unwrap().read(&NoBlobs, 1 << 20).unwrap().to_vec()).unwrap();
+        let mode = node.metadata.mode;
+        assert!(text.contains(from), "{at}: {from}");
+        self.put(at, mode, text.replace(from, to));
+    }
+
     pub(super) fn remove(&mut self, at: &str) {
         assert!(self.tree.remove(&TreePath::new(at).unwrap()), "{at}");
     }
@@ -281,6 +306,13 @@ fn make() -> Image {
         }
     }
     image.put(&format!("/usr/lib/modules/{RELEASE}/kernel/base.ko.xz"), 0o644, &file);
+    for module in ["overlay", "br_netfilter"] {
+        if !index.contains(&format!("/{module}.ko.xz:")) {
+            index += &format!("kernel/{module}.ko.xz: kernel/base.ko.xz\n");
+            image.put(&format!("/usr/lib/modules/{RELEASE}/kernel/{module}.ko.xz"), 0o644, &file);
+        }
+    }
+    config += "CONFIG_SECURITY_APPARMOR=y\nCONFIG_SECURITY_SELINUX=y\nCONFIG_LSM=\"landlock,yama,apparmor,bpf\"\n";
     image.put(&format!("/usr/lib/modules/{RELEASE}/modules.dep"), 0o644, index);
     image.put(&format!("/usr/lib/modules/{RELEASE}/modules.builtin"), 0o644, "kernel/fs/ext4/ext4.ko\n");
     image.put(&format!("/boot/vmlinuz-{RELEASE}"), 0o644, bzimage(RELEASE, &config));
@@ -318,6 +350,51 @@ fn make() -> Image {
         0o644,
         format!("# ours\nPARTUUID={ROOT} / ext4 rw,noatime 0 0\nUUID=1234-abcd /boot/efi vfat defaults\n"),
     );
+    node(&mut image);
     image.put("/etc/k0s/containerd.d/mirror.toml", 0o644, "version = 3\n[plugins.\"io.containerd.cri.v1.images\"]\n");
     image
+}
+
+/// What a node wants of the system, and what a golden image must not have.
+fn node(image: &mut Image) {
+    for unit in ["systemd-sysctl.service", "systemd-modules-load.service"] {
+        image.unit(unit, "[Service]\nExecStart=/usr/lib/systemd/x\n", "sysinit.target");
+    }
+    image.unit("dev-mqueue.mount", "[Mount]\nWhat=mqueue\nWhere=/dev/mqueue\nType=mqueue\n", "sysinit.target");
+    for unit in ["systemd-networkd.service", "systemd-resolved.service", "chrony.service", "ssh.service"] {
+        image.unit(unit, "[Service]\nExecStart=/usr/sbin/x\n", "multi-user.target");
+    }
+    let keys = "[Unit]\nConditionFirstBoot=yes\n[Service]\nExecStart=ssh-keygen -A\n";
+    image.unit("sshd-keygen.service", keys, "ssh.service");
+    image.put("/etc/systemd/network/20-wired.network", 0o644, "[Match]\nName=en*\n[Network]\nDHCP=yes\n");
+    image.link("/etc/resolv.conf", "../run/systemd/resolve/stub-resolv.conf");
+    image.put("/etc/hostname", 0o644, "node-1\n");
+    image.put("/etc/machine-id", 0o444, "uninitialized\n");
+    image.link("/var/lib/dbus/machine-id", "/etc/machine-id");
+    image.put("/etc/ssl/certs/ca-certificates.crt", 0o644, "-----BEGIN CERTIFICATE-----\nMII=\n");
+    let mut settings = "# ours\n".to_owned();
+    let mut modules = String::new();
+    for check in sets().iter().flat_map(|set| &set.checks) {
+        match &check.rule {
+            Rule::Sysctl { keys, least, most, .. } => {
+                let value = least.or(*most).unwrap();
+                keys.iter().for_each(|key| settings += &format!("{key} = {value}\n"));
+            }
+            Rule::ModulesLoaded { modules: names } => names.iter().for_each(|name| modules += &format!("{name}\n")),
+            _ => {}
+        }
+    }
+    image.put("/etc/sysctl.d/90-node.conf", 0o644, settings);
+    image.put("/etc/modules-load.d/node.conf", 0o644, modules);
+    for path in ["/usr/sbin/useradd", "/usr/sbin/apparmor_parser"] {
+        image.put(path, 0o755, program(AMD64, LOADER, &["libc.so.6"]));
+    }
+    image.put("/etc/passwd", 0o644, "root:x:0:0:root:/root:/bin/sh\n");
+    image.put("/etc/group", 0o644, "root:x:0:\nshadow:x:42:\n");
+    image.put("/etc/shadow", 0o640, "root:*:20000:0:99999:7:::\n");
+    image.put("/etc/login.defs", 0o644, "# UMASK 000\nUMASK\t\t022\n");
+    image.put("/etc/ssh/sshd_config", 0o600, "Include /etc/ssh/sshd_config.d/*.conf\nPermitRootLogin no\n");
+    for folder in ["/tmp", "/var/tmp"] {
+        image.folder(folder, 0o1777);
+    }
 }

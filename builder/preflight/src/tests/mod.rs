@@ -2,6 +2,7 @@
 
 mod breaks;
 mod fixture;
+mod inits;
 mod kernels;
 mod rendered;
 mod seen;
