@@ -11,6 +11,8 @@
 
 use std::io::Read;
 
+use rootsmith_types::Arch;
+
 use crate::KernelError;
 
 /// A decompressed arm64 kernel is about 40 MB; what claims to be much more is hostile.
@@ -35,6 +37,37 @@ pub fn kernel_release(image: &[u8]) -> Result<String, KernelError> {
         .ok_or(KernelError::UnknownImage(None))
 }
 
+/// The architecture an image is for, by its first kilobytes; `None` for one that does not say.
+pub fn kernel_arch(head: &[u8]) -> Option<Arch> {
+    if head.get(0x202..0x206) == Some(b"HdrS") {
+        return Some(Arch::Amd64);
+    }
+    if head.starts_with(&[0x1f, 0x8b]) {
+        let mut plain = Vec::new();
+        // The rest is not there: what comes before the error is enough.
+        let _ = flate2::read::GzDecoder::new(head).take(64).read_to_end(&mut plain);
+        return plain_arch(&plain);
+    }
+    if zboot_kind(head).is_none() {
+        return plain_arch(head);
+    }
+    // PE Format, "Machine Types", behind the offset at 0x3c.
+    let at = usize::try_from(u32_at(head, 0x3c)?).ok()?;
+    match u16_at(head, at.checked_add(4)?)? {
+        0xaa64 => Some(Arch::Arm64),
+        0x5064 => Some(Arch::Riscv64),
+        _ => None,
+    }
+}
+
+fn plain_arch(head: &[u8]) -> Option<Arch> {
+    match head.get(56..60)? {
+        b"ARM\x64" => Some(Arch::Arm64),
+        b"RSC\x05" => Some(Arch::Riscv64),
+        _ => None,
+    }
+}
+
 fn bzimage(image: &[u8]) -> Option<String> {
     if image.get(0x202..0x206)? != b"HdrS" {
         return None;
@@ -48,14 +81,19 @@ fn bzimage(image: &[u8]) -> Option<String> {
 
 /// The payload of an EFI zboot image (linux/arch: drivers/firmware/efi/libstub/zboot-header.S) and how it is packed.
 pub(crate) fn zboot(image: &[u8]) -> Option<(&[u8], &str)> {
-    if !image.starts_with(b"MZ") || image.get(4..8)? != b"zimg" {
-        return None;
-    }
+    let kind = zboot_kind(image)?;
     let offset = usize::try_from(u32_at(image, 8)?).ok()?;
     let size = usize::try_from(u32_at(image, 12)?).ok()?;
     let payload = image.get(offset..offset.checked_add(size)?)?;
-    let kind = image.get(24..56)?.split(|&b| b == 0).next()?;
-    Some((payload, std::str::from_utf8(kind).ok()?))
+    Some((payload, kind))
+}
+
+/// How the payload of an EFI zboot image is packed; `None` for what is none.
+fn zboot_kind(image: &[u8]) -> Option<&str> {
+    if !image.starts_with(b"MZ") || image.get(4..8)? != b"zimg" {
+        return None;
+    }
+    std::str::from_utf8(image.get(24..56)?.split(|&b| b == 0).next()?).ok()
 }
 
 fn unpack(data: &[u8], kind: &str) -> Option<Vec<u8>> {
@@ -147,6 +185,29 @@ mod tests {
         zboot.resize(64, 0);
         zboot.extend_from_slice(&packed);
         assert_eq!(kernel_release(&zboot).unwrap(), "6.12.1-arm64");
+    }
+
+    #[test]
+    fn images_say_what_they_are_for() {
+        assert_eq!(kernel_arch(&bzimage_of("6.12 ")), Some(Arch::Amd64));
+        let mut image = arm64("");
+        assert_eq!(kernel_arch(&image), Some(Arch::Arm64));
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(&image).unwrap();
+        let mut packed = gzip.finish().unwrap();
+        packed.truncate(packed.len() - 9);
+        assert_eq!(kernel_arch(&packed), Some(Arch::Arm64));
+        image[56..60].copy_from_slice(b"RSC\x05");
+        assert_eq!(kernel_arch(&image), Some(Arch::Riscv64));
+        let mut zboot = vec![0; 128];
+        zboot[..8].copy_from_slice(b"MZ\0\0zimg");
+        zboot[24..28].copy_from_slice(b"zstd");
+        zboot[0x3c] = 64;
+        zboot[64..70].copy_from_slice(b"PE\0\0\x64\xaa");
+        assert_eq!(kernel_arch(&zboot), Some(Arch::Arm64));
+        for bad in [&zboot[..66], b"", b"text"] {
+            assert_eq!(kernel_arch(bad), None);
+        }
     }
 
     #[test]

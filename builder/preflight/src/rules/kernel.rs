@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use rootsmith_kernel::KernelError;
+use rootsmith_kernel::release::kernel_arch;
+use rootsmith_kernel::{Kernel, KernelError};
+use rootsmith_tree::Node;
+use rootsmith_types::Arch;
 
 use super::modules::usable;
 use super::{Met, Outcome};
@@ -12,6 +15,8 @@ use crate::view::{FoundConfig, View, at_least};
 
 /// Without any configuration k0s asks for the symbols at the top, warns of each, and passes over all below them.
 const TOP: [&str; 5] = ["CGROUPS", "EXT4_FS", "NAMESPACES", "NET", "PROC_FS"];
+/// Enough of a kernel image to tell its architecture.
+const HEAD: u64 = 4096;
 /// Differing symbols shown.
 const SHOWN: usize = 5;
 
@@ -30,10 +35,22 @@ pub(super) fn belongs(view: &View<'_>) -> Outcome {
 
 pub(super) fn linux(view: &View<'_>) -> Outcome {
     match &view.kernel {
-        Ok(kernel) => Outcome::yes(format!("`{}` is Linux {}", kernel.image, kernel.release)),
+        Ok(kernel) => match arch_of(view, kernel) {
+            Some(arch) if arch != view.facts.arch => {
+                Outcome::no(format!("`{}` is for {arch}, the image for {}", kernel.image, view.facts.arch)).unsaid()
+            }
+            _ => Outcome::yes(format!("`{}` is Linux {}", kernel.image, kernel.release)),
+        },
         Err(error @ KernelError::NoModules { .. }) => Outcome::no(error.to_string()).said(Said::Pass),
         Err(error) => Outcome::no(error.to_string()).unsaid(),
     }
+}
+
+fn arch_of(view: &View<'_>, kernel: &Kernel) -> Option<Arch> {
+    let content = view.facts.tree.lookup(&kernel.image).and_then(Node::content)?;
+    let mut head = vec![0; usize::try_from(content.size().min(HEAD)).ok()?];
+    content.read_at(view.facts.blobs, 0, &mut head).ok()?;
+    kernel_arch(&head)
 }
 
 pub(super) fn release(view: &View<'_>, least: &str) -> Outcome {

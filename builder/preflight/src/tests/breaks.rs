@@ -18,7 +18,15 @@ pub(super) fn breaks(check: &Check) -> Vec<fn(&mut Image, &Check)> {
             |image, _| image.put("/usr/lib/systemd/systemd", 0o755, "text"),
             |image, _| image.cmdline("init=/no/such"),
         ],
-        Rule::Kernel {} | Rule::Linux {} => {
+        Rule::Linux {} => {
+            vec![|image, _| image.remove(&format!("/boot/vmlinuz-{RELEASE}")), |image, _| {
+                let mut kernel = vec![0; 64];
+                kernel[56..60].copy_from_slice(b"ARM\x64");
+                kernel.extend_from_slice(format!("Linux version {RELEASE} (x)").as_bytes());
+                image.put(&format!("/boot/vmlinuz-{RELEASE}"), 0o644, kernel);
+            }]
+        }
+        Rule::Kernel {} => {
             vec![|image, _| image.remove(&format!("/boot/vmlinuz-{RELEASE}")), |image, _| {
                 image.remove(&format!("/usr/lib/modules/{RELEASE}"))
             }]
