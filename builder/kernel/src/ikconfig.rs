@@ -13,6 +13,8 @@
 
 use std::io::{self, Read};
 
+use liblzma::read::XzDecoder;
+use liblzma::stream::Stream;
 use memchr::memmem;
 
 use crate::KernelError;
@@ -28,6 +30,8 @@ const PACKED: [&[u8]; 3] = [GZIP, b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"];
 
 /// No kernel is larger in memory.
 const MAX_KERNEL: u64 = 512 << 20;
+/// What xz may take to unpack; the kernel's own build has it take 35 MiB.
+const MAX_MEMORY: u64 = 128 << 20;
 /// Configurations have some 300 kB, 70 kB of it left by gzip.
 const MAX_CONFIG: u64 = 16 << 20;
 const MAX_PACKED: usize = 4 << 20;
@@ -57,10 +61,13 @@ fn unpacked(image: &[u8]) -> Result<Box<dyn Read + '_>, String> {
     };
     Ok(match payload {
         [0x1f, 0x8b, ..] => Box::new(flate2::read::GzDecoder::new(payload)),
-        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Box::new(liblzma::read::XzDecoder::new(payload)),
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => {
+            let stream = Stream::new_stream_decoder(MAX_MEMORY, 0).map_err(|e| e.to_string())?;
+            Box::new(XzDecoder::new_stream(payload, stream))
+        }
         [0x5d, 0, 0, ..] => {
-            let stream = liblzma::stream::Stream::new_lzma_decoder(MAX_KERNEL).map_err(|e| e.to_string())?;
-            Box::new(liblzma::read::XzDecoder::new_stream(payload, stream))
+            let stream = Stream::new_lzma_decoder(MAX_MEMORY).map_err(|e| e.to_string())?;
+            Box::new(XzDecoder::new_stream(payload, stream))
         }
         // Behind the frame stands the kernel's size.
         [0x28, 0xb5, 0x2f, 0xfd, ..] => {
@@ -264,5 +271,17 @@ mod tests {
         let at = memmem::find(&broken, GZIP).unwrap();
         broken[at + 12..at + 30].fill(0xff);
         assert!(refused(&broken).contains("the configuration in it cannot be unpacked"));
+    }
+
+    #[test]
+    fn no_flipped_bit_is_a_panic() {
+        let image = bzimage(&gzip(&vmlinux(100)));
+        for at in (0..image.len()).filter(|at| *at >= 3 * 512 || (0x1f0..0x260).contains(at)) {
+            for bit in [0x01, 0x10, 0x80] {
+                let mut bad = image.clone();
+                bad[at] ^= bit;
+                let _ = embedded_config(&bad);
+            }
+        }
     }
 }

@@ -48,8 +48,8 @@ pub fn check(facts: &Facts<'_>, profile: Option<&Profile>, sets: &[Wanted]) -> R
             let outcome = rules::decide(&view, &check.rule);
             let reason = accepted.iter().find(|accept| accept.check.value == check.id);
             let reason = reason.map(|accept| accept.reason.value.as_str());
-            let finding = finding(&view, set, check, outcome, reason, wanted);
-            grade = grade.min(leaves(&finding, check.severity));
+            let (finding, level) = finding(&view, set, check, outcome, reason, wanted);
+            grade = grade.min(level);
             findings.push(finding);
         }
         grades.push(Grade { set: set.id(), grade });
@@ -59,18 +59,16 @@ pub fn check(facts: &Facts<'_>, profile: Option<&Profile>, sets: &[Wanted]) -> R
     Ok(Report { findings, grades })
 }
 
-/// The best grade that a finding leaves its set: what the program says that the check is taken from, else our own severity.
-fn leaves(finding: &Finding, severity: Severity) -> Grading {
-    let said = finding.upstream.as_ref().and_then(|upstream| upstream.said);
-    match (&finding.verdict, said, severity) {
-        (Verdict::Pass | Verdict::NotApplicable, _, _) => Grading::Clean,
-        (_, Some(Said::Rejected | Said::Error), _) => Grading::Rejected,
-        (_, Some(Said::Pass | Said::Warning), _) | (Verdict::Warning, None, _) => Grading::Admitted,
-        (_, None, Severity::Fail) => Grading::Rejected,
-        (_, None, Severity::Warning) => Grading::Admitted,
+/// What one check leaves of the grade, accepted or not: what counts is the word of the program it is taken from, else ours.
+fn level(unmet: &Verdict, said: Option<Said>) -> Grading {
+    match (unmet, said) {
+        (Verdict::Pass | Verdict::NotApplicable | Verdict::Accepted(_), _) => Grading::Clean,
+        (_, Some(Said::Rejected | Said::Error)) | (Verdict::Fail, None) => Grading::Rejected,
+        (_, Some(Said::Pass | Said::Warning)) | (Verdict::Warning, None) => Grading::Admitted,
     }
 }
 
+/// The finding, and what it leaves of the grade.
 fn finding(
     view: &View<'_>,
     set: &Set,
@@ -78,7 +76,7 @@ fn finding(
     outcome: Outcome,
     accepted: Option<&str>,
     wanted: &Wanted,
-) -> Finding {
+) -> (Finding, Grading) {
     let unmet = match (outcome.met, check.severity) {
         (Met::Yes, _) => Verdict::Pass,
         (Met::Unknown, _) => Verdict::NotApplicable,
@@ -102,7 +100,8 @@ fn finding(
     if not_met && check.probe.is_some() {
         evidence.extend(milder(set, unmet == Verdict::Fail, said));
     }
-    Finding {
+    let level = level(&unmet, said.filter(|_| check.probe.is_some()));
+    let finding = Finding {
         check: check.id.clone(),
         set: set.id(),
         verdict,
@@ -111,7 +110,8 @@ fn finding(
         upstream: check.probe.clone().map(|probe| Upstream { probe, said }),
         cure: not_met.then(|| check.cure.clone()),
         subject: subject(view, check, wanted),
-    }
+    };
+    (finding, level)
 }
 
 /// That the program makes less of it than we do.

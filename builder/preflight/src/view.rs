@@ -45,6 +45,8 @@ pub(crate) struct Modules {
     builtin: BTreeSet<String>,
     /// What the files say of themselves, of those that were asked for.
     infos: Mutex<BTreeMap<String, Result<ModuleInfo, String>>>,
+    /// The files of modprobe.d(5), once they were asked for.
+    pub(crate) configuration: OnceLock<BTreeMap<String, String>>,
 }
 
 impl Modules {

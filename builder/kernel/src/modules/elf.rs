@@ -9,6 +9,8 @@ use object::read::elf::{FileHeader, Sym};
 
 /// No module is larger when decompressed; the largest of Debian has 20 MB, debug information stripped.
 const MAX_MODULE: u64 = 256 << 20;
+/// What xz may take to unpack one; presets take up to 65 MiB.
+const MAX_MEMORY: u64 = 128 << 20;
 /// One entry of `__versions`: a checksum and a name, 64 bytes in both classes.
 const VERSION: usize = 64;
 
@@ -30,7 +32,8 @@ pub(super) const EXTENSIONS: [&str; 4] = [".ko", ".ko.xz", ".ko.zst", ".ko.gz"];
 /// The bytes of a module, decompressed by what its name ends with.
 pub(crate) fn decompress(name: &[u8], data: &[u8]) -> Result<Vec<u8>, String> {
     let reader: Box<dyn Read + '_> = if name.ends_with(b".xz") {
-        Box::new(liblzma::read::XzDecoder::new(data))
+        let stream = liblzma::stream::Stream::new_stream_decoder(MAX_MEMORY, 0).map_err(|e| e.to_string())?;
+        Box::new(liblzma::read::XzDecoder::new_stream(data, stream))
     } else if name.ends_with(b".zst") {
         Box::new(zstd::stream::read::Decoder::new(data).map_err(|e| e.to_string())?)
     } else if name.ends_with(b".gz") {

@@ -33,7 +33,7 @@ pub(super) fn usable(view: &View<'_>, name: &str) -> Result<(String, Option<Stri
             doubt = Some(format!("the kernel command line has `{word}`: it is not loaded by its aliases"));
         }
     }
-    for (file, text) in configuration(view) {
+    for (file, text) in view.modules.configuration.get_or_init(|| configuration(view)) {
         for line in text.lines().map(str::trim) {
             let words: Vec<&str> = line.split_ascii_whitespace().collect();
             match words.as_slice() {
