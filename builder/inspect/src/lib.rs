@@ -30,6 +30,8 @@ mod qcow2;
 mod source;
 mod squashfs;
 mod tar;
+#[cfg(test)]
+mod testing;
 mod volume;
 
 pub use disk::{Partition, Table, TableKind};

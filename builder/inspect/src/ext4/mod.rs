@@ -215,3 +215,6 @@ impl Files for Ext4 {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

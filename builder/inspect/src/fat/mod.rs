@@ -176,3 +176,6 @@ impl Files for Fat {
         if buf.is_empty() { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -178,3 +178,6 @@ fn convert(
     }
     Ok(Node { kind: inode.kind, metadata })
 }
+
+#[cfg(test)]
+mod tests;
