@@ -9,10 +9,13 @@ use crate::{ReadAt, Source};
 const PAGE: u64 = 64 << 10;
 const PAGES: u64 = 64;
 
+/// Its number, and its bytes.
+type Page = (u64, Vec<u8>);
+
 /// A source with a small memory. What is longer than a page goes past it.
 pub(crate) struct Pages {
     source: Source,
-    slots: Mutex<Vec<Option<(u64, Vec<u8>)>>>,
+    slots: Mutex<Vec<Option<Page>>>,
 }
 
 impl Pages {

@@ -12,10 +12,9 @@ use proptest::prelude::*;
 use rootsmith_tree::{Content, NodeKind};
 use rootsmith_types::{Sha256Digest, TreePath};
 
-use crate::{FileSource, OpenError, Source, Volume};
+use crate::{FileSource, OpenError, ReadAt, Source, Volume};
 
 /// Runs a judge; `None` when it is not installed, which is an error where `REQUIRE_ORACLES` is set.
-#[allow(clippy::disallowed_methods, clippy::print_stdout)]
 pub(crate) fn run(tool: &str, arguments: &[&str]) -> Option<String> {
     match Command::new(tool).args(arguments).output() {
         Ok(output) => {
@@ -25,11 +24,17 @@ pub(crate) fn run(tool: &str, arguments: &[&str]) -> Option<String> {
             Some(text)
         }
         Err(error) => {
-            assert!(std::env::var_os("REQUIRE_ORACLES").is_none(), "{tool}: {error}");
-            println!("skipped: {tool} not found");
+            skip(&format!("{tool}: {error}"));
             None
         }
     }
+}
+
+/// Says what the host does not have, which is an error where `REQUIRE_ORACLES` is set.
+#[allow(clippy::disallowed_methods, clippy::print_stdout)]
+pub(crate) fn skip(what: &str) {
+    assert!(std::env::var_os("REQUIRE_ORACLES").is_none(), "{what}");
+    println!("skipped: {what}");
 }
 
 /// A path as a tool's argument.
@@ -196,21 +201,60 @@ pub(crate) fn survives(image: &[u8], cases: u32, open: Open) {
     let change = (place, word, 1usize..=4, any::<bool>());
     let strategy = proptest::collection::vec(change, 1..5);
     let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
+    let original = Arc::new(image.to_vec());
     proptest!(config, |(changes in strategy)| {
-        let mut image = image.to_vec();
+        let mut patched = Patched::new(&original);
         for (at, word, width, flip) in changes {
-            for (byte, new) in image[at..].iter_mut().zip(&word.to_le_bytes()[..width]) {
-                *byte = if flip { *byte ^ (1 << (word % 8)) } else { *new };
+            for (at, new) in (at..original.len()).zip(&word.to_le_bytes()[..width]) {
+                patched.set(at, if flip { original[at] ^ (1 << (word % 8)) } else { *new });
             }
         }
-        if let Ok(volume) = open(&(Arc::new(image) as Source)) {
-            for entry in volume.tree.walk() {
-                if let Some(content) = entry.node.content() {
-                    let mut buf = vec![0; content.size().min(64 << 10) as usize];
-                    let _ = content.read_at(&volume, 0, &mut buf);
-                    let _ = content.read_at(&volume, content.size() - buf.len() as u64, &mut buf);
-                }
-            }
-        }
+        try_all(patched, open);
     });
+}
+
+/// Opens an image, and reads what can be read.
+pub(crate) fn try_all(image: Patched, open: Open) {
+    if let Ok(volume) = open(&(Arc::new(image) as Source)) {
+        for entry in volume.tree.walk() {
+            if let Some(content) = entry.node.content() {
+                let mut buf = vec![0; content.size().min(64 << 10) as usize];
+                let _ = content.read_at(&volume, 0, &mut buf);
+                let _ = content.read_at(&volume, content.size() - buf.len() as u64, &mut buf);
+            }
+        }
+    }
+}
+
+/// An image with some bytes changed: images are too long to be copied thousands of times.
+pub(crate) struct Patched {
+    image: Arc<Vec<u8>>,
+    changes: BTreeMap<usize, u8>,
+}
+
+impl Patched {
+    /// With nothing changed.
+    pub(crate) fn new(image: &Arc<Vec<u8>>) -> Patched {
+        Patched { image: Arc::clone(image), changes: BTreeMap::new() }
+    }
+
+    /// With one byte changed more.
+    pub(crate) fn set(&mut self, at: usize, byte: u8) {
+        self.changes.insert(at, byte);
+    }
+}
+
+impl ReadAt for Patched {
+    fn size(&self) -> u64 {
+        self.image.len() as u64
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> std::io::Result<()> {
+        self.image.read_at(offset, buf)?;
+        let start = offset as usize;
+        for (at, byte) in self.changes.range(start..start + buf.len()) {
+            buf[at - start] = *byte;
+        }
+        Ok(())
+    }
 }

@@ -21,8 +21,13 @@ use crate::{OpenError, Source, Volume};
 /// Attribute bit of a volume label.
 const ATTR_VOLUME_ID: u8 = 0x08;
 
+/// Largest cluster of the specification, and of `hadris-fat`; some systems go beyond.
+const MAX_CLUSTER: u64 = 32 << 10;
+
 /// Files whose places are remembered.
 const REMEMBERED: usize = 16;
+/// Pieces of files that are remembered, with those of one file more: 4 MiB.
+const REMEMBERED_RUNS: usize = 256 << 10;
 
 /// Where the contents of files are read.
 struct Fat {
@@ -46,6 +51,9 @@ pub(crate) fn open(source: &Source) -> Result<Volume, OpenError> {
     if geometry.size > source.size() {
         let reason = format_args!("it is {} bytes long, and the image holds {} of them", geometry.size, source.size());
         return Err(OpenError::damaged("FAT", reason));
+    }
+    if geometry.cluster_size > MAX_CLUSTER {
+        return Err(OpenError::unsupported("FAT", format_args!("clusters of {} KiB", geometry.cluster_size >> 10)));
     }
     let pages: Source = Arc::new(Pages::new(source.clone()));
     let volume = FatVolume::open(Cursor::new(pages.clone())).map_err(|error| damaged(&error.to_string()))?;
@@ -96,7 +104,7 @@ fn walk(volume: &FatVolume<Cursor>, geometry: &Geometry) -> Result<(Tree, Vec<(u
                 directories.push((path.clone(), Some(entry.clone())));
                 NodeKind::Directory
             } else {
-                let size = entry.len() as u64;
+                let size = entry.len();
                 if size.div_ceil(geometry.cluster_size) > geometry.clusters {
                     return Err(at(&path, Broken("it is longer than the file system".to_owned())));
                 }
@@ -147,7 +155,9 @@ impl Fat {
         let pages = Pages::new(self.source.clone());
         let runs: Arc<[Run]> = self.geometry.runs(&pages, cluster, size)?.into();
         let mut remembered = lock();
-        if remembered.len() == REMEMBERED {
+        let runs_of =
+            |remembered: &[(PackId, Arc<[Run]>)]| remembered.iter().map(|(_, runs)| runs.len()).sum::<usize>();
+        while remembered.len() >= REMEMBERED || (!remembered.is_empty() && runs_of(&remembered) > REMEMBERED_RUNS) {
             remembered.remove(0);
         }
         remembered.push((pack, Arc::clone(&runs)));

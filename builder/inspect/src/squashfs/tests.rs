@@ -9,7 +9,8 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::testing::{
-    Seen, assert_same, cat, complaint, describe, describe_folder, noise, run, source, survives, text, unix_folder,
+    Patched, Seen, assert_same, cat, complaint, describe, describe_folder, noise, run, skip, source, survives, text,
+    try_all, unix_folder,
 };
 
 /// An image of `folder`; `None` when `mksquashfs` is not there.
@@ -64,10 +65,9 @@ fn devices_owners_and_attributes_are_seen() {
     let set = |path: &str, name: &str, value: &[u8]| {
         rustix::fs::setxattr(folder.join(path), name, value, rustix::fs::XattrFlags::empty())
     };
-    if set("etc/hosts", "user.name", b"value").is_err() {
-        // A temporary folder in memory may have none; what follows needs one that has.
-        assert!(std::option_env!("CI").is_none(), "the temporary folder has no extended attributes");
-        return;
+    if let Err(error) = set("etc/hosts", "user.name", b"value") {
+        // A temporary folder in memory may have none.
+        return skip(&format!("extended attributes in the temporary folder: {error}"));
     }
     let long = noise(900, 4);
     for path in ["etc/hosts", "usr/share", "usr/share/noise"] {
@@ -140,18 +140,12 @@ fn a_broken_image_is_never_a_panic() {
     // The metadata lies at the end, and is a small part of the whole.
     let Some(image) = small(&["-noI", "-noX", "-noId"]) else { return };
     let start = u64::from_le_bytes(image[64..72].try_into().unwrap()) as usize;
+    let image = Arc::new(image);
     for at in (0..96).chain(start..image.len()) {
         for change in [0x01, 0x80, 0xFF] {
-            let mut broken = image.clone();
-            broken[at] ^= change;
-            if let Ok(volume) = open_bytes(&broken) {
-                for entry in volume.tree.walk() {
-                    if let Some(content) = entry.node.content() {
-                        let mut buf = vec![0; content.size().min(50_000) as usize];
-                        let _ = content.read_at(&volume, 0, &mut buf);
-                    }
-                }
-            }
+            let mut patched = Patched::new(&image);
+            patched.set(at, image[at] ^ change);
+            try_all(patched, open);
         }
     }
 }
