@@ -1,6 +1,7 @@
 //! Images of `mke2fs`, judged by the folder they were made of, by `ext4-view` and by `debugfs`.
 
 use std::fs;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -207,6 +208,68 @@ fn a_journal_that_was_not_replayed_is_read_through() {
         debugfs(&image, &[open_journal, &format!("jw -r {block}"), "jc"]).unwrap();
         assert!(cat(&open_at(&image), "/usr/share/doc/a/one-block") == old, "{open_journal}");
     }
+}
+
+#[test]
+fn three_levels_of_block_numbers_are_followed() {
+    let dir = TempDir::new().unwrap();
+    let folder = dir.path().join("folder");
+    fs::create_dir(&folder).unwrap();
+    // With blocks of 1 KiB: 12 KiB in the inode, then 256 KiB, 64 MiB and more behind one, two and three blocks of numbers.
+    let mut expected = vec![0; 70 << 20];
+    let file = fs::File::create(folder.join("file")).unwrap();
+    for offset in [0, 11 << 10, 200 << 10, 268 << 10, 33 << 20, (64 << 20) + (267 << 10), 69 << 20] {
+        let bytes = noise(3000, offset as u32 + 7);
+        file.write_all_at(&bytes, offset as u64).unwrap();
+        expected[offset..offset + 3000].copy_from_slice(&bytes);
+    }
+    file.set_len(70 << 20).unwrap();
+    for options in [["-t", "ext2", "-b", "1024"], ["-t", "ext4", "-b", "1024"]] {
+        let Some(image) = make(dir.path(), Some(&folder), "90M", &options) else { return };
+        assert!(cat(&open_at(&image), "/file") == expected, "{options:?}");
+    }
+}
+
+#[test]
+fn what_is_allocated_and_not_written_is_zeros() {
+    let dir = TempDir::new().unwrap();
+    let folder = dir.path().join("folder");
+    plain_folder(&folder);
+    let Some(image) = make(dir.path(), Some(&folder), "40M", &["-t", "ext4", "-b", "1024"]) else { return };
+    debugfs(&image, &["fallocate /etc/empty 0 3", "sif /etc/empty size 4000"]).unwrap();
+    let mapped = debugfs(&image, &["blocks /etc/empty"]).unwrap();
+    let block = mapped.split_whitespace().find_map(|word| word.parse::<u64>().ok()).unwrap();
+    let file = fs::File::options().write(true).open(&image).unwrap();
+    file.write_all_at(&noise(4096, 1), block * 1024).unwrap();
+    assert_eq!(cat(&open_at(&image), "/etc/empty"), vec![0; 4000]);
+}
+
+#[test]
+fn an_extent_tree_that_goes_round_is_refused() {
+    let Some(mut image) = small(&["-t", "ext4", "-b", "1024", "-O", "^has_journal,^metadata_csum"]) else { return };
+    let content = noise(20_000, 1);
+    let at = image.windows(16).position(|bytes| bytes == &content[..16]).unwrap();
+    // The first of the content's blocks becomes a node of the tree, whose one index is itself.
+    let mut node = vec![0x0A, 0xF3, 1, 0, 4, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    node.extend(((at / 1024) as u32).to_le_bytes());
+    node.extend([0; 4]);
+    let table = 1024 * u32::from_le_bytes(image[2048 + 8..2048 + 12].try_into().unwrap()) as usize;
+    let inode = table + 11 * 256 + 0x28;
+    assert_eq!(image[inode..inode + 2], [0x0A, 0xF3]);
+    let read = |image: &[u8]| {
+        let volume = open_bytes(image).unwrap();
+        let content = volume.tree.get(&TreePath::literal("/file")).unwrap().content().unwrap().clone();
+        content.read_at(&volume, 0, &mut [0; 100]).map_err(|error| error.to_string())
+    };
+    assert!(read(&image).is_ok());
+    image[at..at + node.len()].copy_from_slice(&node);
+    image[inode..inode + node.len()].copy_from_slice(&node);
+    assert_snapshot!(read(&image).unwrap_err(), @"the extent tree of inode 12 is not one");
+    // And an extent that lies outside: its index becomes a leaf.
+    node[6] = 0;
+    node[16..24].copy_from_slice(&[1, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0]);
+    image[inode..inode + node.len()].copy_from_slice(&node);
+    assert_snapshot!(read(&image).unwrap_err(), @"inode 12 has blocks outside the file system");
 }
 
 /// A small image that holds something of everything, as bytes.

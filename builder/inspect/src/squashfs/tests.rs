@@ -204,6 +204,21 @@ fn a_block_that_grows_without_end_is_stopped() {
 }
 
 #[test]
+fn many_threads_read_the_same() {
+    let dir = TempDir::new().unwrap();
+    let folder = dir.path().join("folder");
+    unix_folder(&folder);
+    let Some(image) = make(dir.path(), &folder, &["-b", "4096"]) else { return };
+    let volume = open_at(&image);
+    let expected = describe_folder(&folder, Seen::Unix);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| assert_same(&describe(&volume, Seen::Unix), &expected, "one of four threads"));
+        }
+    });
+}
+
+#[test]
 fn a_read_past_the_end_is_an_error() {
     let Some(image) = small(&[]) else { return };
     let volume = open_bytes(&image).unwrap();
