@@ -165,7 +165,7 @@ impl Kind {
             Kind::Fail => "fails",
             Kind::Warning => "warning",
             Kind::Accepted => "accepted",
-            Kind::Undecided => "open",
+            Kind::Undecided => "undecided",
             Kind::Pass => "passes",
         }
     }
@@ -178,7 +178,7 @@ impl Kind {
             (Kind::Warning, 1) => "warning",
             (Kind::Warning, _) => "warnings",
             (Kind::Accepted, _) => "accepted",
-            (Kind::Undecided, _) => "open",
+            (Kind::Undecided, _) => "undecided",
             (Kind::Pass, 1) => "passes",
             (Kind::Pass, _) => "pass",
         }
@@ -203,12 +203,12 @@ impl Counts {
         self.0.iter().sum::<usize>() - self.of(Kind::Undecided)
     }
 
-    /// `78 of 78`, and what is open.
+    /// `78 of 78`, and what cannot be decided.
     fn share(&self) -> String {
         let share = format!("{} of {}", self.of(Kind::Pass), self.decided());
         match self.of(Kind::Undecided) {
             0 => share,
-            n => format!("{share}, {n} open"),
+            n => format!("{share}, {n} undecided"),
         }
     }
 }

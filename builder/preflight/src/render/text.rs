@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! k0s-worker@1.36: k0s worker 1.36 starts
-//!   fails     cgroup.memory: the cgroup controller `memory` can be used
-//!             the kernel command line has `cgroup_disable=memory`
-//!             cure: choose a kernel with CONFIG_MEMCG=y, without `cgroup_disable=memory`
+//!   fails      cgroup.memory: the cgroup controller `memory` can be used
+//!              the kernel command line has `cgroup_disable=memory`
+//!              cure: choose a kernel with CONFIG_MEMCG=y, without `cgroup_disable=memory`
 //!   77 pass
 //! k0s-worker@1.36: rejected (77 of 78)
 //! ```
@@ -16,7 +16,7 @@ use super::{Group, Judged, Kind, grade_word};
 use crate::{Finding, Grading, Verdict};
 
 /// Where the text of a finding begins: after two blanks, the verdict and two blanks more.
-const INDENT: usize = 12;
+const INDENT: usize = 13;
 
 /// How the text is to look.
 #[derive(Debug, Clone, Copy)]
@@ -140,7 +140,7 @@ impl Page<'_> {
 
     fn finding(&mut self, group: &Group<'_>, finding: &Finding, kind: Kind) {
         let colours = self.style.colours;
-        let label = paint(colours.of(kind), &format!("{:8}", kind.word()));
+        let label = paint(colours.of(kind), &format!("{:9}", kind.word()));
         let id = visible(&finding.check);
         let lines = wrap(&format!("{id}: {}", visible(&finding.title)), self.room(INDENT));
         for (at, line) in lines.iter().enumerate() {

@@ -48,12 +48,15 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// A phrase as a sentence's beginning: its first letter large, unless it begins with a literal.
+/// A phrase as a sentence's beginning: its first letter large, unless the first word is a name (`k0s`) or a literal.
 pub(super) fn sentence(phrase: &str) -> String {
+    let word = phrase.split(' ').next().unwrap_or_default();
     let mut chars = phrase.chars();
     match chars.next() {
-        Some(first) => first.to_uppercase().chain(chars).collect(),
-        None => String::new(),
+        Some(first) if word.trim_end_matches([',', ':']).chars().all(|c| c.is_lowercase() || c == '-') => {
+            first.to_uppercase().chain(chars).collect()
+        }
+        _ => phrase.to_owned(),
     }
 }
 
@@ -69,6 +72,12 @@ mod tests {
             "\\u{2066}\\u{200b}\\u{feff}\\u{ffff}\\u{1fffe}"
         );
         assert_eq!(visible("`/usr/bin/größe` — 大"), "`/usr/bin/größe` — 大");
+    }
+
+    #[test]
+    fn names_keep_their_spelling_at_the_beginning_of_a_sentence() {
+        let sentences = ["add the package", "k0s starts", "`x` is", "PATH is", "read-only, it is", ""].map(sentence);
+        assert_eq!(sentences, ["Add the package", "k0s starts", "`x` is", "PATH is", "Read-only, it is", ""]);
     }
 
     #[test]

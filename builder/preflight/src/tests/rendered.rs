@@ -33,19 +33,19 @@ fn mixed() -> Judged {
 fn the_text_shows_what_is_wrong_and_counts_the_rest() {
     let text = mixed().text(&PLAIN);
     assert!(
-        text.starts_with("a.img (amd64)\n\nk0s-worker@1.36: k0s worker 1.36 starts\n  fails     cgroup.memory: "),
+        text.starts_with("a.img (amd64)\n\nk0s-worker@1.36: k0s worker 1.36 starts\n  fails      cgroup.memory: "),
         "{text}"
     );
-    let memory = "  fails     cgroup.memory: the cgroup controller `memory` can be used
-            the kernel command line has `cgroup_disable=memory`
-            `CONFIG_MEMCG=y` is not in `/boot/config-6.12.107+deb13-cloud-amd64`
-            k0s would not notice
-            cure: choose a kernel with CONFIG_MEMCG=y, without `cgroup_disable=memory`
+    let memory = "  fails      cgroup.memory: the cgroup controller `memory` can be used
+             the kernel command line has `cgroup_disable=memory`
+             `CONFIG_MEMCG=y` is not in `/boot/config-6.12.107+deb13-cloud-amd64`
+             k0s would not notice
+             cure: choose a kernel with CONFIG_MEMCG=y, without `cgroup_disable=memory`
 ";
     assert!(text.contains(memory), "{text}");
-    assert!(text.contains("            accepted: the data lies on a disk of its own\n"), "{text}");
+    assert!(text.contains("             accepted: the data lies on a disk of its own\n"), "{text}");
     assert!(text.contains("\nk0s-worker@1.36: rejected ("), "{text}");
-    assert!(text.contains(", 1 open)\n\nboot: the machine starts\n"), "{text}");
+    assert!(text.contains(", 1 undecided)\n\nboot: the machine starts\n"), "{text}");
     assert!(text.ends_with("\nnote: the disk has two squashfs images; the larger was read\n"), "{text}");
     assert!(!text.contains("exec.mount"), "{text}");
     assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");

@@ -98,8 +98,8 @@ fn what_the_profile_accepts_is_no_failure() {
     assert_eq!(verdict("cgroup.memory"), Some(&Verdict::Accepted("no limits here".to_owned())));
     assert_eq!(verdict("boot.init"), Some(&Verdict::Pass));
     // Accepted is not met: k0s does not start.
-    let grades: Vec<Level> = report.grades.iter().map(|grade| grade.grade).collect();
-    assert_eq!(grades, [Level::Clean, Level::Rejected]);
+    let grades: Vec<Grading> = report.grades.iter().map(|grade| grade.grade).collect();
+    assert_eq!(grades, [Grading::Clean, Grading::Rejected]);
     assert!(report.to_json().contains("\"verdict\": {\n        \"accepted\": \"no limits here\"\n      }"));
 }
 

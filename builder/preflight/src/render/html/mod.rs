@@ -194,8 +194,8 @@ fn check(page: &mut String, at: usize, group: &Group<'_>, finding: &Finding) {
         page.push_str(&format!("<dt>Cure</dt><dd class=\"cure\">{}</dd>\n", prose(&sentence(cure))));
     }
     if let Some(check) = decided {
-        page.push_str(&format!("<dt>Means</dt><dd>{}</dd>\n", prose(&check.means)));
-        page.push_str(&format!("<dt>Decided</dt><dd>{}</dd>\n", prose(&how(check))));
+        page.push_str(&format!("<dt>Why</dt><dd>{}</dd>\n", prose(&check.means)));
+        page.push_str(&format!("<dt>How</dt><dd>{}</dd>\n", prose(&how(check))));
     }
     if let Some(said) = upstream(group, finding) {
         page.push_str(&format!("<dt>{}</dt><dd>{said}</dd>\n", escape(group.program())));
@@ -232,7 +232,7 @@ fn heading(kind: Kind) -> &'static str {
         Kind::Fail => "Fails",
         Kind::Warning => "Warning",
         Kind::Accepted => "Accepted",
-        Kind::Undecided => "Open",
+        Kind::Undecided => "Undecided",
         Kind::Pass => "Passes",
     }
 }

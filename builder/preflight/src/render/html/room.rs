@@ -12,7 +12,7 @@ const DRAWN: usize = 150;
 /// So many parts are listed.
 const LISTED: usize = 1000;
 /// The width of a letter of the labels, and the height of their line.
-const LETTER: f64 = 7.0;
+const LETTER: f64 = 6.6;
 const LINE: f64 = 15.0;
 
 pub(super) fn section(page: &mut String, sizes: &Sizes) {
