@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Preflight(PreflightArgs),
     /// Run an image under QEMU and show its console
     Boot(BootArgs),
+    /// Say what a preflight check means, how it is decided and how to satisfy it
+    Explain(ExplainArgs),
 }
 
 #[derive(Debug, Args)]
@@ -127,6 +129,12 @@ pub(crate) struct BootArgs {
     /// Let the machine write to the image; otherwise it is never changed
     #[arg(long)]
     pub(crate) write: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The check, as a report names it: cgroup.memory; without one, all are listed
+    pub(crate) check: Option<String>,
 }
 
 fn parse_arch(text: &str) -> Result<Arch, String> {

@@ -6,6 +6,7 @@ mod args;
 mod boot;
 mod build;
 mod environment;
+mod explain;
 mod preflight;
 mod progress;
 mod render;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         Command::Lock(args) => build::lock(args, &environment),
         Command::Preflight(args) => preflight::preflight(args, &environment),
         Command::Boot(args) => boot::boot(args, &environment),
+        Command::Explain(args) => explain::explain(args, &environment),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
