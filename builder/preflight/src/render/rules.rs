@@ -177,14 +177,12 @@ impl Rule {
             }
             Rule::Controller { controller, symbols, least } => {
                 let symbols: Vec<String> = symbols.iter().map(|symbol| format!("CONFIG_{symbol}=y")).collect();
-                let mut text = format!("the kernel's configuration has {}", all(&symbols));
-                if let Some(least) = least {
-                    text.push_str(&format!(", its release is {least} or later"));
-                }
-                if let Some(controller) = controller {
-                    text.push_str(&format!(", the command line does not have `cgroup_disable={controller}`"));
-                }
-                text
+                let mut parts = vec![format!("the kernel's configuration has {}", all(&symbols))];
+                parts.extend(least.iter().map(|least| format!("its release is {least} or later")));
+                parts.extend(
+                    controller.iter().map(|name| format!("the command line does not have `cgroup_disable={name}`")),
+                );
+                phrases(&parts, "and")
             }
 
             // What makes each machine its own.
@@ -294,7 +292,11 @@ fn all(names: &[String]) -> String {
 
 fn join(names: &[String], word: &str) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    match quoted.split_last() {
+    phrases(&quoted, word)
+}
+
+fn phrases(phrases: &[String], word: &str) -> String {
+    match phrases.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} {word} {last}", rest.join(", ")),
         Some((last, _)) => last.clone(),
         None => "none".to_owned(),

@@ -65,10 +65,10 @@
   });
   addEventListener("hashchange", follow);
 
-  // Paper shows everything; afterwards the page is as it was.
+  // Paper shows what is not simply met; afterwards the page is as it was.
   let before = [];
   addEventListener("beforeprint", () => {
-    before = [...document.querySelectorAll("details")].filter((it) => !it.open);
+    before = [...document.querySelectorAll("details.check:not(.pass):not([open])")];
     for (const it of before) it.open = true;
   });
   addEventListener("afterprint", () => {
