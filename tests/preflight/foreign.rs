@@ -11,14 +11,14 @@ const PACKAGES: &str = "systemd-sysv,udev,kmod,linux-image-cloud-amd64,initramfs
 /// PARTUUID and file system of the root.
 const ROOT: &str = "7d2b1c5e-1111-4222-8333-0123456789ab";
 
-pub struct Root {
+pub(crate) struct Root {
     folder: PathBuf,
-    pub tar: PathBuf,
+    pub(crate) tar: PathBuf,
 }
 
 impl Root {
     /// Bootstraps into `folder`.
-    pub fn make(folder: &Path) -> Root {
+    pub(crate) fn make(folder: &Path) -> Root {
         let tree = folder.join("tree");
         let tar = folder.join("root.tar");
         let mirror = host_mirrors().main;
@@ -59,18 +59,18 @@ impl Root {
     }
 
     /// A copy of the unpacked tree.
-    pub fn folder(&self) -> PathBuf {
+    pub(crate) fn folder(&self) -> PathBuf {
         let (path, text) = self.path("folder");
         judge("cp", &["-a", self.tree().to_str().unwrap(), &text]);
         path
     }
 
-    pub fn write_hosts(&self) {
+    pub(crate) fn write_hosts(&self) {
         fs::write(self.tree().join("etc/hosts"), "127.0.0.1 localhost\n::1 localhost\n").unwrap();
     }
 
     /// The archive packed by `tool`.
-    pub fn compressed(&self, tool: &str) -> PathBuf {
+    pub(crate) fn compressed(&self, tool: &str) -> PathBuf {
         let (path, text) = self.path(&format!("packed.{tool}"));
         // Fast and small enough.
         let command = format!("{tool} -1 --stdout {} > {text}", self.tar.display());
@@ -78,14 +78,14 @@ impl Root {
         path
     }
 
-    pub fn ext4(&self) -> PathBuf {
+    pub(crate) fn ext4(&self) -> PathBuf {
         let (path, text) = self.path("root.ext4");
         judge("truncate", &["--size=1200M", &text]);
         judge("mke2fs", &["-q", "-t", "ext4", "-L", "root", "-U", ROOT, "-d", self.tree().to_str().unwrap(), &text]);
         path
     }
 
-    pub fn squashfs(&self) -> PathBuf {
+    pub(crate) fn squashfs(&self) -> PathBuf {
         let (path, text) = self.path("root.squashfs");
         judge(
             "mksquashfs",
@@ -104,7 +104,7 @@ impl Root {
     }
 
     /// A layout of one image with one layer, by umoci.
-    pub fn oci(&self) -> PathBuf {
+    pub(crate) fn oci(&self) -> PathBuf {
         let (path, text) = self.path("layout");
         let image = format!("{text}:latest");
         judge("umoci", &["init", "--layout", &text]);
@@ -114,7 +114,7 @@ impl Root {
     }
 
     /// A GPT disk with systemd-boot and the kernel beside it on the EFI system partition: sfdisk, mkfs.fat, mtools, mke2fs.
-    pub fn disk(&self) -> PathBuf {
+    pub(crate) fn disk(&self) -> PathBuf {
         const MIB: u64 = 1 << 20;
         let (path, text) = self.path("disk.img");
         let (esp, esp_text) = self.path("esp.img");
@@ -161,7 +161,7 @@ impl Root {
     }
 
     /// The disk, as qemu-img packs it.
-    pub fn qcow2(&self, disk: &Path) -> PathBuf {
+    pub(crate) fn qcow2(&self, disk: &Path) -> PathBuf {
         let (path, text) = self.path("disk.qcow2");
         judge("qemu-img", &["convert", "-c", "-O", "qcow2", disk.to_str().unwrap(), &text]);
         path

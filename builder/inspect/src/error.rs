@@ -66,6 +66,14 @@ impl OpenError {
         }
     }
 
+    /// Bytes that the source did not give. What a layer below found (a qcow2's cluster) is said as that layer said it.
+    pub(crate) fn unread(layer: &'static str, place: impl fmt::Display, error: io::Error) -> OpenError {
+        match error.downcast::<OpenError>() {
+            Ok(inner) => inner,
+            Err(error) => OpenError::damaged_at(layer, place, format_args!("it cannot be read: {error}")),
+        }
+    }
+
     /// Sound, and not for us.
     pub(crate) fn unsupported(layer: &'static str, feature: impl fmt::Display) -> OpenError {
         OpenError::Unsupported { layer, feature: feature.to_string() }

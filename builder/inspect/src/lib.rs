@@ -21,9 +21,13 @@ mod error;
 mod ext4;
 mod fat;
 mod folder;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod growing;
 mod guess;
 mod image;
+#[cfg(test)]
+mod judges;
 mod oci;
 mod pages;
 mod qcow2;
