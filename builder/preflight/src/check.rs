@@ -3,7 +3,8 @@
 use rootsmith_profile::Profile;
 use rootsmith_types::{Origin, Problems, Subject};
 
-use crate::rules::{self, Met, Outcome};
+use crate::elf::Kind;
+use crate::rules::{self, Met, Outcome, payload_line};
 use crate::set::{Check, Said, Set, SetError, Severity, Wanted, Wrong, nearest};
 use crate::view::View;
 use crate::{Facts, Finding, Grade, Grading, Report, Rule, Upstream, Verdict};
@@ -141,6 +142,11 @@ fn subject(view: &View<'_>, check: &Check, wanted: &Wanted) -> Subject {
         Rule::Init {} => Some(&profile.init.system.origin),
         Rule::AnyController { controller, .. } => disabling_word(view, controller.as_deref()).or_else(|| package(view)),
         Rule::Cgroup2 {} | Rule::AnyCgroup {} => Some(&profile.cgroups.hierarchy.origin),
+        Rule::ProgramMachine {} => payload_line(view, Kind::Machine),
+        Rule::ProgramInterpreter {} => payload_line(view, Kind::Interpreter),
+        Rule::ProgramLibraries {} => payload_line(view, Kind::Library),
+        Rule::ProgramVersions {} => payload_line(view, Kind::Version),
+        Rule::Scripts {} => payload_line(view, Kind::Script),
         _ => None,
     });
     origin.map_or_else(|| wanted.subject.clone(), |origin| Subject::Profile(origin.clone()))

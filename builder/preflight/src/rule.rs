@@ -182,6 +182,18 @@ pub enum Rule {
         /// Whoever would be made with them; none when it is not about making users.
         users: Vec<String>,
     },
+    /// Programs are for the image's machine.
+    ProgramMachine {},
+    /// The interpreters of programs are there.
+    ProgramInterpreter {},
+    /// The libraries of programs are where their loader looks.
+    ProgramLibraries {},
+    /// Libraries have the versions and symbols that programs need.
+    ProgramVersions {},
+    /// The interpreters of scripts are there and run.
+    Scripts {},
+    /// Programs that run with more rights than whoever starts them.
+    Privileged {},
 
     // Control groups.
     /// Control groups version 2 are mounted.

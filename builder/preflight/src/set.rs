@@ -125,6 +125,7 @@ const TEXTS: &[&str] = &[
     include_str!("../sets/node.toml"),
     include_str!("../sets/golden-image.toml"),
     include_str!("../sets/hardening.toml"),
+    include_str!("../sets/payload.toml"),
 ];
 
 impl Set {

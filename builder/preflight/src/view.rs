@@ -1,5 +1,6 @@
 //! What several rules look at, read once.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -7,9 +8,11 @@ use rootsmith_kernel::{Kernel, KernelError, ModuleInfo, module_info, module_name
 use rootsmith_profile::Profile;
 use rootsmith_tree::{Node, TreeError};
 
+use crate::elf::{Programs, service_path};
 use crate::facts::path;
 use crate::init::InitSystem;
 use crate::kconfig::{Embedded, choose, entry};
+use crate::rules::Survey;
 use crate::{BootEntry, Facts};
 
 pub(crate) use crate::kconfig::FoundConfig;
@@ -35,6 +38,9 @@ pub(crate) struct View<'a> {
     /// Of the entry that boots, else of the profile; `None` when nothing is known of the command line.
     pub(crate) cmdline: Option<Vec<String>>,
     init_system: OnceLock<InitSystem>,
+    pub(crate) programs: Programs<'a>,
+    /// What is wrong with them, once somebody asks.
+    pub(crate) survey: OnceCell<Survey>,
 }
 
 /// The module index, as `modprobe` would see it.
@@ -75,6 +81,8 @@ impl<'a> View<'a> {
             modules: Modules::default(),
             cmdline: None,
             init_system: OnceLock::new(),
+            programs: Programs::new(facts.tree, facts.blobs, facts.arch, &[]),
+            survey: OnceCell::new(),
         };
         match view.kernel.clone() {
             Ok(kernel) => {
@@ -94,6 +102,8 @@ impl<'a> View<'a> {
             }
             (None, None) => None,
         };
+        let path = service_path(facts.tree, view.init());
+        view.programs = Programs::new(facts.tree, facts.blobs, facts.arch, path);
         view
     }
 

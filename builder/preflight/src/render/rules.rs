@@ -157,6 +157,22 @@ impl Rule {
                 )
             }
 
+            Rule::ProgramMachine {} => "every program is for the image's architecture".to_owned(),
+            Rule::ProgramInterpreter {} => {
+                "the loader that a program names is there, can be executed and is for its architecture".to_owned()
+            }
+            Rule::ProgramLibraries {} => {
+                "each library that a program needs, itself or by another, is where its own loader looks".to_owned()
+            }
+            Rule::ProgramVersions {} => {
+                "the libraries that are there have the symbols, in the versions, that programs were linked with"
+                    .to_owned()
+            }
+            Rule::Scripts {} => "the interpreter that a script names behind `#!` is there and can run".to_owned(),
+            Rule::Privileged {} => {
+                "programs with setuid, setgid or capabilities cannot be written by others; they are listed".to_owned()
+            }
+
             // Control groups.
             Rule::Cgroup2 {} => {
                 "the init mounts version 2 at `/sys/fs/cgroup`, and neither command line nor `/etc/fstab` is against it"
@@ -258,6 +274,12 @@ impl Rule {
 
             // Programs.
             Rule::Executable { .. } | Rule::UserTools { .. } => Decided::Both,
+            Rule::ProgramMachine {}
+            | Rule::ProgramInterpreter {}
+            | Rule::ProgramLibraries {}
+            | Rule::ProgramVersions {}
+            | Rule::Scripts {}
+            | Rule::Privileged {} => Decided::Static,
 
             // Control groups.
             Rule::Cgroup2 {} | Rule::AnyCgroup {} | Rule::Controller { .. } | Rule::AnyController { .. } => {

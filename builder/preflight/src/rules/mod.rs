@@ -17,12 +17,17 @@ mod modules;
 mod mounts;
 mod netfilter;
 mod network;
+mod payload;
+mod privileged;
 mod startup;
 mod sysctl;
 mod system;
 mod users;
 
-use crate::elf;
+pub(crate) use payload::Survey;
+pub(crate) use payload::payload_line;
+
+use crate::elf::{self, Kind};
 use crate::view::View;
 use crate::{Rule, Said};
 
@@ -140,6 +145,12 @@ pub(crate) fn decide(view: &View<'_>, rule: &Rule) -> Outcome {
         // Programs.
         Rule::Executable { name } => executable(view, name),
         Rule::UserTools { tools, users } => users::tools(view, tools, users),
+        Rule::ProgramMachine {} => payload::judge(view, Kind::Machine),
+        Rule::ProgramInterpreter {} => payload::judge(view, Kind::Interpreter),
+        Rule::ProgramLibraries {} => payload::judge(view, Kind::Library),
+        Rule::ProgramVersions {} => payload::judge(view, Kind::Version),
+        Rule::Scripts {} => payload::judge(view, Kind::Script),
+        Rule::Privileged {} => privileged::listed(view),
 
         // Control groups.
         Rule::Cgroup2 {} => cgroup::mounted(view),

@@ -2,6 +2,7 @@
 
 use rootsmith_types::{Arch, NumBytes, TreePath, Uuid};
 
+use super::elf_file::{ElfFile, PLAIN};
 use super::fixture::*;
 use crate::*;
 
@@ -14,7 +15,7 @@ pub(super) fn breaks(check: &Check) -> Vec<fn(&mut Image, &Check)> {
             |image, _| image.remove("/usr/lib64/ld-linux-x86-64.so.2"),
             |image, _| image.put("/usr/lib/systemd/systemd", 0o644, program(AMD64, LOADER, &[])),
             |image, _| image.put("/usr/lib/systemd/systemd", 0o755, program(183, "/lib/ld-linux-aarch64.so.1", &[])),
-            |image, _| image.put("/usr/lib/systemd/systemd", 0o755, "#!/bin/sh\n"),
+            |image, _| image.put("/usr/lib/systemd/systemd", 0o755, "#!/bin/zsh\n"),
             |image, _| image.put("/usr/lib/systemd/systemd", 0o755, "text"),
             |image, _| image.cmdline("init=/no/such"),
         ],
@@ -289,6 +290,19 @@ pub(super) fn breaks(check: &Check) -> Vec<fn(&mut Image, &Check)> {
             |image, check| image.put(&executable(check), 0o755, program(40, LOADER, &[])),
             |image, check| image.put(&executable(check), 0o755, program(AMD64, "/lib/ld-musl-x86_64.so.1", &[])),
             |image, check| image.put(&executable(check), 0o755, program(AMD64, LOADER, &["libnone.so.1"])),
+            |image, check| {
+                let requires = &[("libc.so.6", "GLIBC_2.38")];
+                image.put(&executable(check), 0o755, ElfFile { requires, ..MOUNT }.bytes());
+            },
+            |image, check| {
+                image.put(&executable(check), 0o755, ElfFile { undefined: &["seccomp_init"], ..MOUNT }.bytes());
+            },
+            |image, check| {
+                let place = executable(check);
+                image.remove(&place);
+                image.link(&place, "/usr/bin/busybox");
+                image.put("/usr/bin/busybox", 0o755, busybox(&["cat", "init", "sh"]));
+            },
             |image, _| image.remove("/usr/lib/x86_64-linux-gnu/libc.so.6"),
         ],
         Rule::UserTools { .. } => vec![|image, check| image.remove(&user_tool(check)), |image, check| {
@@ -312,6 +326,74 @@ pub(super) fn breaks(check: &Check) -> Vec<fn(&mut Image, &Check)> {
                 image.cmdline("systemd.unified_cgroup_hierarchy=0");
                 image.config(&format!("CONFIG_{}=y\n", legacy_symbols[0]), "");
             },
+        ],
+        Rule::ProgramMachine {} => vec![
+            |image, _| image.put("/usr/bin/mount", 0o755, program(183, LOADER, &[])),
+            |image, _| image.put("/usr/local/bin/agent", 0o755, program(183, "", &[])),
+            |image, _| image.put("/usr/libexec/agent/run", 0o755, program(40, "", &[])),
+            |image, _| image.put("/usr/bin/mount", 0o755, MOUNT.bytes().split_at(80).0),
+            |image, _| image.put("/usr/bin/mount", 0o755, ElfFile { kind: 1, ..MOUNT }.bytes()),
+            // Without its loader a program for i386 is one for another machine.
+            |image, _| image.put("/usr/bin/mount", 0o755, program(3, "/lib/ld-linux.so.2", &[])),
+        ],
+        Rule::ProgramInterpreter {} => vec![
+            |image, _| image.remove("/usr/lib64/ld-linux-x86-64.so.2"),
+            |image, _| image.put("/usr/lib64/ld-linux-x86-64.so.2", 0o644, PLAIN.bytes()),
+            |image, _| image.put("/usr/lib64/ld-linux-x86-64.so.2", 0o755, program(183, "", &[])),
+            |image, _| image.put("/usr/local/bin/agent", 0o755, program(AMD64, "/lib/ld-musl-x86_64.so.1", &[])),
+        ],
+        Rule::ProgramLibraries {} => vec![
+            |image, _| image.remove("/usr/lib/x86_64-linux-gnu/libmount.so.1"),
+            |image, _| image.remove("/usr/lib/x86_64-linux-gnu/libc.so.6"),
+            |image, _| image.put("/usr/lib/x86_64-linux-gnu/libmount.so.1", 0o644, program(183, "", &[])),
+            |image, _| image.put("/usr/lib/x86_64-linux-gnu/libmount.so.1", 0o644, "text"),
+            // Not where the loader looks.
+            |image, _| {
+                image.remove("/usr/lib/x86_64-linux-gnu/libmount.so.1");
+                image.put("/usr/local/lib/libmount.so.1", 0o644, LIBMOUNT.bytes());
+            },
+        ],
+        Rule::ProgramVersions {} => vec![
+            |image, _| {
+                let requires = &[("libc.so.6", "GLIBC_2.38")];
+                image.put("/usr/local/bin/agent", 0o755, ElfFile { requires, ..MOUNT }.bytes());
+            },
+            |image, _| {
+                let provides = &["libc.so.6", "GLIBC_2.2.5"];
+                image.put("/usr/lib/x86_64-linux-gnu/libc.so.6", 0o755, ElfFile { provides, ..LIBC }.bytes());
+            },
+            // A library without versions, too old for its user.
+            |image, _| {
+                let old = ElfFile { defined: &["mnt_new_cache"], ..LIBMOUNT };
+                image.put("/usr/lib/x86_64-linux-gnu/libmount.so.1", 0o644, old.bytes());
+            },
+            |image, _| {
+                let wants = ElfFile { undefined: &["malloc", "free"], ..LIBMOUNT };
+                image.put("/usr/lib/x86_64-linux-gnu/libmount.so.1", 0o644, wants.bytes());
+            },
+        ],
+        Rule::Scripts {} => vec![
+            |image, _| image.put("/usr/local/bin/agent", 0o755, "#!/usr/bin/python3\n"),
+            |image, _| image.put("/usr/local/bin/agent", 0o755, "#!/bin/sh\r\n"),
+            |image, _| image.put("/usr/local/bin/agent", 0o755, "#!/usr/bin/env sh\n"),
+            |image, _| image.put("/usr/local/sbin/agent", 0o755, "#!/usr/local/sbin/agent\n"),
+            |image, _| {
+                image.put("/usr/bin/env", 0o755, PLAIN.bytes());
+                image.put("/usr/local/bin/agent", 0o755, "#!/usr/bin/env python3\n");
+            },
+            |image, _| {
+                image.put("/usr/local/bin/agent", 0o755, "#!/bin/sh\n");
+                image.put("/usr/bin/dash", 0o644, PLAIN.bytes());
+            },
+            |image, _| {
+                image.put("/usr/local/bin/agent", 0o755, "#!/bin/sh\n");
+                image.put("/usr/bin/dash", 0o755, program(AMD64, LOADER, &["libedit.so.2"]));
+            },
+        ],
+        Rule::Privileged {} => vec![
+            |image, _| image.put("/usr/bin/su", 0o4757, PLAIN.bytes()),
+            |image, _| image.put("/usr/bin/su", 0o2757, PLAIN.bytes()),
+            |image, _| image.put("/usr/bin/su", 0o4755, "#!/bin/sh\n"),
         ],
         Rule::Cgroup2 {} => vec![
             |image, _| image.cmdline("systemd.unified_cgroup_hierarchy=0"),

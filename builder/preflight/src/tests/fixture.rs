@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use rootsmith_tree::{Content, Metadata, NoBlobs, Node, Tree};
 use rootsmith_types::{Arch, NumBytes, Origin, Subject, TreePath, Uuid};
 
+use super::elf_file::{ElfFile, PLAIN};
 use crate::*;
 
 pub(super) const RELEASE: &str = "6.12.107+deb13-cloud-amd64";
@@ -126,38 +127,16 @@ pub(super) fn names(sets: &[&str]) -> Vec<Wanted> {
 
 /// A 64-bit ELF file for `machine`, with an interpreter and libraries it needs when they are given.
 pub(super) fn program(machine: u16, interpreter: &str, needed: &[&str]) -> Vec<u8> {
-    const BASE: u64 = 64 + 3 * 56;
-    let mut names = vec![0];
-    let mut dynamic: Vec<(u64, u64)> = Vec::new();
-    for name in needed {
-        dynamic.push((1, names.len() as u64));
-        names.extend_from_slice(name.as_bytes());
-        names.push(0);
-    }
-    let table = (dynamic.len() as u64 + 3) * 16;
-    dynamic.extend([(5, BASE + table), (10, names.len() as u64), (0, 0)]);
-    let mut body: Vec<u8> =
-        dynamic.iter().flat_map(|(tag, value)| [tag.to_le_bytes(), value.to_le_bytes()].concat()).collect();
-    body.extend_from_slice(&names);
-    let text = BASE + body.len() as u64;
-    body.extend_from_slice(interpreter.as_bytes());
-    body.push(0);
-    let mut file = b"\x7fELF\x02\x01\x01".to_vec();
-    file.resize(16, 0);
-    file.extend_from_slice(&3u16.to_le_bytes());
-    file.extend_from_slice(&machine.to_le_bytes());
-    file.extend_from_slice(&1u32.to_le_bytes());
-    file.extend([0u64, 64, 0].iter().flat_map(|n| n.to_le_bytes()));
-    file.extend([0u16, 0, 64, 56, 3, 64, 0, 0].iter().flat_map(|n| n.to_le_bytes()));
-    // PT_LOAD of all, PT_DYNAMIC, then PT_INTERP, or nothing in its place.
-    let interp = if interpreter.is_empty() { 0u32 } else { 3 };
-    let length = BASE + body.len() as u64;
-    for (kind, at, size) in [(1u32, 0, length), (2, BASE, table), (interp, text, interpreter.len() as u64 + 1)] {
-        file.extend_from_slice(&kind.to_le_bytes());
-        file.extend_from_slice(&4u32.to_le_bytes());
-        file.extend([at, at, at, size, size, 8].iter().flat_map(|n: &u64| n.to_le_bytes()));
-    }
-    file.extend_from_slice(&body);
+    ElfFile { machine, interpreter, needed, ..PLAIN }.bytes()
+}
+
+/// A static busybox with these applets, and some that are nobody's.
+pub(super) fn busybox(applets: &[&str]) -> Vec<u8> {
+    let mut names: Vec<&str> =
+        ["[", "[[", "ash", "echo", "ls", "rm", "wc", "yes"].into_iter().chain(applets.iter().copied()).collect();
+    names.sort_unstable();
+    let mut file = PLAIN.bytes();
+    file.extend(format!("\0BusyBox v1.36.1\0{}\0", names.join("\0")).bytes());
     file
 }
 
@@ -214,6 +193,27 @@ pub(super) fn module_file(machine: u16, vermagic: &str) -> Vec<u8> {
 }
 
 /// The image, made once.
+pub(super) const LIBC: ElfFile<'static> = ElfFile {
+    soname: "libc.so.6",
+    provides: &["libc.so.6", "GLIBC_2.2.5", "GLIBC_2.36"],
+    defined: &["malloc"],
+    ..PLAIN
+};
+pub(super) const LIBMOUNT: ElfFile<'static> = ElfFile {
+    needed: &["libc.so.6"],
+    requires: &[("libc.so.6", "GLIBC_2.2.5")],
+    defined: &["mnt_new_context"],
+    undefined: &["malloc"],
+    ..PLAIN
+};
+pub(super) const MOUNT: ElfFile<'static> = ElfFile {
+    interpreter: LOADER,
+    needed: &["libmount.so.1", "libc.so.6"],
+    requires: &[("libc.so.6", "GLIBC_2.36")],
+    undefined: &["malloc", "mnt_new_context"],
+    ..PLAIN
+};
+
 pub(super) fn good() -> Image {
     static GOOD: LazyLock<Image> = LazyLock::new(make);
     GOOD.clone()
@@ -321,10 +321,10 @@ fn make() -> Image {
     image.link("/lib64", "usr/lib64");
     image.link("/sbin", "usr/sbin");
     image.put("/usr/lib64/ld-linux-x86-64.so.2", 0o755, program(AMD64, "", &[]));
-    image.put("/usr/lib/x86_64-linux-gnu/libc.so.6", 0o755, program(AMD64, "", &[]));
-    image.put("/usr/lib/x86_64-linux-gnu/libmount.so.1", 0o644, program(AMD64, "", &["libc.so.6"]));
+    image.put("/usr/lib/x86_64-linux-gnu/libc.so.6", 0o755, LIBC.bytes());
+    image.put("/usr/lib/x86_64-linux-gnu/libmount.so.1", 0o644, LIBMOUNT.bytes());
     for path in ["/usr/lib/systemd/systemd", "/usr/bin/kmod", "/usr/bin/mount", "/usr/bin/umount"] {
-        image.put(path, 0o755, program(AMD64, LOADER, &["libmount.so.1", "libc.so.6"]));
+        image.put(path, 0o755, MOUNT.bytes());
     }
     let tools = ["ip", "nsenter", "ethtool", "socat", "tc", "touch", "ebtables", "conntrack"]
         .map(|it| format!("/usr/bin/{it}"));
@@ -337,6 +337,11 @@ fn make() -> Image {
     image.link("/usr/sbin/iptables-nft", "xtables-nft-multi");
     image.put("/usr/bin/kmod", 0o755, program(AMD64, LOADER, &["liblzma.so.5", "libc.so.6"]));
     image.put("/usr/lib/x86_64-linux-gnu/liblzma.so.5", 0o644, program(AMD64, "", &["libc.so.6"]));
+    image.put("/usr/bin/dash", 0o755, program(AMD64, LOADER, &["libc.so.6"]));
+    image.link("/bin", "usr/bin");
+    image.link("/usr/bin/sh", "dash");
+    image.put("/usr/bin/which", 0o755, "#!/bin/sh\nset -ef\n");
+    image.put("/usr/bin/su", 0o4755, program(AMD64, LOADER, &["libc.so.6"]));
     image.put("/usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared-257.so", 0o644, "");
     image.link("/usr/sbin/init", "../lib/systemd/systemd");
     image.link("/usr/sbin/modprobe", "../bin/kmod");

@@ -1,9 +1,11 @@
 //! A small image that passes every check, and for each check at least one change that it must notice.
 
 mod breaks;
+pub(crate) mod elf_file;
 mod fixture;
 mod inits;
 mod kernels;
+mod payload;
 mod rendered;
 mod seen;
 mod with_profile;

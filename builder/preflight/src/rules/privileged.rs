@@ -1,0 +1,148 @@
+//! Programs that run with more rights than whoever starts them: setuid, setgid, file capabilities.
+
+use rootsmith_tree::{Metadata, Node};
+use rootsmith_types::TreePath;
+
+use super::payload::SHOWN;
+use super::{Met, Outcome};
+use crate::elf::File;
+use crate::view::View;
+
+const SETUID: u16 = 0o4000;
+const SETGID: u16 = 0o2000;
+const WORLD_WRITABLE: u16 = 0o002;
+
+/// In the order of their bits (`include/uapi/linux/capability.h`).
+const CAPABILITIES: [&str; 41] = [
+    "chown",
+    "dac_override",
+    "dac_read_search",
+    "fowner",
+    "fsetid",
+    "kill",
+    "setgid",
+    "setuid",
+    "setpcap",
+    "linux_immutable",
+    "net_bind_service",
+    "net_broadcast",
+    "net_admin",
+    "net_raw",
+    "ipc_lock",
+    "ipc_owner",
+    "sys_module",
+    "sys_rawio",
+    "sys_chroot",
+    "sys_ptrace",
+    "sys_pacct",
+    "sys_admin",
+    "sys_boot",
+    "sys_nice",
+    "sys_resource",
+    "sys_time",
+    "sys_tty_config",
+    "mknod",
+    "lease",
+    "audit_write",
+    "audit_control",
+    "setfcap",
+    "mac_override",
+    "mac_admin",
+    "syslog",
+    "wake_alarm",
+    "block_suspend",
+    "audit_read",
+    "perfmon",
+    "bpf",
+    "checkpoint_restore",
+];
+
+/// Lists them all; none may be changed by everybody, and none may be a script, whose rights the kernel does not raise.
+pub(super) fn listed(view: &View<'_>) -> Outcome {
+    let (mut wrong, mut fine) = (Vec::new(), Vec::new());
+    for entry in view.facts.tree.walk() {
+        let Some(rights) = rights(entry.node) else { continue };
+        let mut text = format!("`{}` runs with {rights}", entry.path);
+        if let Some(package) = view.programs.owner_of(&entry.path) {
+            text.push_str(&format!(" (from package {package})"));
+        }
+        match trouble(view, &entry.path, &entry.node.metadata) {
+            Some(trouble) => wrong.push(format!("{text}, and {trouble}")),
+            None => fine.push(text),
+        }
+    }
+    let met = if wrong.is_empty() { Met::Yes } else { Met::No };
+    let all: Vec<String> = wrong.into_iter().chain(fine).collect();
+    let count = all.len();
+    let mut evidence: Vec<String> = all.into_iter().take(SHOWN).collect();
+    match count {
+        0 => evidence.push("no program is setuid or setgid, or has capabilities".to_owned()),
+        _ if count > SHOWN => evidence.push(format!("and {} more", count - SHOWN)),
+        _ => {}
+    }
+    Outcome { met, evidence, said: None }
+}
+
+fn trouble(view: &View<'_>, at: &TreePath, metadata: &Metadata) -> Option<&'static str> {
+    if metadata.mode & WORLD_WRITABLE != 0 {
+        return Some("everybody may change it");
+    }
+    let is_script = matches!(&*view.programs.file(at), File::Script(_));
+    is_script.then_some("is a script, for which the kernel ignores that")
+}
+
+/// What a regular file gives to whoever starts it; `None` when nothing.
+fn rights(node: &Node) -> Option<String> {
+    node.content()?;
+    let metadata = &node.metadata;
+    let mut rights = Vec::new();
+    if metadata.mode & SETUID != 0 {
+        rights.push(match metadata.uid {
+            0 => "the rights of root (setuid)".to_owned(),
+            uid => format!("the rights of user {uid} (setuid)"),
+        });
+    }
+    // Without the group's x bit it asks for mandatory locks, not for rights.
+    if metadata.mode & SETGID != 0 && metadata.mode & 0o010 != 0 {
+        rights.push(format!("the rights of group {} (setgid)", metadata.gid));
+    }
+    let capability = metadata.xattrs().find(|(name, _)| *name == b"security.capability");
+    rights.extend(capability.map(|(_, value)| capabilities(value)));
+    (!rights.is_empty()).then(|| rights.join(" and "))
+}
+
+/// `struct vfs_cap_data`: revision and flags, then permitted and inheritable, in words of 32 bits, little-endian.
+fn capabilities(value: &[u8]) -> String {
+    let word = |index: usize| {
+        let bytes = value.get(index * 4..index * 4 + 4).and_then(|bytes| bytes.try_into().ok());
+        bytes.map_or(0, u32::from_le_bytes)
+    };
+    // Revision 1 had one word of each.
+    let permitted = match word(0) >> 24 {
+        1 => u64::from(word(1)),
+        _ => u64::from(word(1)) | u64::from(word(3)) << 32,
+    };
+    let known = CAPABILITIES.iter().enumerate().filter(|(bit, _)| permitted >> bit & 1 == 1);
+    let mut names: Vec<String> = known.map(|(_, name)| format!("cap_{name}")).collect();
+    if permitted >> CAPABILITIES.len() != 0 {
+        names.push("unknown ones".to_owned());
+    }
+    match names.len() {
+        0 => "capabilities it inherits".to_owned(),
+        _ => names.join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn capabilities_are_named() {
+        // As `setcap cap_net_raw,cap_bpf+ep` stores them.
+        let value = [1, 0, 0, 2, 0, 0x20, 0, 0, 0, 0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0];
+        assert_eq!(capabilities(&value), "cap_net_raw, cap_bpf");
+        assert_eq!(capabilities(&[0xff; 20]).split(", ").last(), Some("unknown ones"));
+        assert_eq!(capabilities(&[1]), "capabilities it inherits");
+    }
+}
