@@ -1,6 +1,6 @@
 //! All that is loaded with a program, breadth first as loaders do, and what of it does not fit together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rootsmith_types::TreePath;
@@ -11,6 +11,10 @@ use super::programs::{File, Program, Programs};
 
 /// Files that one program loads.
 const MAX_OBJECTS: usize = 1024;
+/// Libraries that they ask for.
+const MAX_ASKED: usize = 1 << 13;
+/// Comparisons of symbols with libraries: a desktop's largest programs take ten millions.
+const MAX_COMPARED: usize = 1 << 28;
 /// Folders looked into for one program because its files name them.
 const MAX_PROBES: u32 = 1 << 14;
 
@@ -37,6 +41,7 @@ pub(super) struct Closure {
     /// The names by which a file was asked for, or that it gives itself.
     names: BTreeMap<String, usize>,
     probes: u32,
+    asked: BTreeSet<String>,
 }
 
 /// Versions that a file needs of another, which has others.
@@ -51,8 +56,13 @@ pub(super) struct WrongVersions<'c> {
 impl Closure {
     /// Loads the program at `at`.
     pub(super) fn load(programs: &Programs<'_>, loader: &Loader, at: &TreePath, program: &Arc<Program>) -> Closure {
-        let mut closure =
-            Closure { objects: Vec::new(), missing: Vec::new(), names: BTreeMap::new(), probes: MAX_PROBES };
+        let mut closure = Closure {
+            objects: Vec::new(),
+            missing: Vec::new(),
+            names: BTreeMap::new(),
+            probes: MAX_PROBES,
+            asked: BTreeSet::new(),
+        };
         closure.add(at.clone(), Arc::clone(program), None);
         if let Some(file) = loader.file.as_ref().filter(|file| *file != at)
             && let File::Elf(own) = &*programs.file(file)
@@ -83,6 +93,9 @@ impl Closure {
     }
 
     fn need(&mut self, programs: &Programs<'_>, loader: &Loader, user: usize, name: &str) {
+        if self.asked.len() >= MAX_ASKED || !self.asked.insert(name.to_owned()) {
+            return;
+        }
         if self.names.contains_key(name) || (loader.rules == Rules::Musl && is_musl_itself(name)) {
             return;
         }
@@ -93,11 +106,7 @@ impl Closure {
                 let index = there.unwrap_or_else(|| self.add(at.clone(), Arc::clone(program), Some(user)));
                 self.names.insert(name.to_owned(), index);
             }
-            _ => {
-                if !self.missing.iter().any(|missing| missing.name == name) {
-                    self.missing.push(Missing { user: self.objects[user].at.clone(), name: name.to_owned() });
-                }
-            }
+            _ => self.missing.push(Missing { user: self.objects[user].at.clone(), name: name.to_owned() }),
         }
     }
 
@@ -165,6 +174,10 @@ impl Closure {
         let tables: Option<Vec<_>> =
             self.objects.iter().map(|object| object.program.symbols(programs, &object.at)).collect();
         let Some(tables) = tables.filter(|_| self.missing.is_empty()) else { return Vec::new() };
+        let undefined: usize = tables.iter().map(|table| table.undefined.len()).sum();
+        if undefined.saturating_mul(tables.len()) > MAX_COMPARED {
+            return Vec::new();
+        }
         let mut unresolved = Vec::new();
         for (object, own) in self.objects.iter().zip(&tables) {
             let nobody_has = |hash: &&u64| !tables.iter().rev().any(|table| table.defines(**hash));

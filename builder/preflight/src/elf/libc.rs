@@ -92,12 +92,12 @@ pub(super) fn loaders(programs: &Programs<'_>, machine: Machine) -> Vec<(String,
 }
 
 /// `musl 1.2.5 (`/lib/ld-musl-x86_64.so.1`, from package musl)`: the C libraries of the image; `None` when it has none.
-pub(super) fn of_image(programs: &Programs<'_>, machine: Machine) -> Option<String> {
-    let described = loaders(programs, machine).into_iter().map(|(place, file)| {
-        let family = family(&place).unwrap_or_default();
-        let release = programs.bytes_at(&file, MAX_LOADER).and_then(|data| release(family, &data));
+pub(super) fn of_image(programs: &Programs<'_>, loaders: &[(String, TreePath)]) -> Option<String> {
+    let described = loaders.iter().map(|(place, file)| {
+        let family = family(place).unwrap_or_default();
+        let release = programs.bytes_at(file, MAX_LOADER).and_then(|data| release(family, &data));
         let release = release.map(|release| format!(" {release}")).unwrap_or_default();
-        format!("{family}{release} ({})", programs.with_owner(&place, &file))
+        format!("{family}{release} ({})", programs.with_owner(place, file))
     });
     let described: Vec<String> = described.collect();
     (!described.is_empty()).then(|| described.join(" and "))

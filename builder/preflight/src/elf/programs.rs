@@ -95,6 +95,10 @@ pub(crate) struct Programs<'a> {
     files: Memo<TreePath, Arc<File>>,
     loaders: Memo<(Option<TreePath>, bool, Machine), Arc<Loader>>,
     interpreters: Memo<TreePath, Arc<Vec<Trouble>>>,
+    /// The loaders of the image for a machine, and what C libraries they are.
+    of_machine: Memo<Machine, Arc<Vec<(String, TreePath)>>>,
+    described: Memo<Machine, Option<String>>,
+    configured: OnceLock<Vec<TreePath>>,
     packages: OnceLock<Packages>,
     libraries: OnceLock<BTreeMap<Vec<u8>, TreePath>>,
     /// Bytes of names and symbols that may still be remembered.
@@ -111,6 +115,9 @@ impl<'a> Programs<'a> {
             files: Memo::default(),
             loaders: Memo::default(),
             interpreters: Memo::default(),
+            of_machine: Memo::default(),
+            described: Memo::default(),
+            configured: OnceLock::new(),
             packages: OnceLock::new(),
             libraries: OnceLock::new(),
             left: AtomicUsize::new(MAX_REMEMBERED),
@@ -231,9 +238,12 @@ impl<'a> Programs<'a> {
             _ => Rules::Glibc,
         };
         // A stand-in for glibc's loader starts musl's.
-        let musl = || libc::loaders(self, machine).into_iter().find(|(name, _)| libc::family(name) == Some("musl"));
+        let musl = || {
+            let loaders = self.loaders(machine);
+            loaders.iter().find(|(name, _)| libc::family(name) == Some("musl")).map(|(_, file)| file.clone())
+        };
         let file = match rules {
-            Rules::Musl if libc::family(name) != Some("musl") => musl().map(|(_, file)| file),
+            Rules::Musl if libc::family(name) != Some("musl") => musl(),
             _ => Some(file.clone()),
         };
         self.loader_with(file, rules, machine)
@@ -241,7 +251,7 @@ impl<'a> Programs<'a> {
 
     /// The loader that a library will meet: of the C library it was built for, else the image's only one.
     fn loader_for_library(&self, elf: &Elf) -> Arc<Loader> {
-        let loaders = libc::loaders(self, elf.machine);
+        let loaders = self.loaders(elf.machine);
         let needs = |prefix: &str| elf.needed.iter().any(|name| name.starts_with(prefix));
         let family = if needs("libc.musl-") {
             "musl"
@@ -250,9 +260,13 @@ impl<'a> Programs<'a> {
         } else {
             libc::family(&loaders[0].0).unwrap_or("glibc")
         };
-        let file = loaders.into_iter().find(|(name, _)| libc::family(name) == Some(family)).map(|(_, file)| file);
+        let file = loaders.iter().find(|(name, _)| libc::family(name) == Some(family)).map(|(_, file)| file.clone());
         let rules = if family == "musl" { Rules::Musl } else { Rules::Glibc };
         self.loader_with(file, rules, elf.machine)
+    }
+
+    fn loaders(&self, machine: Machine) -> Arc<Vec<(String, TreePath)>> {
+        self.of_machine.get(&machine, || Arc::new(libc::loaders(self, machine)))
     }
 
     fn loader_with(&self, file: Option<TreePath>, rules: Rules, machine: Machine) -> Arc<Loader> {
@@ -262,7 +276,8 @@ impl<'a> Programs<'a> {
 
     fn without_interpreter(&self, at: &TreePath, name: &str, machine: Machine) -> String {
         let family = libc::family(name);
-        match (family, libc::of_image(self, machine)) {
+        let of_image = || libc::of_image(self, &self.loaders(machine));
+        match (family, self.described.get(&machine, of_image)) {
             (Some(family), Some(there)) if !there.contains(&format!("{family} ")) => {
                 format!("`{at}` needs {family} (`{name}`), this image has {there}")
             }
@@ -286,8 +301,7 @@ impl<'a> Programs<'a> {
             File::Elf(_) => {
                 let text = format!("`{user}` needs the library `{name}`, which its loader does not find in `{place}`");
                 let folder = place.parent().and_then(|folder| self.tree.resolve(&folder).ok());
-                let mut configured = self.configured().into_iter().filter_map(|text| locate(self.tree, &text));
-                match configured.any(|it| Some(it) == folder) {
+                match folder.is_some_and(|folder| self.configured().contains(&folder)) {
                     true if loader.rules == Rules::Glibc && loader.has_cache() => {
                         format!("{text}: `/etc/ld.so.cache` is older than `/etc/ld.so.conf`")
                     }
@@ -339,7 +353,8 @@ impl<'a> Programs<'a> {
             return Some(format!("`{at}` is a script for `{}`, which is not in the PATH", wanted.escape_debug()));
         };
         let file = self.tree.resolve(&place).ok()?;
-        let reason = self.runs_others(&file, level).first().map(|trouble| trouble.text.clone())?;
+        let trouble = self.runs_others(&file, level).first().map(|trouble| trouble.text.clone());
+        let reason = trouble.or(self.applet(&place, &file).err())?;
         Some(format!("`{at}` is a script for `{place}`, which does not run: {reason}"))
     }
 
@@ -355,7 +370,11 @@ impl<'a> Programs<'a> {
     /// Whether `at`, which leads to `file`, is a name that a busybox answers to.
     pub(crate) fn applet(&self, at: &TreePath, file: &TreePath) -> Result<(), String> {
         let (Some(name), Some(target)) = (at.name(), file.name()) else { return Ok(()) };
-        if !target.starts_with(b"busybox") || name.starts_with(b"busybox") {
+        // Its names may be links of either kind.
+        let same =
+            |text: &str| locate(self.tree, text).is_some_and(|it| self.tree.leaf_id(&it) == self.tree.leaf_id(file));
+        let is_busybox = target.starts_with(b"busybox") || same("/bin/busybox") || same("/usr/bin/busybox");
+        if !is_busybox || name.starts_with(b"busybox") {
             return Ok(());
         }
         let Some(data) = self.bytes_at(file, MAX_BUSYBOX) else { return Ok(()) };
@@ -374,6 +393,11 @@ impl<'a> Programs<'a> {
         }
         let mut places = self.path.iter().filter_map(|folder| path(&format!("{folder}/{name}")));
         places.find(|place| self.tree.lookup(place).is_some_and(is_executable))
+    }
+
+    /// Whether it is a program that the kernel runs beside its own.
+    pub(crate) fn is_guest(&self, at: &TreePath) -> bool {
+        matches!(&*self.file(at), File::Elf(program) if libc::runs_too(self.arch, program.elf.machine))
     }
 
     /// The folders of the PATH, where they really are.
@@ -407,8 +431,11 @@ impl<'a> Programs<'a> {
     }
 
     /// The folders that `ldconfig` would look into.
-    fn configured(&self) -> Vec<String> {
-        cache::configured(self.tree, &|file| self.text(file, MAX_TEXT))
+    fn configured(&self) -> &[TreePath] {
+        self.configured.get_or_init(|| {
+            let folders = cache::configured(self.tree, &|file| self.text(file, MAX_TEXT));
+            folders.iter().filter_map(|folder| locate(self.tree, folder)).collect()
+        })
     }
 
     /// Whether some folder has a library of that name for the machine.

@@ -3,6 +3,8 @@
 //! Specification: System V ABI, chapters 4 and 5; versions: Linux Standard Base 5.0, "Symbol Versioning". Both classes and
 //! both byte orders are read; every offset and count comes from a stranger.
 
+use std::collections::BTreeSet;
+
 use super::Unfit;
 use super::symbols::Tables;
 use super::window::Window;
@@ -63,7 +65,7 @@ pub(crate) struct Elf {
     /// Versions of libraries' symbols that it needs.
     pub(crate) requires: Vec<Requirement>,
     /// Versions of symbols that it has.
-    pub(crate) provides: Vec<String>,
+    pub(crate) provides: BTreeSet<String>,
     /// Where its symbols are; none for a file without a dynamic section.
     pub(super) tables: Option<Tables>,
 }
@@ -71,8 +73,8 @@ pub(crate) struct Elf {
 impl Elf {
     /// In memory, in bytes.
     pub(super) fn size(&self) -> usize {
-        let lists = [&self.needed, &self.rpath, &self.provides].into_iter().chain(&self.runpath);
-        let names: usize = lists.flatten().map(|name| size_of::<String>() + name.len()).sum();
+        let lists = [&self.needed, &self.rpath].into_iter().chain(&self.runpath).flatten();
+        let names: usize = lists.chain(&self.provides).map(|name| size_of::<String>() + name.len()).sum();
         let versions = self.requires.iter().map(|it| size_of::<Requirement>() + it.file.len() + it.version.len());
         size_of::<Elf>() + names + versions.sum::<usize>()
     }
@@ -167,7 +169,7 @@ pub(super) fn read_window(window: &mut Window<'_>) -> Result<Elf, Unfit> {
         rpath: Vec::new(),
         runpath: None,
         requires: Vec::new(),
-        provides: Vec::new(),
+        provides: BTreeSet::new(),
         tables: None,
     };
     let (mut segments, mut dynamic) = (Vec::new(), None);
@@ -303,7 +305,7 @@ fn read_provides(reader: &mut Reader<'_, '_>, elf: &mut Elf, at: u64, count: u64
         let aux = at.saturating_add(reader.word(at.saturating_add(12))?.into());
         let version = reader.word(aux)?;
         let version = name(reader, version.into())?;
-        elf.provides.push(version);
+        elf.provides.insert(version);
         match reader.word(at.saturating_add(16))? {
             0 => break,
             next => at = at.saturating_add(next.into()),

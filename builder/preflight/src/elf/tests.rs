@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rootsmith_tree::{Blob, Blobs, Content, Metadata, Node, PackId, Tree};
@@ -18,12 +18,12 @@ use crate::tests::elf_file::{ElfFile, PLAIN};
 /// The files of this machine, as blobs of a tree: nothing is read before somebody asks.
 #[derive(Default)]
 struct Host {
-    files: Vec<fs::File>,
+    files: Vec<PathBuf>,
 }
 
 impl Blobs for Host {
     fn read_at(&self, blob: &Blob, offset: u64, buf: &mut [u8]) -> io::Result<()> {
-        self.files[blob.pack.0 as usize].read_exact_at(buf, offset)
+        fs::File::open(&self.files[blob.pack.0 as usize])?.read_exact_at(buf, offset)
     }
 
     fn insert(&self, _: &mut dyn io::Read) -> io::Result<Blob> {
@@ -32,7 +32,7 @@ impl Blobs for Host {
 }
 
 impl Host {
-    /// Takes in `folder` and all that is below, on one file system and one opened file for each.
+    /// Takes in `folder` and all that is below.
     fn take(&mut self, tree: &mut Tree, folder: &Path, wanted: &dyn Fn(&Path) -> bool) {
         let mut folders = vec![folder.to_owned()];
         while let Some(folder) = folders.pop() {
@@ -52,9 +52,8 @@ impl Host {
                     let target = fs::read_link(&path).unwrap();
                     tree.insert(&at, Node::symlink(target.as_os_str().as_encoded_bytes(), 0)).unwrap();
                 } else if meta.is_file() && wanted(&path) {
-                    let Ok(file) = fs::File::open(&path) else { continue };
                     let pack = PackId(self.files.len() as u32);
-                    self.files.push(file);
+                    self.files.push(path);
                     let blob = Blob { digest: None, size: meta.size(), pack, offset: 0 };
                     tree.insert(&at, Node::file(Content::Blob(blob), Metadata::root(mode, 0))).unwrap();
                 }
@@ -254,7 +253,8 @@ fn the_c_library_says_its_release() {
         let node = Node::file(Content::inline(fs::read(loader).unwrap()), Metadata::root(0o755, 0));
         tree.insert(&at, node).unwrap();
         let programs = Programs::new(&tree, &rootsmith_tree::NoBlobs, Arch::Amd64, SYSTEMD_PATH);
-        let told = libc::of_image(&programs, libc::machine_of(Arch::Amd64)).unwrap();
+        let loaders = libc::loaders(&programs, libc::machine_of(Arch::Amd64));
+        let told = libc::of_image(&programs, &loaders).unwrap();
         assert!(told.starts_with(family) && told.ends_with(&format!("(`{loader}`)")), "{told}");
     }
 }
@@ -267,6 +267,27 @@ fn the_applets_of_busybox_are_those_it_lists_itself() {
     let listed = output(Command::new("/usr/bin/busybox").arg("--list"));
     let data = fs::read("/usr/bin/busybox").unwrap();
     assert_eq!(busybox::applets(&data), listed.lines().collect::<Vec<_>>());
+}
+
+#[test]
+fn each_init_gives_its_services_a_path() {
+    let mut tree = Tree::new(Metadata::root(0o755, 0));
+    let mut put = |at: &'static str, node: Node| {
+        let at = TreePath::literal(at);
+        tree.create_directories(&at.parent().unwrap(), &Metadata::root(0o755, 0)).unwrap();
+        tree.insert(&at, node).unwrap();
+        (service_path(&tree, "/sbin/init"), tree.clone())
+    };
+    let file = |mode| Node::file(Content::inline(PLAIN.bytes()), Metadata::root(mode, 0));
+    assert_eq!(put("/bin/busybox", file(0o755)).0, SYSTEMD_PATH);
+    assert_eq!(put("/sbin/init", Node::symlink("/bin/busybox", 0)).0, BUSYBOX_PATH);
+    put("/usr/local/bin/agent", file(0o755));
+    put("/sbin/agent", file(0o644));
+    let (path, tree) = put("/sbin/openrc-run", file(0o755));
+    assert_eq!(path, OPENRC_PATH);
+    let find = |path| Programs::new(&tree, &rootsmith_tree::NoBlobs, Arch::Amd64, path).find_in_path("agent");
+    assert_eq!(find(BUSYBOX_PATH), None);
+    assert_eq!(find(OPENRC_PATH), Some(TreePath::literal("/usr/local/bin/agent")));
 }
 
 #[test]

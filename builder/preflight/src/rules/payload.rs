@@ -196,7 +196,7 @@ fn candidates(view: &View<'_>) -> Vec<Candidate> {
         }
     }
     let skipped: Vec<TreePath> = NOT_OURS.iter().filter_map(|folder| crate::facts::path(folder)).collect();
-    let path = view.programs.path_folders();
+    let (path, libexec) = (view.programs.path_folders(), TreePath::literal(LIBEXEC));
     let mut seen = vec![false; tree.leaf_slots()];
     for entry in tree.walk() {
         let Some(leaf) = entry.leaf else { continue };
@@ -214,9 +214,8 @@ fn candidates(view: &View<'_>) -> Vec<Candidate> {
             _ if !executable => Place::Elsewhere,
             Some(folder) if LOCAL.iter().any(|local| local.as_bytes() == folder.as_bytes()) => Place::Own,
             Some(folder) if path.contains(&folder) => Place::Path,
-            _ if entry.path.as_bytes().strip_prefix(LIBEXEC.as_bytes()).is_some_and(|it| it.starts_with(b"/")) => {
-                Place::Path
-            }
+            // A debugger has helpers for every machine that it debugs.
+            _ if entry.path.starts_with(&libexec) && !view.programs.is_guest(&entry.path) => Place::Path,
             _ => Place::Elsewhere,
         };
         candidates.push(Candidate { at: entry.path, place, payload: None, is_executable: executable });

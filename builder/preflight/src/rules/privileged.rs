@@ -61,7 +61,7 @@ const CAPABILITIES: [&str; 41] = [
 pub(super) fn listed(view: &View<'_>) -> Outcome {
     let (mut wrong, mut fine) = (Vec::new(), Vec::new());
     for entry in view.facts.tree.walk() {
-        let Some(rights) = rights(entry.node) else { continue };
+        let Some(rights) = rights(view, entry.node) else { continue };
         let mut text = format!("`{}` runs with {rights}", entry.path);
         if let Some(package) = view.programs.owner_of(&entry.path) {
             text.push_str(&format!(" (from package {package})"));
@@ -92,23 +92,31 @@ fn trouble(view: &View<'_>, at: &TreePath, metadata: &Metadata) -> Option<&'stat
 }
 
 /// What a regular file gives to whoever starts it; `None` when nothing.
-fn rights(node: &Node) -> Option<String> {
+fn rights(view: &View<'_>, node: &Node) -> Option<String> {
     node.content()?;
     let metadata = &node.metadata;
     let mut rights = Vec::new();
     if metadata.mode & SETUID != 0 {
         rights.push(match metadata.uid {
             0 => "the rights of root (setuid)".to_owned(),
-            uid => format!("the rights of user {uid} (setuid)"),
+            uid => format!("the rights of user {} (setuid)", named(view, "/etc/passwd", uid)),
         });
     }
     // Without the group's x bit it asks for mandatory locks, not for rights.
     if metadata.mode & SETGID != 0 && metadata.mode & 0o010 != 0 {
-        rights.push(format!("the rights of group {} (setgid)", metadata.gid));
+        rights.push(format!("the rights of group {} (setgid)", named(view, "/etc/group", metadata.gid)));
     }
     let capability = metadata.xattrs().find(|(name, _)| *name == b"security.capability");
     rights.extend(capability.map(|(_, value)| capabilities(value)));
     (!rights.is_empty()).then(|| rights.join(" and "))
+}
+
+/// The name that a line `NAME:…:ID:…` gives to an id, else the id.
+fn named(view: &View<'_>, file: &str, id: u32) -> String {
+    let text = view.text_or_empty(file);
+    let mut lines = text.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let line = lines.find(|fields| fields.get(2).is_some_and(|there| there.parse() == Ok(id)));
+    line.map_or_else(|| id.to_string(), |fields| fields[0].to_owned())
 }
 
 /// `struct vfs_cap_data`: revision and flags, then permitted and inheritable, in words of 32 bits, little-endian.

@@ -4,6 +4,7 @@ use rootsmith_types::TreePath;
 
 use super::elf_file::{ElfFile, PLAIN};
 use super::*;
+use rootsmith_types::TreePath;
 
 const MUSL: &str = "/lib/ld-musl-x86_64.so.1";
 const LIB: &str = "/usr/lib/x86_64-linux-gnu";
@@ -275,8 +276,31 @@ fn busybox_runs_under_the_names_of_its_applets_only() {
 }
 
 #[test]
+fn a_hard_link_to_busybox_is_one_of_its_names() {
+    let mut image = good();
+    image.put("/usr/bin/busybox", 0o755, busybox(&["insmod"]));
+    image.remove("/usr/bin/umount");
+    let at = |text| TreePath::new(text).unwrap();
+    image.tree.hard_link(&at("/usr/bin/umount"), &at("/usr/bin/busybox")).unwrap();
+    assert_eq!(image.finding("exec.umount").evidence, ["`/usr/bin/umount` is busybox, which has no applet `umount`"]);
+}
+
+#[test]
+fn helpers_of_a_debugger_are_a_warning() {
+    let mut image = good();
+    image.put("/usr/libexec/debugger/helper", 0o755, program(3, "/lib/ld-linux.so.2", &["libc.so.6"]));
+    assert_eq!(judged(&image, "payload.machine").0, Verdict::Warning);
+}
+
+#[test]
 fn privileged_programs_are_listed() {
     let (verdict, evidence) = judged(&good(), "payload.privileged");
     assert_eq!(verdict, Verdict::Pass);
     assert_eq!(evidence, ["`/usr/bin/su` runs with the rights of root (setuid)"]);
+    let mut image = good();
+    image.put("/usr/bin/wall", 0o2755, PLAIN.bytes());
+    image.put("/etc/group", 0o644, "tty:x:5:\nroot:x:0:\n");
+    owned(&mut image, "bsdutils", "/usr/bin/wall\n");
+    let (_, evidence) = judged(&image, "payload.privileged");
+    assert_eq!(evidence[1], "`/usr/bin/wall` runs with the rights of group root (setgid) (from package bsdutils)");
 }

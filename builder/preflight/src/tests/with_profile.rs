@@ -42,8 +42,15 @@ sets = ["boot", "k0s-worker@1.36"]
 "#;
 
 fn judge(image: &Image, accept: &str) -> (Profile, Result<Report, rootsmith_types::Problems>) {
-    let text = format!("{TEXT}{accept}");
-    let files = Files(BTreeMap::from([(PathBuf::from("p.toml"), text.into_bytes())]));
+    judge_by(image, &format!("{TEXT}{accept}"))
+}
+
+fn judge_by(image: &Image, text: &str) -> (Profile, Result<Report, rootsmith_types::Problems>) {
+    let files = Files(
+        [("p.toml", text), ("a", ""), ("d", "")]
+            .map(|(name, text)| (PathBuf::from(name), text.as_bytes().to_vec()))
+            .into(),
+    );
     let profile = load(Path::new("p.toml"), &files).unwrap();
     // Without a disk the command line is the profile's.
     let facts = Facts { tree: &image.tree, blobs: &NoBlobs, arch: Arch::Amd64, boot: None };
@@ -110,4 +117,39 @@ fn an_accepted_check_that_does_not_exist_is_an_error() {
     assert_eq!(problems.to_string(), "there is no preflight check `cgroup.hugetbl`");
     assert_eq!(problems.0[0].help().as_deref(), Some("did you mean `cgroup.hugetlb`?"));
     assert_eq!(written(&profile, &*problems.0[0]), "'cgroup.hugetbl'");
+}
+
+#[test]
+fn a_payload_must_run_wherever_it_is() {
+    let text = TEXT.replace("sets = [\"boot\", \"k0s-worker@1.36\"]", "sets = ['payload']");
+    let text = text
+        + "[[payload]]\nname = 'data'\nsource = { path = 'd' }\ninstall = '/srv/data'\nmode = '0644'\n\
+           [[payload]]\nname = 'agent'\nsource = { path = 'a' }\ninstall = '/srv/agent'\n";
+    let mut image = good();
+    image.put("/srv/data", 0o644, "data");
+    let shown = |image: &Image| {
+        let (profile, report) = judge_by(image, &text);
+        let failures = report.unwrap().failures();
+        let shown = failures.0.iter().map(|error| format!("{} -> {error}", written(&profile, &**error)));
+        shown.collect::<Vec<String>>()
+    };
+    let fails = |reason: &str| vec![format!("'/srv/agent' -> preflight check `payload.{reason}")];
+    assert_eq!(shown(&image), fails("machine` fails: the payload `/srv/agent` is not there"));
+    image.put("/srv/agent", 0o755, "data");
+    let expected = "machine` fails: `/srv/agent` is no program: neither an ELF file nor a script";
+    assert_eq!(shown(&image), fails(expected));
+    image.put("/srv/agent", 0o755, program(183, "", &[]));
+    assert_eq!(shown(&image), fails("machine` fails: `/srv/agent` is for arm64, the image for amd64"));
+    image.put("/srv/agent", 0o755, program(AMD64, LOADER, &["libown.so"]));
+    assert_eq!(
+        shown(&image),
+        fails("libraries` fails: `/srv/agent` needs the library `libown.so`, which is not there")
+    );
+    image.put("/srv/agent", 0o755, "#!/usr/bin/python3\n");
+    assert_eq!(
+        shown(&image),
+        fails("scripts` fails: `/srv/agent` is a script for `/usr/bin/python3`, which is not there")
+    );
+    image.put("/srv/agent", 0o755, program(AMD64, LOADER, &["libc.so.6"]));
+    assert!(shown(&image).is_empty());
 }
