@@ -147,14 +147,15 @@ impl Closure {
         self.names.iter().map(|(name, index)| (name.as_str(), &self.objects[*index].at))
     }
 
-    /// Versions that are needed and not there. glibc's loader does not mind a library without any versions.
+    /// Versions that are needed and not there. glibc's loader only warns of a library that has no versions of its own; but
+    /// when no symbol of it has a version, not even of what it needs, it takes that for a library gone wrong and ends.
     pub(super) fn wrong_versions(&self) -> Vec<WrongVersions<'_>> {
         let mut wrong: Vec<WrongVersions<'_>> = Vec::new();
         for user in &self.objects {
             for needed in user.program.elf.requires.iter().filter(|needed| !needed.weak) {
                 let Some(library) = self.names.get(&needed.file).map(|index| &self.objects[*index]) else { continue };
-                let provides = &library.program.elf.provides;
-                if provides.is_empty() || provides.contains(&needed.version) {
+                let elf = &library.program.elf;
+                if (elf.provides.is_empty() && elf.is_versioned) || elf.provides.contains(&needed.version) {
                     continue;
                 }
                 match wrong.last_mut().filter(|last| last.user.at == user.at && last.name == needed.file) {

@@ -8,6 +8,7 @@
 //! | all that is loaded with a program  | [`closure`]      |
 //! | what is wrong with a file          | [`programs`]     |
 //! | what the first line of a script is | [`script`]       |
+//! | how it is said                     | [`words`]        |
 //!
 //! Nothing of the image runs, and nothing is read twice: [`Programs`] remembers every file and every library's place.
 
@@ -23,6 +24,7 @@ mod symbols;
 #[cfg(test)]
 mod tests;
 mod window;
+mod words;
 
 use rootsmith_tree::{Node, Tree, TreeError};
 use rootsmith_types::{Arch, TreePath};

@@ -7,12 +7,13 @@ use std::sync::{Arc, OnceLock, RwLock};
 use rootsmith_tree::{Blobs, Node, Tree};
 use rootsmith_types::{Arch, TreePath};
 
-use super::closure::{Closure, Missing, WrongVersions};
+use super::closure::Closure;
 use super::loader::{Loader, Rules, rules_of};
 use super::read::{Elf, Machine, read_window};
 use super::script::{self, Shebang};
 use super::symbols::{self, Symbols};
 use super::window::Window;
+use super::words::listed;
 use super::{Unfit, busybox, cache, is_executable, libc, locate};
 use crate::Packages;
 use crate::facts::path;
@@ -24,8 +25,6 @@ const MAX_TEXT: u64 = 1 << 20;
 const MAX_REMEMBERED: usize = 128 << 20;
 /// Interpreters of interpreters, as the kernel follows them.
 const MAX_NESTED: u32 = 4;
-/// Names shown in one sentence.
-const SHOWN: usize = 3;
 
 /// How closely a file is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +96,7 @@ pub(crate) struct Programs<'a> {
     interpreters: Memo<TreePath, Arc<Vec<Trouble>>>,
     /// The loaders of the image for a machine, and what C libraries they are.
     of_machine: Memo<Machine, Arc<Vec<(String, TreePath)>>>,
-    described: Memo<Machine, Option<String>>,
+    pub(super) described: Memo<Machine, Option<String>>,
     configured: OnceLock<Vec<TreePath>>,
     packages: OnceLock<Packages>,
     libraries: OnceLock<BTreeMap<Vec<u8>, TreePath>>,
@@ -265,65 +264,13 @@ impl<'a> Programs<'a> {
         self.loader_with(file, rules, elf.machine)
     }
 
-    fn loaders(&self, machine: Machine) -> Arc<Vec<(String, TreePath)>> {
+    pub(super) fn loaders(&self, machine: Machine) -> Arc<Vec<(String, TreePath)>> {
         self.of_machine.get(&machine, || Arc::new(libc::loaders(self, machine)))
     }
 
     fn loader_with(&self, file: Option<TreePath>, rules: Rules, machine: Machine) -> Arc<Loader> {
         let key = (file.clone(), rules == Rules::Musl, machine);
         self.loaders.get(&key, || Arc::new(Loader::new(self, file, rules, machine)))
-    }
-
-    fn without_interpreter(&self, at: &TreePath, name: &str, machine: Machine) -> String {
-        let family = libc::family(name);
-        let of_image = || libc::of_image(self, &self.loaders(machine));
-        match (family, self.described.get(&machine, of_image)) {
-            (Some(family), Some(there)) if !there.contains(&format!("{family} ")) => {
-                format!("`{at}` needs {family} (`{name}`), this image has {there}")
-            }
-            (Some(family), None) => format!("`{at}` needs {family} (`{name}`), which is not there"),
-            _ => match locate(self.tree, name) {
-                Some(_) => format!("`{at}` needs the interpreter `{name}`, which cannot be executed"),
-                None => format!("`{at}` needs the interpreter `{name}`, which is not there"),
-            },
-        }
-    }
-
-    fn without_library(&self, loader: &Loader, missing: &Missing) -> String {
-        let Missing { user, name } = missing;
-        let text = format!("`{user}` needs the library `{name}`, which is not there");
-        let Some(place) = self.libraries().get(name.as_bytes()) else { return text };
-        let Ok(file) = self.tree.resolve(place) else { return format!("{text}: `{place}` leads nowhere") };
-        match &*self.file(&file) {
-            File::Elf(program) if program.elf.machine != loader.machine => {
-                format!("{text}: `{place}` is for {}", libc::machine_name(program.elf.machine))
-            }
-            File::Elf(_) => {
-                let text = format!("`{user}` needs the library `{name}`, which its loader does not find in `{place}`");
-                let folder = place.parent().and_then(|folder| self.tree.resolve(&folder).ok());
-                match folder.is_some_and(|folder| self.configured().contains(&folder)) {
-                    true if loader.rules == Rules::Glibc && loader.has_cache() => {
-                        format!("{text}: `/etc/ld.so.cache` is older than `/etc/ld.so.conf`")
-                    }
-                    true if loader.rules == Rules::Glibc => {
-                        format!("{text}: there is no `/etc/ld.so.cache`, and it does not read `/etc/ld.so.conf` itself")
-                    }
-                    _ => text,
-                }
-            }
-            _ => format!("{text}: `{place}` is no library"),
-        }
-    }
-
-    fn without_versions(&self, wrong: &WrongVersions<'_>) -> String {
-        let library = self.with_owner(&wrong.library.at.to_string(), &wrong.library.at);
-        let family = wrong.versions[0].rsplit_once('_').map_or(wrong.versions[0], |(family, _)| family);
-        let provides = wrong.library.program.elf.provides.iter();
-        let known = provides.filter(|version| version.rsplit_once('_').is_some_and(|(there, _)| there == family));
-        let newest = known.max_by_key(|version| numbers(version));
-        let has = newest.map_or("none of that name".to_owned(), |newest| format!("up to `{newest}`"));
-        let versions = listed(wrong.versions.iter().copied());
-        format!("`{}` needs {versions} of `{}`, this image has {has} ({library})", wrong.user.at, wrong.name)
     }
 
     /// Why a script does not run.
@@ -350,7 +297,8 @@ impl<'a> Programs<'a> {
         }
         let wanted = shebang.wanted_of_env()?;
         let Some(place) = self.find_in_path(wanted) else {
-            return Some(format!("`{at}` is a script for `{}`, which is not in the PATH", wanted.escape_debug()));
+            let where_not = if wanted.contains('/') { "there" } else { "in the PATH" };
+            return Some(format!("`{at}` is a script for `{}`, which is not {where_not}", wanted.escape_debug()));
         };
         let file = self.tree.resolve(&place).ok()?;
         let trouble = self.runs_others(&file, level).first().map(|trouble| trouble.text.clone());
@@ -431,7 +379,7 @@ impl<'a> Programs<'a> {
     }
 
     /// The folders that `ldconfig` would look into.
-    fn configured(&self) -> &[TreePath] {
+    pub(super) fn configured(&self) -> &[TreePath] {
         self.configured.get_or_init(|| {
             let folders = cache::configured(self.tree, &|file| self.text(file, MAX_TEXT));
             folders.iter().filter_map(|folder| locate(self.tree, folder)).collect()
@@ -445,7 +393,7 @@ impl<'a> Programs<'a> {
     }
 
     /// Every name that a library has somewhere; of several that are called the same the first for this machine.
-    fn libraries(&self) -> &BTreeMap<Vec<u8>, TreePath> {
+    pub(super) fn libraries(&self) -> &BTreeMap<Vec<u8>, TreePath> {
         self.libraries.get_or_init(|| {
             let mut libraries: BTreeMap<Vec<u8>, TreePath> = BTreeMap::new();
             for entry in self.tree.walk().filter(|entry| !entry.node.is_directory()) {
@@ -469,24 +417,8 @@ impl<'a> Programs<'a> {
     }
 }
 
-/// `` `a`, `b`, `c` and 4 more ``.
-fn listed<'t>(names: impl Iterator<Item = &'t str>) -> String {
-    let names: Vec<&str> = names.collect();
-    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
-    match names.len().saturating_sub(SHOWN) {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
-    }
-}
-
-/// The numbers of `GLIBC_2.38`, to compare with others.
-fn numbers(version: &str) -> Vec<u64> {
-    let (_, numbers) = version.rsplit_once('_').unwrap_or(("", version));
-    numbers.split('.').map(|part| part.parse().unwrap_or(0)).collect()
-}
-
 /// What was asked for once; a value is made without holding the lock, so that threads that ask for others go on.
-struct Memo<K, V>(RwLock<BTreeMap<K, V>>);
+pub(super) struct Memo<K, V>(RwLock<BTreeMap<K, V>>);
 
 impl<K, V> Default for Memo<K, V> {
     fn default() -> Memo<K, V> {
@@ -495,7 +427,7 @@ impl<K, V> Default for Memo<K, V> {
 }
 
 impl<K: Ord + Clone, V: Clone> Memo<K, V> {
-    fn get(&self, key: &K, make: impl FnOnce() -> V) -> V {
+    pub(super) fn get(&self, key: &K, make: impl FnOnce() -> V) -> V {
         // The lock is only poisoned by a panic, which ends everything.
         if let Some(value) = self.0.read().expect("no panic while held").get(key) {
             return value.clone();

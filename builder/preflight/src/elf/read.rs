@@ -32,6 +32,7 @@ const DT_STRSZ: u64 = 10;
 const DT_SONAME: u64 = 14;
 const DT_RPATH: u64 = 15;
 const DT_RUNPATH: u64 = 29;
+const DT_VERSYM: u64 = 0x6fff_fff0;
 const DT_VERDEF: u64 = 0x6fff_fffc;
 const DT_VERDEFNUM: u64 = 0x6fff_fffd;
 const DT_VERNEED: u64 = 0x6fff_fffe;
@@ -66,6 +67,8 @@ pub(crate) struct Elf {
     pub(crate) requires: Vec<Requirement>,
     /// Versions of symbols that it has.
     pub(crate) provides: BTreeSet<String>,
+    /// Whether its symbols have versions, be it only those that it needs of others.
+    pub(crate) is_versioned: bool,
     /// Where its symbols are; none for a file without a dynamic section.
     pub(super) tables: Option<Tables>,
 }
@@ -170,6 +173,7 @@ pub(super) fn read_window(window: &mut Window<'_>) -> Result<Elf, Unfit> {
         runpath: None,
         requires: Vec::new(),
         provides: BTreeSet::new(),
+        is_versioned: false,
         tables: None,
     };
     let (mut segments, mut dynamic) = (Vec::new(), None);
@@ -251,6 +255,7 @@ fn read_dynamic(
     if let (Some(at), Some(count)) = (place(DT_VERDEF), value(DT_VERDEFNUM)) {
         read_provides(reader, elf, at, count, &mut name)?;
     }
+    elf.is_versioned = value(DT_VERSYM).is_some();
     let (sections, section_size, section_count) = (reader.choose(32, 40), reader.choose(46, 58), reader.choose(48, 60));
     if let Some(symbols) = place(DT_SYMTAB) {
         elf.tables = Some(Tables {

@@ -139,7 +139,18 @@ fn libraries_are_found_where_the_loader_of_this_machine_finds_them() {
             ours.insert(missing.name.clone(), None);
         }
         assert_eq!(ours, theirs, "{at}");
-        assert_eq!(programs.troubles(at, Depth::Symbols), [], "{at}");
+        // What the loader says when it resolves every symbol at once, as `ldd -r` asks it to.
+        let mut command = Command::new(HOST_LOADER);
+        command.arg(at.to_string()).envs([
+            ("LD_TRACE_LOADED_OBJECTS", "1"),
+            ("LD_WARN", "yes"),
+            ("LD_BIND_NOW", "yes"),
+        ]);
+        let said = command.output().unwrap();
+        let said = String::from_utf8_lossy(&[said.stdout, said.stderr].concat()).into_owned();
+        let fine = !said.contains("not found") && !said.contains("undefined symbol");
+        let troubles = programs.troubles(at, Depth::Symbols);
+        assert_eq!(troubles.is_empty(), fine, "{at}: {troubles:?}, {said}");
         compared += 1;
     }
     assert!(compared > 20, "{compared}");
@@ -239,6 +250,59 @@ fn a_program_of_musl_is_judged_by_musls_rules() {
     old.insert(&TreePath::literal("/usr/lib/own/libown.so.1"), node).unwrap();
     let expected = "`/usr/bin/main` needs `own`, which none of its libraries has (`libown.so.1`, `libc.so`)";
     assert_eq!(troubles(&old), [expected]);
+}
+
+/// The story: a container runtime linked against a newer `libseccomp` starts nowhere else.
+#[test]
+fn an_older_library_is_refused_as_the_loader_refuses_it() {
+    if is_missing("gcc") || is_missing(HOST_LOADER) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let write = |name: &str, text: &str| fs::write(path.join(name), text).unwrap();
+    let compile = |args: &[&str]| assert!(Command::new("gcc").current_dir(path).args(args).status().unwrap().success());
+    let library = |script: &str, source: &str| {
+        write("own.map", script);
+        write("own.c", source);
+        let versions = if script.is_empty() { "-Wl,--build-id=none" } else { "-Wl,--version-script=own.map" };
+        compile(&["-shared", "-fPIC", "-o", "libown.so.1", "own.c", versions, "-Wl,-soname,libown.so.1"]);
+    };
+    write("main.c", "int own(void); int main(void) { return own(); }");
+    library("OWN_1 { other; }; OWN_2 { own; } OWN_1;", "int other(void) { return 1; } int own(void) { return 3; }");
+    compile(&["-o", "main", "main.c", "libown.so.1", "-Wl,-rpath,$ORIGIN", "-Wl,-z,now"]);
+
+    let (mut tree, mut host, _) = host(0);
+    let at = TreePath::new(path.join("main").as_os_str().as_encoded_bytes()).unwrap();
+    let mut judged = || {
+        host.take(&mut tree, path, &|_| true);
+        let programs = Programs::new(&tree, &host, Arch::Amd64, SYSTEMD_PATH);
+        let texts: Vec<String> = programs.troubles(&at, Depth::Symbols).into_iter().map(|it| it.text).collect();
+        let ran = Command::new(path.join("main")).output().unwrap();
+        (texts.join("; "), ran.status.code(), String::from_utf8_lossy(&ran.stderr).into_owned())
+    };
+    let (ours, code, theirs) = judged();
+    assert_eq!((ours.as_str(), code), ("", Some(3)), "{theirs}");
+
+    library("OWN_1 { other; };", "int other(void) { return 1; }");
+    let (ours, _, theirs) = judged();
+    assert!(theirs.contains("version `OWN_2' not found"), "{theirs}");
+    assert!(ours.contains("needs `OWN_2` of `libown.so.1`, this image has up to `OWN_1` ("), "{ours}");
+
+    // Without versions of its own the loader takes the library, and misses the symbol.
+    library("", "int puts(const char *); int other(void) { return puts(\"\"); }");
+    let (ours, _, theirs) = judged();
+    assert!(theirs.contains("undefined symbol: own"), "{theirs}");
+    assert!(ours.contains("needs `own`, which none of its libraries has (`libown.so.1`, `libc.so.6`)"), "{ours}");
+
+    library("", "int own(void) { return 4; }");
+    let (ours, code, theirs) = judged();
+    assert!(code != Some(4) && theirs.contains("no version information available"), "{theirs}");
+    assert!(ours.contains("needs `OWN_2` of `libown.so.1`, this image has none of that name"), "{ours}");
+
+    library("", "int puts(const char *); int own(void) { return puts(\"\") ? 4 : 4; }");
+    let (ours, code, theirs) = judged();
+    assert_eq!((ours.as_str(), code), ("", Some(4)), "{theirs}");
 }
 
 #[test]
