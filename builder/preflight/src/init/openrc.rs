@@ -6,7 +6,10 @@ use super::shell::{Command, Reader, assignments};
 use crate::view::View;
 
 /// Services that mount by words that a simple reading does not understand; what they do is known (`rules/mounts.rs`).
-const KNOWN: [&str; 5] = ["cgroups", "devfs", "procfs", "sysfs", "localmount"];
+const KNOWN: [&str; 7] = ["cgroups", "devfs", "localmount", "procfs", "root", "swap", "sysfs"];
+
+/// Scripts that say `provide net` for every interface they can be linked for, or for routes alone.
+const NO_NETWORK: [&str; 4] = ["loopback", "net.lo", "net.lo0", "staticroute"];
 
 /// No system has more services.
 const MAX_SERVICES: usize = 10_000;
@@ -55,7 +58,7 @@ pub(super) fn read(view: &View<'_>) -> OpenRc {
                     }
                 }
                 Some("provide") => {
-                    for what in words {
+                    for what in words.filter(|what| *what != "net" || !NO_NETWORK.contains(&name.as_str())) {
                         found.provided.entry(what.to_owned()).or_insert_with(|| name.clone());
                     }
                 }

@@ -317,6 +317,16 @@ pub(super) fn shared_root(view: &View<'_>) -> Outcome {
     if let InitKind::Systemd { .. } = init.kind {
         return Outcome::yes(format!("{} makes `/` shared", init.name));
     }
+    // The service for the root goes by an option that it alone knows.
+    let service = init.starts("root").filter(|_| init.kind == InitKind::OpenRc);
+    let script = view.script("/etc/init.d/root").unwrap_or_default();
+    if let Some(service) = service.filter(|_| script.contains("--make-rshared")) {
+        let lines = written(view).into_iter().filter(|mount| mount.point == "/");
+        let mut asked = lines.filter(|mount| mount.options.iter().any(|it| it == "shared" || it == "rshared"));
+        if let Some(line) = asked.next() {
+            return Outcome::all(Vec::new(), vec![line.evidence, format!("the service {service}")]);
+        }
+    }
     let mut shared = init.mountings().filter(|(mounting, _)| mounting.shared);
     match shared.find(|(mounting, _)| mounting.point.as_deref() == Some("/")) {
         Some((_, line)) => Outcome::yes(line),
@@ -338,7 +348,10 @@ pub(super) fn no_swap(view: &View<'_>) -> Outcome {
     for unit in init.services().filter(|unit| unit.ends_with(".swap")) {
         wrong.push(format!("the unit `{unit}` is started"));
     }
-    wrong.extend(init.commands().iter().filter(|command| command.program() == "swapon").map(|line| line.shown()));
+    // `swapon -a` turns on what `/etc/fstab` has.
+    let named = |word: &String| word.starts_with('/') || word.contains('=');
+    let commands = init.commands().iter().filter(|it| it.program() == "swapon" && it.words.iter().skip(1).any(named));
+    wrong.extend(commands.map(|command| command.shown()));
     Outcome::unless(wrong, "nothing turns swap on")
 }
 

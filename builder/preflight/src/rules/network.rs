@@ -13,11 +13,10 @@ use crate::view::View;
 const RESOLVED_STUB: &str = "127.0.0.53";
 
 /// Services that write `/etc/resolv.conf` when a network comes up.
-const WRITERS: [&str; 14] = [
+const WRITERS: [&str; 13] = [
     "NetworkManager",
     "networkmanager",
     "dhcpcd",
-    "networking",
     "resolvconf",
     "connman",
     "connmand",
@@ -113,11 +112,16 @@ fn writer(view: &View<'_>) -> Option<String> {
     {
         return Some(by);
     }
+    let interfaces = view.text_or_empty("/etc/network/interfaces");
+    let asks = ["dhcp", "dns-nameserver"].iter().any(|word| interfaces.contains(word));
+    if let Some(by) = init.starts("networking").filter(|_| asks) {
+        return Some(by);
+    }
     let script = view.node("/usr/share/udhcpc/default.script").and_then(Node::content).is_some();
     let client = init.commands().iter().find(|command| match command.program() {
         "udhcpc" => script,
         "dhcpcd" | "dhclient" => true,
-        "ifup" => script && view.text_or_empty("/etc/network/interfaces").contains("dhcp"),
+        "ifup" => script && asks,
         "echo" | "cp" | "ln" => command.words.iter().any(|word| word == "/etc/resolv.conf"),
         _ => false,
     });
@@ -137,10 +141,11 @@ pub(super) fn host_sources(view: &View<'_>, wanted: &[String]) -> Outcome {
     // systemd-resolved answers for both.
     let has = |source: &String| there.iter().any(|it| it == source || (*it == "resolve" && source == "dns"));
     let missing: Vec<String> = wanted.iter().filter(|source| !has(source)).map(|it| format!("`{it}`")).collect();
+    let shown = format!("`/etc/nsswitch.conf` has `hosts: {}`", line.trim());
     if missing.is_empty() {
-        return Outcome::yes(format!("`/etc/nsswitch.conf` has `hosts:{line}`"));
+        return Outcome::yes(shown);
     }
-    Outcome::no(format!("`/etc/nsswitch.conf` has `hosts:{line}`, without {}", missing.join(", ")))
+    Outcome::no(format!("{shown}, without {}", missing.join(", ")))
 }
 
 pub(super) fn hostname(view: &View<'_>) -> Outcome {
@@ -184,12 +189,16 @@ pub(super) fn provider(view: &View<'_>) -> Outcome {
     match init.kind {
         InitKind::Systemd { .. } => by_systemd(view),
         InitKind::OpenRc => match init.provider("net") {
+            Some("networking") => by_ifupdown(view, &init.starts("networking").unwrap_or_default()),
             Some(name) => Outcome::yes(format!("the service {}", init.starts(name).unwrap_or_default())),
             None => Outcome::no("no service in a runlevel provides `net`: what needs it is never started"),
         },
         _ => {
-            if let Some(by) = init.starts_any(&["networking", "network", "NetworkManager", "connman", "wicd"]) {
+            if let Some(by) = init.starts_any(&["network", "NetworkManager", "connman", "dhcpcd"]) {
                 return Outcome::yes(format!("the service {by}"));
+            }
+            if let Some(by) = init.starts("networking") {
+                return by_ifupdown(view, &by);
             }
             let brings = init.commands().iter().find(|command| match command.program() {
                 "udhcpc" | "dhcpcd" | "dhclient" => true,
@@ -201,6 +210,7 @@ pub(super) fn provider(view: &View<'_>) -> Outcome {
                 _ => false,
             });
             match brings {
+                Some(command) if command.program() == "ifup" => by_ifupdown(view, &command.shown()),
                 Some(command) => Outcome::yes(command.shown()),
                 None => Outcome::no(format!("nothing that {} starts brings an interface up", init.name)),
             }
@@ -220,6 +230,9 @@ fn by_systemd(view: &View<'_>) -> Outcome {
         return Outcome::yes(by);
     }
     let Some(by) = init.starts("systemd-networkd") else {
+        if let Some(by) = init.starts("networking") {
+            return by_ifupdown(view, &by);
+        }
         return Outcome::no("no service that brings the network up is started");
     };
     // The files in `/usr/lib` are for containers, and examples.
@@ -232,6 +245,22 @@ fn by_systemd(view: &View<'_>) -> Outcome {
         Some(file) => Outcome::all(Vec::new(), vec![by, file]),
         None => Outcome::no(format!("{by}, but no `/etc/systemd/network/*.network` tells it what to do")),
     }
+}
+
+/// interfaces(5): there is an interface besides the loopback.
+fn by_ifupdown(view: &View<'_>, by: &str) -> Outcome {
+    let mut files = vec!["/etc/network/interfaces".to_owned()];
+    let snippets = view.list("/etc/network/interfaces.d").into_iter();
+    files.extend(snippets.map(|name| format!("/etc/network/interfaces.d/{name}")));
+    for file in files {
+        for line in view.text_or_empty(&file).lines().map(str::trim) {
+            let mut words = line.split_ascii_whitespace();
+            if words.next() == Some("iface") && words.next().is_some_and(|name| name != "lo") {
+                return Outcome::all(Vec::new(), vec![by.to_owned(), format!("`{line}` in `{file}`")]);
+            }
+        }
+    }
+    Outcome::no(format!("{by}, but `/etc/network/interfaces` has no interface besides `lo`"))
 }
 
 #[cfg(test)]

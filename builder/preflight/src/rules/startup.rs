@@ -134,44 +134,42 @@ pub(super) fn ca_bundle(view: &View<'_>) -> Outcome {
     Outcome::no(format!("there is no certificate in `{}`, or where else programs look", BUNDLES[0]))
 }
 
-/// Linux security modules that are active: `lsm=`, else the kernel's own list.
-fn security_modules(view: &View<'_>) -> (Vec<String>, String) {
-    if let Some(list) = view.word("lsm") {
-        return (list.split(',').map(str::to_owned).collect(), format!("`lsm={list}`"));
-    }
+/// Of these the kernel takes one: the first in its list that was built in and is not switched off.
+const EXCLUSIVE: [(&str, &str); 3] =
+    [("apparmor", "SECURITY_APPARMOR"), ("selinux", "SECURITY_SELINUX"), ("smack", "SECURITY_SMACK")];
+
+/// The one of the large security modules that is active, and where the list is: `lsm=`, else the kernel's own.
+fn security_module(view: &View<'_>) -> (Option<&'static str>, String) {
     let built_in = view.symbol("LSM").unwrap_or_default().trim_matches('"');
-    let mut list: Vec<String> = built_in.split(',').map(str::to_owned).collect();
-    if let Some(major) = view.word("security") {
-        // The old word chooses among the large ones.
-        list.retain(|name| !matches!(name.as_str(), "apparmor" | "selinux" | "smack" | "tomoyo"));
-        list.push(major.to_owned());
-        return (list, format!("`security={major}`"));
-    }
-    (list, format!("`CONFIG_LSM=\"{built_in}\"`"))
+    let (list, by): (Vec<&str>, String) = match (view.word("lsm"), view.word("security")) {
+        (Some(list), _) => (list.split(',').collect(), format!("`lsm={list}`")),
+        // The old word names the one.
+        (None, Some(name)) => (vec![name], format!("`security={name}`")),
+        (None, None) => (built_in.split(',').collect(), format!("`CONFIG_LSM=\"{built_in}\"`")),
+    };
+    let on = |symbol: &str, name: &str| view.symbol(symbol) == Some("y") && view.word(name) != Some("0");
+    let active = list.iter().find_map(|name| {
+        let known = EXCLUSIVE.iter().find(|(known, symbol)| known == name && on(symbol, known));
+        known.map(|(known, _)| *known)
+    });
+    (active, by)
 }
 
 pub(super) fn apparmor_parser(view: &View<'_>) -> Outcome {
-    let (active, by) = security_modules(view);
-    if view.symbol("SECURITY_APPARMOR") != Some("y") || !active.iter().any(|name| name == "apparmor") {
+    let (active, by) = security_module(view);
+    if active != Some("apparmor") {
         return Outcome::yes(format!("the kernel does not use AppArmor: {by}"));
     }
-    if view.word("apparmor") == Some("0") {
-        return Outcome::yes("the kernel command line has `apparmor=0`");
-    }
-    let at = elf::find_in_path(view, "apparmor_parser");
-    match at {
+    match elf::find_in_path(view, "apparmor_parser") {
         Some(at) => Outcome::yes(format!("`{at}`")),
         None => Outcome::no(format!("the kernel uses AppArmor ({by}), but there is no `apparmor_parser`")),
     }
 }
 
 pub(super) fn selinux_policy(view: &View<'_>) -> Outcome {
-    let (active, by) = security_modules(view);
-    if view.symbol("SECURITY_SELINUX") != Some("y") || !active.iter().any(|name| name == "selinux") {
+    let (active, by) = security_module(view);
+    if active != Some("selinux") {
         return Outcome::yes(format!("the kernel does not use SELinux: {by}"));
-    }
-    if view.word("selinux") == Some("0") {
-        return Outcome::yes("the kernel command line has `selinux=0`");
     }
     const CONFIG: &str = "/etc/selinux/config";
     let text = view.text_or_empty(CONFIG);

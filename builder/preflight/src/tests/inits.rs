@@ -15,6 +15,7 @@ fn without_systemd() -> Image {
     image.link("/usr/sbin/init", "/usr/bin/busybox");
     image.link("/bin", "usr/bin");
     image.put("/etc/resolv.conf", 0o644, "nameserver 192.0.2.53\n");
+    image.put("/etc/network/interfaces", 0o644, "auto lo\niface lo inet loopback\nauto eth0\niface eth0 inet dhcp\n");
     image
 }
 
@@ -162,6 +163,21 @@ fn openrc_is_told_what_it_needs() {
             ("no devices", |image| image.remove("/etc/runlevels/sysinit/devfs"), &["mount.devices"]),
             ("a private root", |image| image.remove("/etc/local.d/10-shared.start"), &["mount.propagation"]),
             ("scripts not run", |image| image.remove("/etc/runlevels/default/local"), &["mount.propagation"]),
+            (
+                "the loopback is no network",
+                |image| {
+                    image.remove("/etc/runlevels/boot/networking");
+                    image.remove("/etc/init.d/networking");
+                    image.put("/etc/init.d/net.lo", 0o755, "depend() {\n\tprovide net\n}\n");
+                    image.link("/etc/runlevels/boot/net.lo", "/etc/init.d/net.lo");
+                },
+                &["net.provider"],
+            ),
+            (
+                "no interface",
+                |image| image.edit("/etc/network/interfaces", "iface eth0", "#iface eth0"),
+                &["net.provider"],
+            ),
             ("no network", |image| image.edit("/etc/init.d/networking", "provide net", "use dns"), &["net.provider"]),
             (
                 "settings not made",
@@ -173,6 +189,14 @@ fn openrc_is_told_what_it_needs() {
             ("no host keys", |image| image.edit("/etc/init.d/sshd", "ssh-keygen", "true"), &["identity.ssh-host-keys"]),
         ],
     );
+    // OpenRC's own service for the root makes it shared when the line says so, and only then.
+    let mut image = openrc();
+    image.remove("/etc/local.d/10-shared.start");
+    image.put("/etc/init.d/root", 0o755, "#!/sbin/openrc-run\nstart() {\n\tmount --make-rshared /\n}\n");
+    image.link("/etc/runlevels/boot/root", "/etc/init.d/root");
+    assert_eq!(unmet(&image), ["mount.propagation"]);
+    image.put("/etc/fstab", 0o644, format!("PARTUUID={ROOT} / ext4 rw,rshared\n"));
+    assert_eq!(unmet(&image), [""; 0]);
     assert_eq!(
         evidence(&openrc(), "k0s-worker", "cgroup.v2"),
         [
@@ -318,6 +342,42 @@ fn every_place_of_a_list_is_looked_at() {
     image.link("/root/.bash_history", "/dev/null");
     image.put("/etc/iscsi/initiatorname.iscsi", 0o600, "# InitiatorName=x\nGenerateName=yes\n");
     assert_eq!(unmet(&image), [""; 0]);
+}
+
+#[test]
+fn one_of_the_large_security_modules_is_active() {
+    let selinux = |words: &str| {
+        let mut image = good();
+        image.put("/etc/selinux/config", 0o644, "SELINUX=permissive\nSELINUXTYPE=targeted\n");
+        image.cmdline(words);
+        evidence(&image, "node", "security.selinux-policy")
+    };
+    let none = |by: &str| vec![format!("the kernel does not use SELinux: {by}")];
+    assert_eq!(selinux("lsm=yama,apparmor,selinux"), none("`lsm=yama,apparmor,selinux`"));
+    assert_eq!(selinux("lsm=selinux selinux=0"), none("`lsm=selinux`"));
+    assert_eq!(selinux("security=apparmor"), none("`security=apparmor`"));
+    let missing =
+        "`/etc/selinux/config` has `SELINUX=permissive`, but there is no `/etc/selinux/targeted/policy/policy.*`";
+    assert_eq!(selinux("lsm=apparmor,selinux apparmor=0")[0], missing);
+    assert_eq!(selinux("security=selinux").len(), 3);
+}
+
+#[test]
+fn what_is_made_at_boot_need_not_be_there() {
+    let resolv = |change: Change| {
+        let mut image = openrc();
+        image.remove("/etc/resolv.conf");
+        change(&mut image);
+        let set = sets().iter().find(|set| set.name == "node").unwrap();
+        let findings = image.judged_by(set).findings;
+        findings.into_iter().find(|finding| finding.check == "net.resolv-conf").unwrap().verdict
+    };
+    assert_eq!(resolv(|_| {}), Verdict::Pass);
+    assert_eq!(resolv(|image| image.link("/etc/resolv.conf", "/tmp/resolv.conf")), Verdict::Pass);
+    assert_eq!(resolv(|image| image.edit("/etc/network/interfaces", "dhcp", "static")), Verdict::Fail);
+    assert_eq!(resolv(|image| image.link("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf")), Verdict::Fail);
+    // A service that nobody starts makes nothing.
+    assert_eq!(resolv(|image| image.remove("/etc/runlevels/boot/networking")), Verdict::Fail);
 }
 
 #[test]
