@@ -1,5 +1,6 @@
 //! Control groups of either version: k0s 1.34 and older take version 1 as well.
 
+use super::cgroup::Hierarchy;
 use super::{Met, Outcome, cgroup};
 use crate::view::{FoundConfig, View, at_least};
 
@@ -35,7 +36,7 @@ pub(super) fn controller(
     cgroup::controller(view, Some(name), &symbols, None)
 }
 
-/// Whether an init that can mount version 1 was told to.
+/// Whether version 1 is mounted, alone or with version 2 beside it.
 fn is_legacy(view: &View<'_>) -> bool {
-    view.systemd().is_some()
+    matches!(cgroup::hierarchy(view).0, Hierarchy::Hybrid | Hierarchy::Legacy)
 }

@@ -211,6 +211,26 @@ fn openrc_is_told_what_it_needs() {
 }
 
 #[test]
+fn version_1_is_version_1_whoever_mounts_it() {
+    let judged = |image: &Image, version: &str| {
+        let set = sets().iter().find(|set| set.id() == version).unwrap();
+        let findings = image.judged_by(set).findings;
+        findings.into_iter().find(|finding| finding.check == "cgroup.v2" || finding.check == "cgroup.mounted").unwrap()
+    };
+    let old = sets().iter().rfind(|set| {
+        set.name == "k0s-worker" && set.checks.iter().any(|check| matches!(check.rule, Rule::AnyCgroup {}))
+    });
+    let old = old.unwrap().id();
+    let mut image = openrc();
+    image.put("/etc/rc.conf", 0o644, "rc_cgroup_mode=\"hybrid\"\n");
+    assert_eq!(judged(&image, &old).verdict, Verdict::Pass, "{old}");
+    assert_eq!(judged(&image, "k0s-worker@1.36").verdict, Verdict::Fail);
+    // Without any, neither is met.
+    image.edit("/etc/init.d/k0sworker", "need cgroups", "use cgroups");
+    assert_eq!(judged(&image, &old).verdict, Verdict::Fail);
+}
+
+#[test]
 fn busybox_is_told_what_it_needs() {
     assert_each_notices(
         busybox,
