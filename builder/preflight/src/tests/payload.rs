@@ -4,7 +4,6 @@ use rootsmith_types::TreePath;
 
 use super::elf_file::{ElfFile, PLAIN};
 use super::*;
-use rootsmith_types::TreePath;
 
 const MUSL: &str = "/lib/ld-musl-x86_64.so.1";
 const LIB: &str = "/usr/lib/x86_64-linux-gnu";
@@ -39,8 +38,10 @@ fn alpine() -> Image {
     for folder in ["/usr/bin", "/usr/sbin"] {
         let folder = TreePath::literal(folder);
         let names: Vec<_> = image.tree.children(&folder).filter_map(|name| folder.join(name).ok()).collect();
-        for path in names.iter().filter(|path| image.tree.get(path).is_some_and(|node| node.content().is_some())) {
-            image.put(&path.to_string(), 0o755, program(AMD64, MUSL, &["libc.musl-x86_64.so.1"]));
+        for path in names {
+            if image.tree.get(&path).is_some_and(|node| node.content().is_some()) {
+                image.put(&path.to_string(), 0o755, program(AMD64, MUSL, &["libc.musl-x86_64.so.1"]));
+            }
         }
     }
     image
