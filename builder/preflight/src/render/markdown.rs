@@ -103,10 +103,12 @@ fn probes(page: &mut String, program: &str, sets: &[Set]) {
     if rows.is_empty() {
         return;
     }
+    let probes: BTreeSet<&str> = rows.iter().map(|(probe, ..)| *probe).collect();
     page.push_str(&format!(
-        "\n## Probes of `{program}`\n\nOf {}: how the name begins that it shows, and the check that says the same: decided in the image \
-         (static), on the running machine (live), or both.\n\n| probe | check | decided |\n|---|---|---|\n",
-        of.join(" and ")
+        "\n## Probes of `{program}`\n\n{} have {} probes: how the name begins that it shows, and the check that says the same, decided in \
+         the image (static), on the running machine (live), or both.\n\n| probe | check | decided |\n|---|---|---|\n",
+        of.join(", "),
+        probes.len()
     ));
     for (probe, id, decided) in rows {
         page.push_str(&format!("| `{}` | [`{id}`](#{}) | {decided} |\n", cell(probe), anchor(id)));

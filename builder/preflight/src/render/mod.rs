@@ -22,7 +22,7 @@ pub use rules::Decided;
 pub use sizes::{Part, PartKind, Sizes};
 pub use text::{Colours, TextStyle};
 
-use crate::set::{Check, Set, Wanted};
+use crate::set::{Check, Set, Severity, Wanted};
 use crate::{Finding, Grading, Report, Said, Verdict};
 
 /// A report and what it is about.
@@ -121,7 +121,9 @@ impl<'a> Group<'a> {
     /// What the program makes of it that the check is taken from, where that is not what we make of it, and not said yet.
     fn differs(&self, finding: &Finding) -> Option<String> {
         let program = self.program();
+        let mild = self.check(finding).is_some_and(|check| check.severity == Severity::Warning);
         let phrase = match (Kind::of(&finding.verdict), finding.upstream.as_ref()?.said?) {
+            (Kind::Accepted, Said::Warning) if mild => return None,
             (Kind::Fail | Kind::Warning | Kind::Accepted, Said::Pass) => format!("{program} would not notice"),
             (Kind::Fail | Kind::Accepted, Said::Warning) => format!("{program} only warns"),
             (Kind::Warning | Kind::Accepted, Said::Rejected | Said::Error) => format!("{program} would not start"),
