@@ -24,6 +24,8 @@ pub(crate) struct Environment {
     pub(crate) terminal: bool,
     /// Whether stderr may be coloured.
     pub(crate) colour: bool,
+    /// Whether stdout may be coloured.
+    pub(crate) colour_out: bool,
     /// Seconds since 1970.
     pub(crate) now: UnixTime,
     /// Where temporary files of a run may lie.
@@ -54,6 +56,7 @@ impl Environment {
             proxies,
             terminal,
             colour: terminal && set("NO_COLOR").is_none(),
+            colour_out: std::io::stdout().is_terminal() && terminal && set("NO_COLOR").is_none(),
             now: UnixTime::try_from(now).unwrap_or(UnixTime::MAX),
             scratch: env::temp_dir(),
         }

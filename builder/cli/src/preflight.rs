@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use rootsmith_inspect::Image;
 use rootsmith_pipeline::Places;
-use rootsmith_preflight::{Wanted, check};
+use rootsmith_preflight::{Colours, Judged, Packages, Sizes, TextStyle, Wanted, check};
+use rootsmith_tree::{Blobs, Tree};
 use rootsmith_types::{Arch, Problems, Subject};
 
 use crate::args::{PreflightArgs, ReportFormat};
@@ -15,6 +16,8 @@ use crate::{build, report};
 
 /// What is judged by when nobody names sets: would it start, would its programs run, would k0s take it as a worker.
 const USUAL: [&str; 3] = ["boot", "payload", "k0s-worker"];
+/// Columns of a text report.
+const WIDTH: usize = 100;
 
 pub(crate) fn preflight(args: &PreflightArgs, environment: &Environment) -> Result<(), ExitCode> {
     run(args, environment).map_err(ExitCode::from)
@@ -24,26 +27,47 @@ fn run(args: &PreflightArgs, environment: &Environment) -> Result<(), u8> {
     let failed = |problems: &Problems| report::print_problems(problems, &Places::default(), environment);
     let sets = wanted(&args.sets)?;
     let is_profile = args.target.extension().is_some_and(|extension| extension == "toml") && args.target.is_file();
-    let found = if is_profile {
-        build::judge(&args.target, sets.as_deref(), &args.inputs, environment)?.report
+    let name = shown_name(&args.target);
+    let wants_sizes = args.format == ReportFormat::Html;
+    let sizes = |tree: &Tree, blobs: &dyn Blobs| wants_sizes.then(|| Sizes::of(tree, &Packages::read(tree, blobs)));
+    let judged = if is_profile {
+        let found = build::judge(&args.target, sets.as_deref(), &args.inputs, environment)?;
+        let sizes = sizes(&found.tree, &found.cache);
+        Judged { sizes, ..Judged::new(name, Some(found.arch), &found.sets, found.report) }
     } else {
         let sets = sets.unwrap_or_else(|| usual(&USUAL));
         let image = open(&args.target, environment)?;
         let arch = arch_of(&image, args.inputs.arch)?;
         let boot = image.boot_facts();
-        check(&image.facts(arch, boot.as_ref()), None, &sets).map_err(|problems| failed(&problems))?
+        let report = check(&image.facts(arch, boot.as_ref()), None, &sets).map_err(|problems| failed(&problems))?;
+        let notes = image.notes.clone();
+        Judged { sizes: sizes(&image.tree, &image), notes, ..Judged::new(name, Some(arch), &sets, report) }
     };
-    let text = found.to_json();
+    let colour = args.report.is_none() && environment.colour_out;
+    let text = match args.format {
+        ReportFormat::Text => judged.text(&TextStyle {
+            width: WIDTH,
+            verbose: args.verbose,
+            colours: if colour { Colours::terminal() } else { Colours::plain() },
+        }),
+        ReportFormat::Json => judged.json(),
+        ReportFormat::Junit => judged.junit(),
+        ReportFormat::Html => judged.html(),
+    };
     let written = match &args.report {
         Some(path) => report::write_atomically(path, text.as_bytes()),
         None => io::stdout().write_all(text.as_bytes()),
     };
-    let _ = args.format == ReportFormat::Text;
     written.map_err(|error| {
         report::print_host_error(&format!("cannot write the report: {error}"));
         report::HOST
     })?;
-    if found.failures().0.is_empty() { Ok(()) } else { Err(report::INPUTS) }
+    if judged.report.failures().0.is_empty() { Ok(()) } else { Err(report::INPUTS) }
+}
+
+/// The last part of a path, which is what people call an image.
+fn shown_name(target: &Path) -> String {
+    target.file_name().map_or_else(|| target.display().to_string(), |name| name.to_string_lossy().into_owned())
 }
 
 /// Opens an image, whatever it is.

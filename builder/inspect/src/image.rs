@@ -163,7 +163,9 @@ impl Image {
                 grows: compose::grows(&self.tree, self),
             },
             bios: self.bios,
-            device_trees: find_device_trees(&volumes, |_| None),
+            device_trees: find_device_trees(&volumes, |dtb| {
+                rootsmith_kernel::device_tree::bootargs(dtb).ok().flatten()
+            }),
         })
     }
 

@@ -56,6 +56,8 @@ pub struct Judged {
     pub report: Report,
     /// The architecture it was judged for.
     pub arch: Arch,
+    /// The sets it was judged by.
+    pub sets: Vec<Wanted>,
     /// The root file system as it would be.
     pub tree: Tree,
     /// Its contents.
@@ -75,9 +77,9 @@ pub fn preflight(
         let cache = Cache::open(&options.cache)?;
         let mut timer = Timer::new(host.clock);
         let prepared = prepare(profile, lock, false, options, host, &cache, places, &mut timer)?;
-        let own = Wanted::of_profile(profile);
-        let report = prepared.preflight(profile, sets.unwrap_or(&own), &cache)?;
-        Ok(Judged { report, arch: prepared.arch, tree: prepared.assembly.tree, cache })
+        let sets = sets.map_or_else(|| Wanted::of_profile(profile), <[Wanted]>::to_vec);
+        let report = prepared.preflight(profile, &sets, &cache)?;
+        Ok(Judged { report, arch: prepared.arch, sets, tree: prepared.assembly.tree, cache })
     };
     judge(&mut places).map_err(|problems| Failure { problems, places })
 }
