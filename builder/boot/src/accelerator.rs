@@ -31,8 +31,9 @@ fn probe(arch: Arch, qemu: &Path, accelerator: &str, processor: &str) -> bool {
     let (firmware, machine, extra, code): (Vec<u8>, &str, &[&str], i32) = match arch {
         Arch::Amd64 => {
             let mut rom = vec![0xf4; 64 << 10];
-            // At the reset vector, in real mode: mov al, 0x2a; out 0xf4, al; hlt. The device ends QEMU with 2 · value + 1.
-            rom[0xfff0..0xfff5].copy_from_slice(&[0xb0, 0x2a, 0xe6, 0xf4, 0xf4]);
+            // At the reset vector, in real mode: fwait; fninit; mov al, 0x2a; out 0xf4, al; hlt. The device ends QEMU with
+            // 2 · value + 1. Firmware begins with the first two, which a KVM that emulates real mode does not know.
+            rom[0xfff0..0xfff8].copy_from_slice(&[0x9b, 0xdb, 0xe3, 0xb0, 0x2a, 0xe6, 0xf4, 0xf4]);
             (rom, "q35,sata=off,smbus=off", &["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"], 0x55)
         }
         Arch::Arm64 => {

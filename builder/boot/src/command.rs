@@ -56,8 +56,8 @@ fn machine(arch: Arch, kvm: bool) -> Result<(&'static str, &'static str), BootEr
     }
 }
 
-/// A `-drive` argument. A comma in a path is written twice.
-fn drive(options: &str, path: &Path) -> OsString {
+/// An argument that ends in `,file=PATH`. A comma in a path is written twice.
+pub(crate) fn drive(options: &str, path: &Path) -> OsString {
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
     let mut out = options.as_bytes().to_vec();
     out.extend_from_slice(b",file=");

@@ -10,7 +10,9 @@
 mod accelerator;
 mod command;
 mod console;
+mod credentials;
 mod error;
+mod overlay;
 mod process;
 mod tools;
 
@@ -21,7 +23,9 @@ use std::time::{Duration, Instant};
 
 use rootsmith_types::Arch;
 
+pub use credentials::{Credential, hand_over};
 pub use error::{BootError, MissingTool};
+pub use overlay::overlay;
 pub use tools::{Tools, find_tools};
 
 use console::Console;

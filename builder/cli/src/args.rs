@@ -117,9 +117,9 @@ pub(crate) struct BootArgs {
     /// Success is when this text appears on the serial console
     #[arg(long, value_name = "TEXT", default_value = "login:")]
     pub(crate) until: String,
-    /// How long to wait, in seconds
-    #[arg(long, value_name = "S", default_value = "300", value_parser = parse_seconds)]
-    pub(crate) timeout: Duration,
+    /// How long to wait, in seconds [default: 300; with --check 900]
+    #[arg(long, value_name = "S", value_parser = parse_seconds)]
+    pub(crate) timeout: Option<Duration>,
     /// The image's architecture
     #[arg(long, value_parser = parse_arch, default_value = "amd64")]
     pub(crate) arch: Arch,
@@ -129,6 +129,18 @@ pub(crate) struct BootArgs {
     /// Let the machine write to the image; otherwise it is never changed
     #[arg(long)]
     pub(crate) write: bool,
+    /// Ask the running system what preflight asks of the image, and fail where the two disagree
+    #[arg(long, conflicts_with_all = ["until", "write"])]
+    pub(crate) check: bool,
+    /// With --check, a requirement set: `name`, `name@version`, or a file that ends in .toml [default: boot, k0s-worker]
+    #[arg(long = "set", value_name = "SET", requires = "check")]
+    pub(crate) sets: Vec<String>,
+    /// With --check, show the console on stderr
+    #[arg(long, requires = "check")]
+    pub(crate) console: bool,
+    /// With --check, show all that the system answered
+    #[arg(long, requires = "check")]
+    pub(crate) verbose: bool,
 }
 
 #[derive(Debug, Args)]

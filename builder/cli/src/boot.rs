@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use rootsmith_boot::{Vm, boot as run, find_tools};
 use rootsmith_pipeline::Places;
@@ -9,9 +10,14 @@ use rootsmith_types::Problems;
 
 use crate::args::BootArgs;
 use crate::environment::Environment;
-use crate::report;
+use crate::{live, report};
+
+const PATIENCE: Duration = Duration::from_secs(300);
 
 pub(crate) fn boot(args: &BootArgs, environment: &Environment) -> Result<(), ExitCode> {
+    if args.check {
+        return live::check_live(args, environment).map_err(ExitCode::from);
+    }
     let failed =
         |problems: Problems| ExitCode::from(report::print_problems(&problems, &Places::default(), environment));
     let tools = find_tools(args.arch, &environment.path).map_err(|error| failed(error.into()))?;
@@ -29,7 +35,7 @@ pub(crate) fn boot(args: &BootArgs, environment: &Environment) -> Result<(), Exi
         let _ = io::stdout().write_all(bytes);
         let _ = io::stdout().flush();
     };
-    let transcript = run(&vm, &tools, &args.until, args.timeout, &mut show).map_err(|error| {
+    let transcript = run(&vm, &tools, &args.until, args.timeout.unwrap_or(PATIENCE), &mut show).map_err(|error| {
         let _ = writeln!(io::stdout());
         failed(error.into())
     })?;

@@ -7,6 +7,7 @@ mod boot;
 mod build;
 mod environment;
 mod explain;
+mod live;
 mod preflight;
 mod progress;
 mod render;

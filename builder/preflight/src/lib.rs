@@ -11,6 +11,7 @@ mod facts;
 mod finding;
 mod init;
 mod kconfig;
+pub mod live;
 mod packages;
 mod render;
 mod rule;

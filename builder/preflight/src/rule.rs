@@ -72,6 +72,8 @@ pub enum Rule {
     AtRunTime {
         /// What: a phrase.
         what: String,
+        /// The least, in MiB, where it is the machine's memory.
+        mebibytes: Option<u64>,
     },
     /// `localhost` resolves.
     Localhost {},

@@ -87,7 +87,7 @@ impl Rule {
             Rule::RealTimeGroups {} => "the kernel's configuration has no `CONFIG_RT_GROUP_SCHED=y`".to_owned(),
 
             // What the running system offers.
-            Rule::AtRunTime { what } => format!("the running machine says so: {what}"),
+            Rule::AtRunTime { what, .. } => format!("the running machine says so: {what}"),
             Rule::Localhost {} => "`/etc/hosts` gives `localhost` loopback addresses and the `hosts:` line of \
                                    `/etc/nsswitch.conf`, where there is one, has `files`"
                 .to_owned(),

@@ -34,7 +34,7 @@ pub(super) fn snippets(view: &View<'_>, folder: &str) -> Outcome {
     if unreadable { outcome.said(Said::Error) } else { outcome }
 }
 
-fn judge(text: &str) -> Option<String> {
+pub(crate) fn judge(text: &str) -> Option<String> {
     let table: toml::Table = match text.parse() {
         Ok(table) => table,
         Err(e) => return Some(format!("is no TOML: {}", toml::de::Error::message(&e))),

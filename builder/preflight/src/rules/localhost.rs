@@ -48,14 +48,14 @@ pub(super) fn resolves(view: &View<'_>) -> Outcome {
 }
 
 /// What stands behind `hosts:`; of several lines the last.
-pub(super) fn hosts_line(nsswitch: &str) -> Option<&str> {
+pub(crate) fn hosts_line(nsswitch: &str) -> Option<&str> {
     let lines = nsswitch.lines().map(|line| line.split('#').next().unwrap_or_default());
     let mut values = lines.filter_map(|line| line.trim_start().strip_prefix("hosts:"));
     values.next_back().map(str::trim_end).filter(|value| !value.trim().is_empty())
 }
 
 /// The names in such a line without the conditions in brackets.
-pub(super) fn sources(line: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn sources(line: &str) -> impl Iterator<Item = &str> {
     let mut inside = false;
     line.split_ascii_whitespace().filter(move |word| {
         let condition = inside || word.starts_with('[');
@@ -64,7 +64,7 @@ pub(super) fn sources(line: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-fn addresses(hosts: &str, name: &str) -> Vec<IpAddr> {
+pub(crate) fn addresses(hosts: &str, name: &str) -> Vec<IpAddr> {
     let mut found = Vec::new();
     for line in hosts.lines() {
         let mut words = line.split('#').next().unwrap_or_default().split_ascii_whitespace();

@@ -5,17 +5,17 @@ mod boot;
 mod cgroup;
 mod cgroup_any;
 mod cmdline;
-mod containerd;
+pub(crate) mod containerd;
 mod disk;
 mod fstab;
 mod hardening;
 mod identity;
 mod kernel;
-mod localhost;
+pub(crate) mod localhost;
 mod machine_id;
 mod modules;
-mod mounts;
-mod netfilter;
+pub(crate) mod mounts;
+pub(crate) mod netfilter;
 mod network;
 mod payload;
 mod privileged;
@@ -116,7 +116,7 @@ pub(crate) fn decide(view: &View<'_>, rule: &Rule) -> Outcome {
         Rule::RealTimeGroups {} => kernel::real_time_groups(view),
 
         // What the running system offers.
-        Rule::AtRunTime { what } => Outcome::unknown(format!("only the running machine tells {what}")),
+        Rule::AtRunTime { what, .. } => Outcome::unknown(format!("only the running machine tells {what}")),
         Rule::Localhost {} => localhost::resolves(view),
         Rule::ContainerdSnippets { folder } => containerd::snippets(view, folder),
         Rule::Procfs {} => system::procfs(view),

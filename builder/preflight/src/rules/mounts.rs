@@ -142,7 +142,7 @@ pub(super) fn mounted_at(view: &View<'_>, point: &str) -> Option<(String, String
 }
 
 /// What must be at these points of every Linux system.
-fn expected(point: &str) -> &'static [&'static str] {
+pub(crate) fn expected(point: &str) -> &'static [&'static str] {
     match point {
         "/proc" => &["proc"],
         "/sys" => &["sysfs"],

@@ -6,9 +6,9 @@ use crate::elf::find_in_path;
 use crate::view::{FoundConfig, View};
 
 /// A backend: its name in the alternatives, the symbols it takes and their modules.
-type Backend = (&'static str, &'static [(&'static str, &'static str)]);
+pub(crate) type Backend = (&'static str, &'static [(&'static str, &'static str)]);
 
-const LEGACY: Backend = (
+pub(crate) const LEGACY: Backend = (
     "legacy",
     &[
         ("IP_NF_IPTABLES", "ip_tables"),
@@ -17,7 +17,7 @@ const LEGACY: Backend = (
         ("IP_NF_MANGLE", "iptable_mangle"),
     ],
 );
-const NFT: Backend = (
+pub(crate) const NFT: Backend = (
     "nft",
     &[("NF_TABLES", "nf_tables"), ("NFT_COMPAT", "nft_compat"), ("NFT_NAT", "nft_nat"), ("NFT_MASQ", "nft_masq")],
 );

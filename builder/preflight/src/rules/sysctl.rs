@@ -24,10 +24,11 @@ pub(super) fn holds(
     unset: Option<i64>,
 ) -> Outcome {
     let (settings, unread) = settings(view);
+    let by_kernel = |key: &str| unset.map(|unset| kernels_own(view, &settings, key).unwrap_or(unset));
     let (mut wrong, mut fine) = (Vec::new(), Vec::new());
     for key in keys {
         let found = settings.iter().rev().find(|setting| matches_glob(&setting.key, key));
-        let (value, shown) = match (found, unset) {
+        let (value, shown) = match (found, by_kernel(key)) {
             (Some(setting), _) => {
                 let shown = format!("`{key} = {}` in `{}`", setting.value, setting.at);
                 (setting.value.split_ascii_whitespace().next().and_then(|number| number.parse().ok()), shown)
@@ -43,6 +44,23 @@ pub(super) fn holds(
         wrong.extend(unread);
     }
     Outcome::all(wrong, fine)
+}
+
+/// What the kernel has when nothing sets it, where that is not what every kernel has.
+fn kernels_own(view: &View<'_>, settings: &[Setting], key: &str) -> Option<i64> {
+    // Debian's patches: restrictions of links by default, Yama by request.
+    let debian = view.kernel.as_ref().is_ok_and(|kernel| kernel.release.contains("+deb"));
+    match key {
+        "fs.protected_hardlinks" | "fs.protected_symlinks" if debian => Some(1),
+        "kernel.yama.ptrace_scope" if debian => Some(0),
+        // A router takes no redirects: switching forwarding on switches this off (`inet_forward_change` of devinet.c).
+        "net.ipv4.conf.all.accept_redirects" => {
+            let forwards = ["net.ipv4.ip_forward", "net.ipv4.conf.all.forwarding"];
+            let last = settings.iter().rev().find(|setting| forwards.iter().any(|key| matches_glob(&setting.key, key)));
+            last.filter(|setting| setting.value != "0").map(|_| 0)
+        }
+        _ => None,
+    }
 }
 
 /// All settings in the order in which they are made, and why files are not read, if they are not.

@@ -1,0 +1,126 @@
+//! Credentials for the machine's systemd (systemd.system-credentials(7)): they are in the machine, never on its disk.
+//!
+//! They are SMBIOS strings of type 11 (`io.systemd.credential.binary:NAME=BASE64`, read through `dmi-sysfs`, which kernels for
+//! virtual machines have built in). What the table has no room for goes as a file of QEMU's firmware configuration device
+//! (`opt/io.systemd.credentials/NAME`, read through the module `qemu_fw_cfg`), whose names are short.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use crate::command::drive;
+
+/// What all strings together may have: the table's length has 16 bits (SMBIOS 3.6, 5.2.1), and others are in it, too.
+const MAX_SMBIOS: usize = 56 << 10;
+/// The longest name of a file that QEMU's device takes.
+const MAX_FW_CFG_NAME: usize = 55;
+
+/// Something that the machine's systemd is to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credential {
+    /// Its name: letters, digits, `.`, `-`, `_`, `~` and `@`.
+    pub name: String,
+    /// What is in it.
+    pub content: Vec<u8>,
+}
+
+/// The arguments for [`Vm::extra`](crate::Vm::extra) that hand the credentials over. Files are left in `folder`, which must be
+/// there for as long as the machine.
+pub fn hand_over(credentials: &[Credential], folder: &Path) -> io::Result<Vec<String>> {
+    let mut arguments = Vec::new();
+    let mut total: usize = 0;
+    for (number, credential) in credentials.iter().enumerate() {
+        let known = |b: u8| b.is_ascii_alphanumeric() || b".-_~@".contains(&b);
+        if credential.name.is_empty() || !credential.name.bytes().all(known) {
+            return Err(invalid(format!("`{}` is no name", credential.name)));
+        }
+        let text = format!("io.systemd.credential.binary:{}={}", credential.name, base64(&credential.content));
+        let file = folder.join(format!("credential-{number}"));
+        let (option, argument) = if total.saturating_add(text.len()) <= MAX_SMBIOS {
+            total = total.saturating_add(text.len());
+            fs::write(&file, text)?;
+            // Here the option is called `path`.
+            ("-smbios", drive("type=11", &file).into_string().map(|it| it.replacen(",file=", ",path=", 1)))
+        } else {
+            let name = format!("opt/io.systemd.credentials/{}", credential.name);
+            if name.len() > MAX_FW_CFG_NAME {
+                return Err(invalid(format!("`{}` is too large, or its name too long", credential.name)));
+            }
+            fs::write(&file, &credential.content)?;
+            ("-fw_cfg", drive(&format!("name={name}"), &file).into_string())
+        };
+        arguments.push(option.to_owned());
+        let no_text = |_| invalid("the folder for temporary files has a name that is no UTF-8".to_owned());
+        arguments.push(argument.map_err(no_text)?);
+    }
+    Ok(arguments)
+}
+
+fn invalid(reason: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, reason)
+}
+
+/// RFC 4648, 4.
+fn base64(data: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::with_capacity(data.len().div_ceil(3).saturating_mul(4));
+    for chunk in data.chunks(3) {
+        let byte = |at: usize| u32::from(chunk.get(at).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for at in 0..4 {
+            // Two bytes make three letters: `Zm8=`.
+            if at > chunk.len() {
+                out.push('=');
+            } else {
+                out.push(char::from(LETTERS[(bits >> (18 - 6 * at)) as usize & 63]));
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_vectors_of_the_specification() {
+        for (data, text) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("fooba", "Zm9vYmE="),
+            ("foobar", "Zm9vYmFy"),
+        ] {
+            assert_eq!(base64(data.as_bytes()), text);
+        }
+        assert_eq!(base64(&[0xff, 0xfe, 0xfd]), "//79");
+    }
+
+    #[test]
+    fn what_the_table_has_no_room_for_goes_the_other_way() {
+        let folder = tempfile::Builder::new().prefix("a,b").tempdir().unwrap();
+        let credential = |name: &str, size| Credential { name: name.to_owned(), content: vec![b'x'; size] };
+        let all = [credential("a.b", 3), credential("large", 1 << 16), credential("c", 1)];
+        let at = folder.path().to_str().unwrap().replace(',', ",,");
+        assert_eq!(
+            hand_over(&all, folder.path()).unwrap(),
+            [
+                "-smbios",
+                &format!("type=11,path={at}/credential-0"),
+                "-fw_cfg",
+                &format!("name=opt/io.systemd.credentials/large,file={at}/credential-1"),
+                "-smbios",
+                &format!("type=11,path={at}/credential-2"),
+            ]
+        );
+        let string = fs::read_to_string(folder.path().join("credential-0")).unwrap();
+        assert_eq!(string, "io.systemd.credential.binary:a.b=eHh4");
+        let long = credential("systemd.extra-unit.a-long-name.service", 1 << 16);
+        for wrong in [credential("a,b", 1), credential("", 1), long] {
+            assert!(hand_over(&[wrong], folder.path()).is_err());
+        }
+    }
+}
