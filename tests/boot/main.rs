@@ -59,6 +59,30 @@ fn answer<'a>(console: &'a str, name: &str) -> Vec<&'a str> {
 }
 
 #[test]
+fn image_and_system_answer_alike() {
+    if !judges(&TOOLS) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    copy_workspace(folder.path());
+    succeed(folder.path(), &["build", "profiles/k0s-worker.toml"]);
+    let image = "outputs/k0s-worker-amd64/k0s-worker-amd64.img";
+    let before = judge("sha256sum", &[folder.path().join(image).to_str().unwrap()]);
+    let output = {
+        let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        run(folder.path(), &["boot", image, "--check", "--timeout", "600"])
+    };
+    assert!(output.status.success(), "{}", said(&output));
+    let table = String::from_utf8_lossy(&output.stdout);
+    assert!(table.contains(" 0 differently\n"), "{table}");
+    // Nearly all questions can be put to both.
+    let confirmed = table.lines().last().and_then(|line| line.split_whitespace().nth(2)?.parse::<u32>().ok());
+    assert!(confirmed.is_some_and(|confirmed| confirmed > 80), "{table}");
+    // And the probe left no trace.
+    assert_eq!(judge("sha256sum", &[folder.path().join(image).to_str().unwrap()]), before);
+}
+
+#[test]
 fn the_system_runs_as_it_should() {
     if !judges(&TOOLS) {
         return;

@@ -68,7 +68,9 @@ fn measure(target: &Path, sets: &[&str]) -> (Duration, u64) {
     for _ in 0..RUNS {
         let mut command = Command::new("/usr/bin/time");
         command.args(["-f", "%M", env!("CARGO_BIN_EXE_rootsmith"), "preflight"]).arg(target);
-        sets.iter().for_each(|set| drop(command.args(["--set", set])));
+        for set in sets {
+            command.args(["--set", set]);
+        }
         let start = Instant::now();
         let output = command.stdout(Stdio::null()).output().expect("GNU time is installed");
         times.push(start.elapsed());

@@ -326,7 +326,7 @@ fn make() -> Image {
     for path in ["/usr/lib/systemd/systemd", "/usr/bin/kmod", "/usr/bin/mount", "/usr/bin/umount"] {
         image.put(path, 0o755, MOUNT.bytes());
     }
-    let tools = ["ip", "nsenter", "ethtool", "socat", "tc", "touch", "ebtables", "conntrack"]
+    let tools = ["ip", "nsenter", "ethtool", "socat", "tc", "touch", "ebtables", "conntrack", "runc"]
         .map(|it| format!("/usr/bin/{it}"));
     let admin = ["useradd", "userdel", "xtables-nft-multi"].map(|it| format!("/usr/sbin/{it}"));
     for path in tools.iter().chain(&admin) {

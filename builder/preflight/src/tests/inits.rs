@@ -20,7 +20,7 @@ fn without_systemd() -> Image {
 }
 
 /// OpenRC as Alpine has it: BusyBox as the first program, and an inittab that runs OpenRC.
-fn openrc() -> Image {
+pub(super) fn openrc() -> Image {
     let mut image = without_systemd();
     image.put(
         "/etc/inittab",
@@ -53,7 +53,7 @@ fn openrc() -> Image {
 }
 
 /// BusyBox alone, with the scripts that Buildroot has and what they lack for pods.
-fn busybox() -> Image {
+pub(super) fn busybox() -> Image {
     let mut image = without_systemd();
     image.put(
         "/etc/inittab",

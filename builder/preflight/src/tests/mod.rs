@@ -8,6 +8,7 @@ mod kernels;
 mod payload;
 mod rendered;
 mod seen;
+mod study;
 mod with_profile;
 
 use rootsmith_tree::NoBlobs;

@@ -26,7 +26,7 @@ fn owned(image: &mut Image, package: &str, files: &str) {
 }
 
 /// An image whose C library is musl, as Alpine's is.
-fn alpine() -> Image {
+pub(super) fn alpine() -> Image {
     let mut image = good();
     image.remove("/usr/lib64/ld-linux-x86-64.so.2");
     image.remove("/usr/lib");
