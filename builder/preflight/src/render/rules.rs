@@ -232,8 +232,13 @@ impl Rule {
     pub fn decided(&self) -> Decided {
         match self {
             // The way from the firmware to the init.
-            Rule::Init {} | Rule::RootDevice {} | Rule::RootWritable {} => Decided::Both,
-            Rule::Kernel {} | Rule::BootEntry {} | Rule::RootDriver { .. } | Rule::Fstab {} => Decided::Static,
+            Rule::Init {}
+            | Rule::Kernel {}
+            | Rule::BootEntry {}
+            | Rule::RootDevice {}
+            | Rule::RootDriver { .. }
+            | Rule::Fstab {}
+            | Rule::RootWritable {} => Decided::Both,
 
             // The kernel.
             Rule::Kconfig { .. }
@@ -242,8 +247,10 @@ impl Rule {
             | Rule::KernelConfig {}
             | Rule::KernelRelease { .. }
             | Rule::RealTimeGroups {}
+            | Rule::EmbeddedConfig {}
+            | Rule::ModuleCompression {}
+            | Rule::IptablesBackend {}
             | Rule::Linux {} => Decided::Both,
-            Rule::EmbeddedConfig {} | Rule::ModuleCompression {} | Rule::IptablesBackend {} => Decided::Static,
 
             // What the running system offers.
             Rule::AtRunTime { .. } => Decided::Live,
@@ -252,8 +259,8 @@ impl Rule {
             | Rule::NetProvider {}
             | Rule::ApparmorParser {}
             | Rule::SelinuxPolicy {}
-            | Rule::PluginFolder { .. } => Decided::Static,
-            Rule::Localhost {}
+            | Rule::PluginFolder { .. }
+            | Rule::Localhost {}
             | Rule::AppArmor {}
             | Rule::Mounted { .. }
             | Rule::MountOptions { .. }
@@ -287,17 +294,14 @@ impl Rule {
             }
 
             // What makes each machine its own.
-            Rule::MachineId {} | Rule::HostKeys {} => Decided::Both,
-            Rule::NoFiles { .. } | Rule::EmptyPasswords {} | Rule::BakedPasswords {} => Decided::Static,
+            Rule::MachineId {} | Rule::HostKeys {} | Rule::EmptyPasswords {} | Rule::BakedPasswords {} => Decided::Both,
+            Rule::NoFiles { .. } => Decided::Static,
 
             // Less to attack.
-            Rule::KconfigOff { .. } => Decided::Both,
-            Rule::FileMode { .. }
-            | Rule::WorldWritable {}
-            | Rule::Unowned {}
-            | Rule::Sticky { .. }
-            | Rule::SshdOption { .. }
-            | Rule::Umask {} => Decided::Static,
+            Rule::KconfigOff { .. } | Rule::FileMode { .. } | Rule::Sticky { .. } | Rule::SshdOption { .. } => {
+                Decided::Both
+            }
+            Rule::WorldWritable {} | Rule::Unowned {} | Rule::Umask {} => Decided::Static,
         }
     }
 }

@@ -14,13 +14,13 @@ pub(super) const RELEASE: &str = "6.12.107+deb13-cloud-amd64";
 pub(super) const ROOT: Uuid = Uuid::new([0x11; 16]);
 
 #[derive(Clone)]
-pub(super) struct Image {
-    pub(super) tree: Tree,
-    pub(super) boot: BootFacts,
+pub(crate) struct Image {
+    pub(crate) tree: Tree,
+    pub(crate) boot: BootFacts,
 }
 
 impl Image {
-    pub(super) fn put(&mut self, at: &str, mode: u16, data: impl AsRef<[u8]>) {
+    pub(crate) fn put(&mut self, at: &str, mode: u16, data: impl AsRef<[u8]>) {
         let at = TreePath::new(at).unwrap();
         self.tree.create_directories(&at.parent().unwrap(), &Metadata::root(0o755, 0)).unwrap();
         self.tree.insert(&at, Node::file(Content::inline(data), Metadata::root(mode, 0))).unwrap();
@@ -57,7 +57,7 @@ impl Image {
         self.put(at, mode, text.replace(from, to));
     }
 
-    pub(super) fn remove(&mut self, at: &str) {
+    pub(crate) fn remove(&mut self, at: &str) {
         assert!(self.tree.remove(&TreePath::new(at).unwrap()), "{at}");
     }
 
@@ -87,7 +87,7 @@ impl Image {
         self.boot.entries[0].release = Some(release.to_owned());
     }
 
-    pub(super) fn cmdline(&mut self, word: &str) {
+    pub(crate) fn cmdline(&mut self, word: &str) {
         let entry = &mut self.boot.entries[0];
         entry.cmdline = entry.cmdline.take().map(|there| format!("{there} {word}"));
     }
@@ -95,6 +95,12 @@ impl Image {
     pub(super) fn report(&self) -> Report {
         let facts = Facts { tree: &self.tree, blobs: &NoBlobs, arch: Arch::Amd64, boot: Some(&self.boot) };
         check(&facts, None, &names(&["boot", "k0s-worker@1.36"])).unwrap()
+    }
+
+    /// As these sets judge it.
+    pub(crate) fn judged(&self, sets: &[Wanted]) -> Report {
+        let facts = Facts { tree: &self.tree, blobs: &NoBlobs, arch: Arch::Amd64, boot: Some(&self.boot) };
+        check(&facts, None, sets).unwrap()
     }
 
     /// As one set judges it.
@@ -214,7 +220,7 @@ pub(super) const MOUNT: ElfFile<'static> = ElfFile {
     ..PLAIN
 };
 
-pub(super) fn good() -> Image {
+pub(crate) fn good() -> Image {
     static GOOD: LazyLock<Image> = LazyLock::new(make);
     GOOD.clone()
 }

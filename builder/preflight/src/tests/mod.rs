@@ -17,6 +17,7 @@ use rootsmith_types::{Arch, NumBytes};
 use crate::*;
 use breaks::breaks;
 use fixture::*;
+pub(crate) use fixture::{Image, good};
 
 #[test]
 fn the_good_image_passes_every_set() {
@@ -167,4 +168,22 @@ fn a_tree_without_a_disk_is_not_judged_for_booting() {
         ["boot.driver", "boot.entry", "boot.root"]
     );
     assert!(report.failures().0.is_empty());
+}
+
+#[test]
+fn what_a_kernel_has_unasked_depends_on_whose_it_is() {
+    const FILE: &str = "/etc/sysctl.d/90-node.conf";
+    let verdict = |image: &Image, check: &str| image.finding_of("hardening", check).verdict;
+    let mut image = good();
+    image.put(FILE, 0o644, "net.ipv4.ip_forward = 1\n");
+    // As a machine with Debian's kernel says itself.
+    assert_eq!(verdict(&image, "sysctl.hardlinks"), Verdict::Pass);
+    assert_eq!(verdict(&image, "sysctl.symlinks"), Verdict::Pass);
+    assert_eq!(verdict(&image, "sysctl.ptrace-scope"), Verdict::Warning);
+    assert_eq!(verdict(&image, "sysctl.redirects"), Verdict::Pass, "a router takes none");
+    image.put(FILE, 0o644, "net.ipv4.ip_forward = 0\n");
+    assert_eq!(verdict(&image, "sysctl.redirects"), Verdict::Warning);
+    image.release("6.12.107-lts");
+    assert_eq!(verdict(&image, "sysctl.hardlinks"), Verdict::Warning);
+    assert_eq!(verdict(&image, "sysctl.ptrace-scope"), Verdict::Pass);
 }

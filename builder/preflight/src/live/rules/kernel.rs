@@ -23,10 +23,14 @@ fn file(answers: &Answers) -> Result<Result<&str, Outcome>, Silent> {
 
 pub(crate) fn belongs(answers: &Answers) -> Result<Outcome, Silent> {
     let release = answers.one("uname.release")?;
-    // A kernel whose modules are of another release has loaded none.
-    Ok(match answers.one("modules.loaded")? {
-        "" | "0" => Outcome::unknown(format!("Linux {release} has not loaded a module")),
-        loaded => Outcome::yes(format!("Linux {release} has loaded {loaded} modules")),
+    let loaded = answers.one("modules.loaded")?;
+    Ok(if answers.is_yes("modules.folder")? {
+        Outcome::yes(format!(
+            "Linux {release} has loaded {} modules of its own",
+            if loaded.is_empty() { "0" } else { loaded }
+        ))
+    } else {
+        Outcome::no(format!("`/lib/modules/{release}` has no index of modules for the kernel that runs"))
     })
 }
 
