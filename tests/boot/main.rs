@@ -18,8 +18,10 @@ const TOOLS: [&str; 3] = ["qemu-system-x86_64", "e2fsck", "sfdisk"];
 fn build_with_probe(script: &str) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     copy_workspace(folder.path());
+    // A login prompt would come between the answers.
     let profile = "schema = 1\nextends = [\"k0s-worker.toml\"]\n[image]\nname = \"probe\"\n\
-                   [init]\nenable = [\"probe\"]\n[[overlay]]\nsource = \"probe\"\n";
+                   [init]\nenable = [\"probe\"]\n[[overlay]]\nsource = \"probe\"\n\
+                   [kernel]\ncmdline = [\"systemd.mask=serial-getty@ttyS0.service\"]\n";
     fs::write(folder.path().join("profiles/probe.toml"), profile).unwrap();
     let units = folder.path().join("probe/etc/systemd/system");
     fs::create_dir_all(&units).unwrap();
