@@ -137,9 +137,9 @@ impl Image {
         self.layers.join(", ")
     }
 
-    /// The architecture that its programs are for; `None` when none of the usual ones is there.
+    /// The architecture that its programs are for, else the one an OCI image says; `None` when neither tells.
     pub fn arch(&self) -> Option<Arch> {
-        guess::arch(&self.tree, self)
+        guess::arch(&self.tree, self).or(self.volumes[self.root].volume.arch)
     }
 
     /// The disk as firmware and kernel see it; `None` for what is no disk.
