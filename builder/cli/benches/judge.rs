@@ -19,6 +19,7 @@ name = "large"
 name = "data"
 source = { path = "data" }
 install = "/opt/data"
+mode = "0644"
 "#;
 
 fn main() {
