@@ -40,6 +40,17 @@ pub enum ConfigureError {
         /// Where the profile names it.
         origin: Origin,
     },
+    /// The init in use cannot do what the profile asks for.
+    InitCannot {
+        /// `openrc`.
+        init: &'static str,
+        /// `limit what a service may use of the processors`.
+        what: String,
+        /// Where the profile asks for it.
+        origin: Origin,
+        /// What can be done.
+        instead: String,
+    },
     /// The tree has no place for what a script makes.
     Tree {
         /// Where.
@@ -70,6 +81,7 @@ impl fmt::Display for ConfigureError {
             }
             ConfigureError::UnknownAccount { kind, name, .. } => write!(f, "there is no {kind} `{name}`"),
             ConfigureError::UnknownUnit { unit, .. } => write!(f, "there is no unit `{unit}`"),
+            ConfigureError::InitCannot { init, what, .. } => write!(f, "`{init}` cannot {what}"),
             ConfigureError::Tree { path, reason } => write!(f, "cannot change `{path}`: {reason}"),
             ConfigureError::Unreadable { path, reason } => write!(f, "cannot read `{path}`: {reason}"),
             ConfigureError::Model { reason } => write!(f, "internal error: {reason}"),
@@ -84,7 +96,9 @@ impl Explain for ConfigureError {
         match self {
             ConfigureError::NotModelled { package, .. } => Subject::Package(package.clone()),
             ConfigureError::UnknownAccount { package: Some(package), .. } => Subject::Package(package.clone()),
-            ConfigureError::UnknownUnit { origin, .. } => Subject::Profile(origin.clone()),
+            ConfigureError::UnknownUnit { origin, .. } | ConfigureError::InitCannot { origin, .. } => {
+                Subject::Profile(origin.clone())
+            }
             ConfigureError::Tree { path, .. } | ConfigureError::Unreadable { path, .. } => Subject::Path(path.clone()),
             ConfigureError::UnknownAccount { package: None, .. } | ConfigureError::Model { .. } => Subject::Host,
         }
@@ -101,6 +115,7 @@ impl Explain for ConfigureError {
             }
             ConfigureError::UnknownUnit { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
             ConfigureError::UnknownUnit { .. } => "add the package or the overlay that brings it".to_owned(),
+            ConfigureError::InitCannot { instead, .. } => instead.clone(),
             ConfigureError::Tree { .. } | ConfigureError::Unreadable { .. } | ConfigureError::Model { .. } => {
                 return None;
             }

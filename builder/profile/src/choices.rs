@@ -2,7 +2,8 @@
 
 use crate::fields::Refusal;
 use crate::model::{
-    BootMethod, DiskFormat, DistributionId, FirstBoot, Hierarchy, InitSystem, PartitionKind, PartitionTable, Pocket,
+    BootMethod, DiskFormat, DistributionId, FirstBoot, Hierarchy, InitSystem, KillMode, NetworkManager, PartitionKind,
+    PartitionTable, Pocket, Resource, Restart,
 };
 
 /// A word out of a list; one without a value is in the design and not supported yet.
@@ -56,21 +57,75 @@ pub(crate) const POCKETS: Words<Pocket> = Words {
 pub(crate) const INIT_SYSTEMS: Words<InitSystem> = Words {
     noun: "init system",
     expected: "an init system",
-    words: &[("systemd", Some(InitSystem::Systemd)), ("openrc", None), ("busybox", None)],
+    words: &[
+        ("systemd", Some(InitSystem::Systemd)),
+        ("openrc", Some(InitSystem::Openrc)),
+        ("busybox", Some(InitSystem::Busybox)),
+    ],
 };
 
 /// `cgroups.hierarchy`.
 pub(crate) const HIERARCHIES: Words<Hierarchy> = Words {
     noun: "cgroup hierarchy",
     expected: "a cgroup hierarchy",
-    words: &[("unified", Some(Hierarchy::Unified)), ("hybrid", None), ("legacy", None)],
+    words: &[
+        ("unified", Some(Hierarchy::Unified)),
+        ("hybrid", Some(Hierarchy::Hybrid)),
+        ("legacy", Some(Hierarchy::Legacy)),
+    ],
 };
 
-/// `identity.machine-id`, `identity.ssh-host-keys`.
+/// `identity.machine-id`, `identity.ssh-host-keys`, `identity.random-seed`.
 pub(crate) const FIRST_BOOT: Words<FirstBoot> = Words {
     noun: "identity",
     expected: "a time for an identity to be made",
     words: &[("first-boot", Some(FirstBoot::FirstBoot))],
+};
+
+/// `service.restart`.
+pub(crate) const RESTARTS: Words<Restart> = Words {
+    noun: "restart policy",
+    expected: "a restart policy",
+    words: &[
+        ("always", Some(Restart::Always)),
+        ("on-failure", Some(Restart::OnFailure)),
+        ("never", Some(Restart::Never)),
+    ],
+};
+
+/// `service.kill-mode`.
+pub(crate) const KILL_MODES: Words<KillMode> = Words {
+    noun: "kill mode",
+    expected: "a kill mode",
+    words: &[("control-group", Some(KillMode::ControlGroup)), ("process", Some(KillMode::Process))],
+};
+
+/// Keys of `service.limits`.
+pub(crate) const RESOURCES: Words<Resource> = Words {
+    noun: "resource",
+    expected: "a resource that can be limited",
+    words: &[
+        ("as", Some(Resource::As)),
+        ("core", Some(Resource::Core)),
+        ("data", Some(Resource::Data)),
+        ("fsize", Some(Resource::Fsize)),
+        ("memlock", Some(Resource::Memlock)),
+        ("nofile", Some(Resource::Nofile)),
+        ("nproc", Some(Resource::Nproc)),
+        ("rtprio", Some(Resource::Rtprio)),
+        ("stack", Some(Resource::Stack)),
+    ],
+};
+
+/// `network.manager`.
+pub(crate) const NETWORK_MANAGERS: Words<NetworkManager> = Words {
+    noun: "network manager",
+    expected: "what configures a network",
+    words: &[
+        ("networkd", Some(NetworkManager::Networkd)),
+        ("ifupdown", Some(NetworkManager::Ifupdown)),
+        ("busybox", Some(NetworkManager::Busybox)),
+    ],
 };
 
 /// `output.kind`.

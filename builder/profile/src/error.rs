@@ -193,6 +193,13 @@ pub enum ProfileError {
         /// The first.
         first: Origin,
     },
+    /// What runs once and what is always started again are two things.
+    OneshotRestarts {
+        /// `restart`.
+        origin: Origin,
+        /// `oneshot`.
+        oneshot: Origin,
+    },
     /// `[kernel]` names no package for an architecture of the image.
     NoKernelFor {
         /// `kernel.package`.
@@ -259,6 +266,7 @@ impl ProfileError {
             | ProfileError::MissingKey { origin, .. }
             | ProfileError::Empty { origin, .. }
             | ProfileError::Duplicate { origin, .. }
+            | ProfileError::OneshotRestarts { origin, .. }
             | ProfileError::NoKernelFor { origin, .. }
             | ProfileError::RootInCmdline { origin, .. }
             | ProfileError::NoPartition { origin, .. }
@@ -302,6 +310,7 @@ impl fmt::Display for ProfileError {
             ProfileError::MissingKey { key, .. } => write!(f, "`{key}` is missing"),
             ProfileError::Empty { key, .. } => write!(f, "`{key}` is empty"),
             ProfileError::Duplicate { what, .. } => write!(f, "there is a second {what}"),
+            ProfileError::OneshotRestarts { .. } => f.write_str("a service that runs once is not always started again"),
             ProfileError::NoKernelFor { arch, .. } => write!(f, "no kernel package for `{arch}`"),
             ProfileError::RootInCmdline { word, .. } => write!(f, "`{word}` in the kernel command line"),
             ProfileError::NoPartition { kind: "root", .. } => f.write_str("the disk has no root partition"),
@@ -355,6 +364,7 @@ impl Explain for ProfileError {
             }
             ProfileError::Mismatch { earlier, was, .. } => vec![at(&format!("{was} is written"), earlier)],
             ProfileError::Duplicate { first, .. } => vec![at("the first is", first)],
+            ProfileError::OneshotRestarts { oneshot, .. } => vec![at("it runs once by", oneshot)],
             ProfileError::NoKernelFor { arch, asked, .. } => vec![at(&format!("`{arch}` is asked for"), asked)],
             ProfileError::GrowNotLast { behind, .. } => vec![at("the partition behind it is", behind)],
             _ => Vec::new(),
@@ -403,6 +413,9 @@ impl Explain for ProfileError {
                 format!("write `{example}`")
             }
             ProfileError::Duplicate { .. } => "take one of them out".to_owned(),
+            ProfileError::OneshotRestarts { .. } => {
+                "write `restart = \"on-failure\"` or leave `restart` out, or leave `oneshot` out".to_owned()
+            }
             ProfileError::NoKernelFor { arch, .. } => {
                 format!("name one for each architecture: `package = {{ {arch} = \"linux-image-{arch}\" }}`")
             }

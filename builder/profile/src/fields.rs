@@ -267,6 +267,38 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// The boolean at `key`, or what it is when nobody says.
+    pub(crate) fn flag(&self, key: &str, default: bool) -> Located<bool> {
+        self.boolean(key).unwrap_or_else(|| self.default(default))
+    }
+
+    /// The whole number at `key`, as `parse` reads it.
+    pub(crate) fn number<T>(&self, key: &str, parse: impl Fn(&str) -> Result<T, Refusal>) -> Option<Located<T>> {
+        match self.get(key)? {
+            Value { kind: Kind::Integer(digits), origin } => self.accept(digits, origin, parse),
+            value => {
+                self.wrong_type(key, value, "a whole number", None);
+                None
+            }
+        }
+    }
+
+    /// `value`, which stands at `key`, as a whole number or a text.
+    pub(crate) fn number_or_text<T>(
+        &self,
+        key: &str,
+        value: &Value,
+        parse: impl Fn(&str) -> Result<T, Refusal>,
+    ) -> Option<Located<T>> {
+        match &value.kind {
+            Kind::Integer(text) | Kind::String(text) => self.accept(text, &value.origin, parse),
+            _ => {
+                self.wrong_type(key, value, "a whole number or a string", None);
+                None
+            }
+        }
+    }
+
     /// `value`, which stands at `key`, as text.
     pub(crate) fn text_of<T>(
         &self,

@@ -19,9 +19,12 @@ pub(crate) const TOP: &[Key] = &[
     key("scripts"),
     key("preflight"),
     key("output"),
-    later("service", "put a unit file into an overlay, below `etc/systemd/system/`, and name it in `init.enable`"),
-    later("user", "put a file into an overlay, below `etc/sysusers.d/`"),
-    later("group", "put a file into an overlay, below `etc/sysusers.d/`"),
+    key("user"),
+    key("group"),
+    key("mount"),
+    key("sysctl"),
+    key("network"),
+    key("service"),
     later("board", "disks that boot through UEFI are what can be made today"),
 ];
 
@@ -64,7 +67,60 @@ pub(crate) const INIT: &[Key] = &[key("system"), key("enable"), key("disable")];
 pub(crate) const CGROUPS: &[Key] = &[key("hierarchy"), key("controllers")];
 
 /// `[identity]`.
-pub(crate) const IDENTITY: &[Key] = &[key("machine-id"), key("ssh-host-keys"), key("hostname")];
+pub(crate) const IDENTITY: &[Key] = &[key("machine-id"), key("ssh-host-keys"), key("random-seed"), key("hostname")];
+
+/// `[[user]]`.
+pub(crate) const USER: &[Key] = &[
+    key("name"),
+    key("uid"),
+    key("group"),
+    key("groups"),
+    key("home"),
+    key("create-home"),
+    key("shell"),
+    key("comment"),
+    key("system"),
+    key("password"),
+    key("ssh-authorized-keys"),
+];
+
+/// `[[group]]`.
+pub(crate) const GROUP: &[Key] = &[key("name"), key("gid")];
+
+/// `[[mount]]`.
+pub(crate) const MOUNT: &[Key] = &[key("source"), key("target"), key("type"), key("options")];
+
+/// `[network]`.
+pub(crate) const NETWORK: &[Key] = &[key("manager"), key("interface")];
+
+/// `[[network.interface]]`.
+pub(crate) const INTERFACE: &[Key] = &[key("match"), key("dhcp"), key("address"), key("gateway"), key("dns")];
+
+/// `[[service]]`.
+pub(crate) const SERVICE: &[Key] = &[
+    key("name"),
+    key("description"),
+    key("exec"),
+    key("user"),
+    key("group"),
+    key("environment"),
+    key("working-directory"),
+    key("oneshot"),
+    key("restart"),
+    key("restart-delay"),
+    key("after"),
+    key("before"),
+    key("requires"),
+    key("network"),
+    key("limits"),
+    key("delegate"),
+    key("kill-mode"),
+    key("cgroup"),
+    key("enable"),
+];
+
+/// `cgroup` of a service.
+pub(crate) const SERVICE_CGROUP: &[Key] = &[key("memory"), key("cpu"), key("pids")];
 
 /// `[[payload]]`.
 pub(crate) const PAYLOAD: &[Key] = &[key("name"), key("source"), key("install"), key("mode")];
@@ -86,7 +142,7 @@ pub(crate) const PREFLIGHT: &[Key] = &[key("sets"), key("accept")];
 pub(crate) const ACCEPT: &[Key] = &[key("check"), key("reason")];
 
 /// Tables by name, for keys that stand in the wrong one: TOML counts every key to the last `[table]` above it.
-const TABLES: [(&str, &[Key]); 9] = [
+const TABLES: [(&str, &[Key]); 10] = [
     ("", TOP),
     ("image", IMAGE),
     ("distribution", DISTRIBUTION),
@@ -95,6 +151,7 @@ const TABLES: [(&str, &[Key]); 9] = [
     ("init", INIT),
     ("cgroups", CGROUPS),
     ("identity", IDENTITY),
+    ("network", NETWORK),
     ("preflight", PREFLIGHT),
 ];
 

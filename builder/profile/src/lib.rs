@@ -8,7 +8,8 @@
 //! |-------------|--------------------------------------------------------------------------|
 //! | `value`     | TOML text to a tree that knows where everything was written; merging     |
 //! | `load`      | the entry, what it extends, the files it names                           |
-//! | `sections`  | the merged tree to the model, table by table, with `keys` and `words`    |
+//! | `sections`  | the merged tree to the model, table by table, with `keys` and `words`;   |
+//! |             | `service`, `machine` and `output` are tables with much in them           |
 //! | `relations` | what must fit together                                                   |
 
 mod choices;
@@ -17,10 +18,12 @@ mod fields;
 mod files;
 mod keys;
 mod load;
+mod machine;
 mod model;
 mod output;
 mod relations;
 mod sections;
+mod service;
 mod value;
 mod words;
 

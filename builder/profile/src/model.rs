@@ -9,6 +9,12 @@ use std::sync::Arc;
 
 use rootsmith_types::{Arch, Located, NumBytes, Origin, PackageName, Sha256Digest, TreePath};
 
+mod machine;
+mod service;
+
+pub use machine::{Group, Interface, Mount, Network, NetworkManager, User};
+pub use service::{CgroupLimits, KillMode, Limit, Resource, Restart, Service};
+
 /// A merged profile.
 #[derive(Debug, Clone)]
 pub struct Profile {
@@ -28,6 +34,18 @@ pub struct Profile {
     pub hosts: Vec<Host>,
     /// `[identity]`.
     pub identity: Identity,
+    /// `[[user]]`.
+    pub users: Vec<User>,
+    /// `[[group]]`.
+    pub groups: Vec<Group>,
+    /// `[[mount]]`.
+    pub mounts: Vec<Mount>,
+    /// `[sysctl]`, in the order written: the key as sysctl.d(5) has it, and its value.
+    pub sysctl: Vec<(Located<String>, Located<String>)>,
+    /// `[network]`.
+    pub network: Network,
+    /// `[[service]]`.
+    pub services: Vec<Service>,
     /// `[[payload]]`.
     pub payloads: Vec<Payload>,
     /// `[[overlay]]`.
@@ -162,6 +180,21 @@ pub struct Init {
 pub enum InitSystem {
     /// systemd.
     Systemd,
+    /// sysvinit as PID 1, OpenRC as what starts services.
+    Openrc,
+    /// BusyBox's init and nothing else.
+    Busybox,
+}
+
+impl InitSystem {
+    /// As the profile spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            InitSystem::Systemd => "systemd",
+            InitSystem::Openrc => "openrc",
+            InitSystem::Busybox => "busybox",
+        }
+    }
 }
 
 /// `[cgroups]`.
@@ -176,8 +209,23 @@ pub struct Cgroups {
 /// A cgroup hierarchy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hierarchy {
-    /// Version 2 alone.
+    /// Version 2 alone, at `/sys/fs/cgroup`.
     Unified,
+    /// Version 1 with the declared controllers, and version 2 without any at `/sys/fs/cgroup/unified`.
+    Hybrid,
+    /// Version 1 alone, each declared controller below `/sys/fs/cgroup`.
+    Legacy,
+}
+
+impl Hierarchy {
+    /// As the profile spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Hierarchy::Unified => "unified",
+            Hierarchy::Hybrid => "hybrid",
+            Hierarchy::Legacy => "legacy",
+        }
+    }
 }
 
 /// One line of `/etc/hosts`.
@@ -196,8 +244,18 @@ pub struct Identity {
     pub machine_id: Located<FirstBoot>,
     /// `ssh-host-keys = "first-boot"`.
     pub ssh_host_keys: Located<FirstBoot>,
-    /// `hostname = "node"`; the image's name by default.
+    /// `random-seed = "first-boot"`.
+    pub random_seed: Located<FirstBoot>,
+    /// `hostname = "node"`; the image's name by default. Each `?` becomes a hexadecimal digit of the machine's own on first
+    /// boot: `"node-????"`.
     pub hostname: Option<Located<String>>,
+}
+
+impl Profile {
+    /// The hostname, or the pattern of one.
+    pub fn hostname(&self) -> &Located<String> {
+        self.identity.hostname.as_ref().unwrap_or(&self.image.name)
+    }
 }
 
 /// When an identity comes into being.

@@ -4,7 +4,10 @@ use rootsmith_types::{Located, Origin};
 
 use crate::error::ProfileError;
 use crate::fields::Findings;
-use crate::model::{BootMethod, Disk, Image, Kernel, Output, OutputKind, Partition, PartitionKind, Payload};
+use crate::model::{
+    BootMethod, Disk, Group, Image, Kernel, Mount, Output, OutputKind, Partition, PartitionKind, Payload, Restart,
+    Service, User,
+};
 
 /// A kernel for every architecture. `table` is where `[kernel]` is written.
 pub(crate) fn kernel(image: &Image, kernel: &Kernel, table: Option<&Origin>, findings: &Findings) {
@@ -16,6 +19,30 @@ pub(crate) fn kernel(image: &Image, kernel: &Kernel, table: Option<&Origin>, fin
             arch: arch.value,
             asked: arch.origin.clone(),
         });
+    }
+}
+
+/// One account of each name and number.
+pub(crate) fn accounts(users: &[User], groups: &[Group], findings: &Findings) {
+    no_duplicates(users.iter().map(|it| (&it.name.origin, format!("user called `{}`", it.name.value))), findings);
+    no_duplicates(groups.iter().map(|it| (&it.name.origin, format!("group called `{}`", it.name.value))), findings);
+    let uids = users.iter().filter_map(|it| it.uid.as_ref());
+    no_duplicates(uids.map(|uid| (&uid.origin, format!("user with the number {}", uid.value))), findings);
+    let gids = groups.iter().filter_map(|it| it.gid.as_ref());
+    no_duplicates(gids.map(|gid| (&gid.origin, format!("group with the number {}", gid.value))), findings);
+}
+
+/// One mount at each place.
+pub(crate) fn mounts(mounts: &[Mount], findings: &Findings) {
+    no_duplicates(mounts.iter().map(|it| (&it.target.origin, format!("mount at `{}`", it.target.value))), findings);
+}
+
+/// One service of each name, and nothing that contradicts itself.
+pub(crate) fn services(services: &[Service], findings: &Findings) {
+    no_duplicates(services.iter().map(|it| (&it.name.origin, format!("service called `{}`", it.name.value))), findings);
+    for service in services.iter().filter(|service| service.oneshot.value && service.restart.value == Restart::Always) {
+        let (origin, oneshot) = (service.restart.origin.clone(), service.oneshot.origin.clone());
+        findings.push(ProfileError::OneshotRestarts { origin, oneshot });
     }
 }
 

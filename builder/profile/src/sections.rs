@@ -9,17 +9,20 @@ use rootsmith_types::{Arch, Located, Origin, PackageName, TreePath};
 use crate::choices::{DISTRIBUTIONS, FIRST_BOOT, HIERARCHIES, INIT_SYSTEMS, POCKETS};
 use crate::error::ProfileError;
 use crate::fields::{Fields, unique};
+use crate::keys;
 use crate::keys::{
     ACCEPT, ANSWER, CGROUPS, DISTRIBUTION, IDENTITY, IMAGE, INIT, INITRAMFS, KERNEL, OVERLAY, PACKAGES, PAYLOAD,
     PREFLIGHT, SOURCE, TOP, elsewhere,
 };
 use crate::load::Loader;
+use crate::machine;
 use crate::model::{
     Accept, Cgroups, Distribution, FirstBoot, Fragment, Hierarchy, Host, Identity, Image, Init, Kernel, KernelPackage,
     Overlay, Packages, Payload, Pocket, Preflight, Profile, ScriptAnswer,
 };
 use crate::output;
 use crate::relations;
+use crate::service;
 use crate::value::{Kind, Table};
 use crate::words;
 
@@ -35,13 +38,22 @@ pub(crate) fn profile(table: &Table, start: &Origin, loader: &Loader<'_>) -> Opt
     let cgroups = cgroups(&root);
     let hosts = hosts(&root, loader);
     let identity = identity(&root);
+    let users: Vec<_> = root.tables("user", keys::USER).iter().filter_map(machine::user).collect();
+    let groups: Vec<_> = root.tables("group", keys::GROUP).iter().filter_map(machine::group).collect();
+    let mounts: Vec<_> = root.tables("mount", keys::MOUNT).iter().filter_map(machine::mount).collect();
+    let sysctl = machine::sysctl(&root);
+    let network = machine::network(&root);
+    let services: Vec<_> = root.tables("service", keys::SERVICE).iter().filter_map(service::service).collect();
     let payloads: Vec<_> = root.tables("payload", PAYLOAD).iter().filter_map(|one| payload(one, loader)).collect();
     let overlays: Vec<_> = root.tables("overlay", OVERLAY).iter().filter_map(|one| overlay(one, loader)).collect();
     let scripts = scripts(&root);
     let preflight = preflight(&root, loader);
     root.require("output", "[[output]]");
-    let outputs: Vec<_> = root.tables("output", crate::keys::OUTPUT).iter().filter_map(output::output).collect();
+    let outputs: Vec<_> = root.tables("output", keys::OUTPUT).iter().filter_map(output::output).collect();
 
+    relations::accounts(&users, &groups, &loader.findings);
+    relations::mounts(&mounts, &loader.findings);
+    relations::services(&services, &loader.findings);
     relations::payloads(&payloads, &loader.findings);
     relations::outputs(&outputs, root.get("kernel").is_some(), &loader.findings);
     if let (Some(image), Some(kernel)) = (&image, &kernel) {
@@ -56,6 +68,12 @@ pub(crate) fn profile(table: &Table, start: &Origin, loader: &Loader<'_>) -> Opt
         cgroups,
         hosts,
         identity,
+        users,
+        groups,
+        mounts,
+        sysctl,
+        network,
+        services,
         payloads,
         overlays,
         scripts,
@@ -207,7 +225,8 @@ fn identity(root: &Fields<'_>) -> Identity {
     Identity {
         machine_id: made("machine-id"),
         ssh_host_keys: made("ssh-host-keys"),
-        hostname: table.text("hostname", words::host_name),
+        random_seed: made("random-seed"),
+        hostname: table.text("hostname", words::host_pattern),
     }
 }
 

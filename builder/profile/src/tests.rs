@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rootsmith_types::{Arch, Explain, Located, NumBytes, SourceEntry, Sources, Subject};
 
-use crate::{OutputKind, PartitionSize, Profile, ProfileErrors, load};
+use crate::{KillMode, Limit, OutputKind, PartitionSize, Profile, ProfileErrors, Resource, Restart, load};
 
 /// Files in memory.
 struct Files(BTreeMap<PathBuf, Vec<u8>>);
@@ -233,7 +233,7 @@ fn everything_that_is_wrong_comes_at_once_and_in_order() {
              include = 'ssh'\ndrop = ['doc', 7]\n\n[kernel]\npackage = 'linux'\nfragments = ['k.config']\n\n[[overlay]]\n\
              source = 'overlays/o'\n",
         ),
-        ("profiles/base.toml", "schema = 1\n[init]\nsystem = 'openrc'\nenable = ['a b']\n"),
+        ("profiles/base.toml", "schema = 1\n[init]\nsystem = 'runit'\nenable = ['a b']\n"),
     ];
     insta::assert_snapshot!(findings(&files), @r#"
     profiles/p.toml:2:25: profile `gone.toml` was not found [named here]
@@ -251,8 +251,8 @@ fn everything_that_is_wrong_comes_at_once_and_in_order() {
       hint: put it at `profiles/k.config`, or correct the path
     profiles/p.toml:17:10: overlay `overlays/o` was not found [named here]
       hint: put it at `overlays/o`, or correct the path
-    profiles/base.toml:3:10: init system `openrc` is not supported yet
-      hint: supported today: `systemd`
+    profiles/base.toml:3:10: `runit` is not an init system
+      hint: there are `systemd`, `openrc` and `busybox`
     profiles/base.toml:4:11: `a b` is not the name of a service
       hint: write it as `ssh` or `ssh.service`
     "#);
@@ -336,9 +336,7 @@ fn what_the_design_promises_and_we_cannot_yet_is_said_so() {
         packages = { recommends = true }
         kernel = { package = 'linux', source = 'linux-source-6.12' }
         init = { system = 'openrc' }
-        cgroups = { hierarchy = 'hybrid' }
-        service = [{ name = 'k0s' }]
-        user = [{ name = 'k0s' }]
+        board = 'pine64'
         payload = [{ name = 'k0s', source = { url = 'http://mirror.invalid/k0s' }, install = '/k0s' }]
         scripts = { dash = 'ignore' }
         output = [
@@ -358,31 +356,25 @@ fn what_the_design_promises_and_we_cannot_yet_is_said_so() {
       hint: name those you want in `include`, and leave `recommends` out
     p.toml:6:31: `kernel.source` is not supported yet
       hint: name a `package`; its configuration is checked against the fragments
-    p.toml:7:19: init system `openrc` is not supported yet
-      hint: supported today: `systemd`
-    p.toml:8:25: cgroup hierarchy `hybrid` is not supported yet
-      hint: supported today: `unified`
-    p.toml:9:1: `service` is not supported yet
-      hint: put a unit file into an overlay, below `etc/systemd/system/`, and name it in `init.enable`
-    p.toml:10:1: `user` is not supported yet
-      hint: put a file into an overlay, below `etc/sysusers.d/`
-    p.toml:11:39: `payload.source.url` is not supported yet
+    p.toml:8:1: `board` is not supported yet
+      hint: disks that boot through UEFI are what can be made today
+    p.toml:9:39: `payload.source.url` is not supported yet
       hint: download it, and name the file with `path`
-    p.toml:12:20: `scripts.dash` must be a table with a reason, not a string [a string]
+    p.toml:10:20: `scripts.dash` must be a table with a reason, not a string [a string]
       hint: write `dash = { ignore = "why its scripts are not needed" }`
-    p.toml:14:10: output `squashfs` is not supported yet
+    p.toml:12:10: output `squashfs` is not supported yet
       hint: supported today: `disk` and `tar`
-    p.toml:15:26: partition table `mbr` is not supported yet
+    p.toml:13:26: partition table `mbr` is not supported yet
       hint: supported today: `gpt`
-    p.toml:15:40: boot method `grub` is not supported yet
+    p.toml:13:40: boot method `grub` is not supported yet
       hint: supported today: `uki`
-    p.toml:15:58: disk format `qcow2` is not supported yet
+    p.toml:13:58: disk format `qcow2` is not supported yet
       hint: supported today: `raw`
-    p.toml:16:10: partition `swap` is not supported yet
+    p.toml:14:10: partition `swap` is not supported yet
       hint: supported today: `esp` and `root`
-    p.toml:16:65: root file system `btrfs` is not supported yet
+    p.toml:14:65: root file system `btrfs` is not supported yet
       hint: supported today: `ext4`
-    p.toml:17:17: `output.compress` is not supported yet
+    p.toml:15:17: `output.compress` is not supported yet
       hint: a `tar` is always compressed with zstd, a `raw` disk never
     "#);
 }
@@ -592,4 +584,109 @@ fn hostile_text_is_refused_in_few_words() {
     let text = format!("{LEAST}{long} = 1\npackages = {{ include = ['{}'] }}\n", long.to_uppercase());
     let errors = loaded(&[("p.toml", &text)]).unwrap_err();
     assert!(errors.errors.iter().all(|error| error.to_string().len() < 300), "{errors}");
+}
+
+#[test]
+fn a_service_knows_all_that_it_was_told() {
+    let text = format!(
+        "{LEAST}
+[[service]]
+name = 'k0sworker'
+exec = ['/usr/local/bin/k0s', 'worker', '']
+user = 'k0s'
+environment = {{ HTTP_PROXY = 'http://proxy.invalid', LEVEL = 3 }}
+working-directory = '/var/lib/k0s'
+restart-delay = '2min'
+after = ['containerd']
+network = true
+limits = {{ nofile = 1048576, nproc = 'unlimited' }}
+delegate = true
+kill-mode = 'process'
+cgroup = {{ memory = '256MiB', cpu = '150%', pids = 100 }}
+[[service]]
+name = 'prepare'
+exec = ['/usr/bin/true']
+oneshot = true
+enable = false
+"
+    );
+    let profile = loaded(&[("p.toml", &text)]).unwrap();
+    let [service, prepare] = profile.services.as_slice() else { panic!("{:?}", profile.services) };
+    let words: Vec<&str> = service.exec.iter().map(|word| word.value.as_str()).collect();
+    assert_eq!(words, ["/usr/local/bin/k0s", "worker", ""]);
+    let environment: Vec<_> = service.environment.iter().map(|(k, v)| format!("{}={}", k.value, v.value)).collect();
+    assert_eq!(environment, ["HTTP_PROXY=http://proxy.invalid", "LEVEL=3"]);
+    assert_eq!(service.restart.value, Restart::Always);
+    assert_eq!(service.restart_delay.as_ref().unwrap().value.as_secs(), 120);
+    let limits: Vec<_> = service.limits.iter().map(|(resource, limit)| (resource.value, limit.value)).collect();
+    assert_eq!(limits, [(Resource::Nofile, Limit::Number(1_048_576)), (Resource::Nproc, Limit::Unlimited)]);
+    assert_eq!(service.kill_mode.value, KillMode::Process);
+    assert_eq!(service.cgroup.memory.as_ref().unwrap().value, NumBytes::mib(256));
+    assert_eq!(service.cgroup.cpu.as_ref().unwrap().value, 150);
+    assert_eq!(service.cgroup.pids.as_ref().unwrap().value, Limit::Number(100));
+    assert!(service.delegate.value && service.network.value && service.enable.value);
+    assert_eq!((prepare.restart.value, prepare.enable.value), (Restart::Never, false));
+}
+
+#[test]
+fn what_is_wrong_with_a_machine_is_said() {
+    let text = format!(
+        "{LEAST}
+identity = {{ hostname = 'node_?' }}
+user = [{{ name = 'Etcd', uid = -1 }}, {{ name = 'a', uid = 7 }}, {{ name = 'a', uid = 7, ssh-authorized-keys = 'x' }}]
+group = [{{ gid = '5' }}]
+mount = [{{ source = 'tmpfs', target = 'tmp', type = 'tmpfs', options = ['a,b'] }}]
+sysctl = {{ 'net..x' = 1, 'vm.swappiness' = true }}
+network = {{ manager = 'netplan', interface = [{{ dhcp = true }}, {{ match = ['eth0'], address = ['10.0.0.1'] }}] }}
+[[service]]
+name = 'x.service'
+exec = ['true']
+oneshot = true
+restart = 'always'
+limits = {{ files = 5, nofile = 'lots' }}
+cgroup = {{ cpu = '1', pids = 1 }}
+"
+    );
+    insta::assert_snapshot!(findings(&[("p.toml", &text)]), @r#"
+    p.toml:8:25: `node_?` is not a host name
+      hint: use letters, digits and `-`, in parts of at most 63 with `.` between them
+    p.toml:9:18: `Etcd` is not the name of an account
+      hint: use at most 32 lower-case letters, digits, `_` and `-`
+    p.toml:9:32: `-1` is not the number of an account
+      hint: write a whole number from 0 on
+    p.toml:9:72: there is a second user called `a` [the second]
+      note: the first is p.toml:9:47
+      hint: take one of them out
+    p.toml:9:83: there is a second user with the number 7 [the second]
+      note: the first is p.toml:9:58
+      hint: take one of them out
+    p.toml:9:108: `user.ssh-authorized-keys` must be an array of strings, not a string [a string]
+      hint: write `ssh-authorized-keys = ["x"]`
+    p.toml:10:10: `group.name` is missing [missing in here]
+      hint: write `name = "data"`
+    p.toml:10:18: `group.gid` must be a whole number, not a string [a string]
+    p.toml:11:39: `tmp` is not a path in the image
+      hint: write it in full, from `/`, without `..`: `/usr/share/doc`
+    p.toml:11:73: `a,b` is not a mount option
+      hint: write each on its own: `["nodev", "size=64m"]`
+    p.toml:12:12: `net..x` is not a setting of the kernel
+      hint: write it as sysctl(8) has it: `"net.ipv4.ip_forward"`
+    p.toml:12:44: `sysctl."vm.swappiness"` must be a whole number or a string, not a boolean [a boolean]
+    p.toml:13:23: `netplan` is not what configures a network
+      hint: there are `networkd`, `ifupdown` and `busybox`
+    p.toml:13:47: `network.interface.match` is missing [missing in here]
+      hint: write `match = ["en*", "eth*"]`
+    p.toml:13:95: `10.0.0.1` is not an address with its prefix
+      hint: write it as `192.168.1.2/24`
+    p.toml:15:8: `x.service` is not the name of a service
+      hint: use letters, digits, `-`, `_` and `.`, without `.service`: `k0sworker`
+    p.toml:16:9: `true` is not a path in the image
+      hint: write it in full, from `/`, without `..`: `/usr/share/doc`
+    p.toml:19:12: `files` is not a resource that can be limited
+      hint: there are `as`, `core`, `data`, `fsize`, `memlock`, `nofile`, `nproc`, `rtprio` and `stack`
+    p.toml:19:32: `lots` is not a limit
+      hint: write a whole number, or `"unlimited"`
+    p.toml:20:18: `1` is not a share of processors
+      hint: write percents of one: `50%`, `150%`
+    "#);
 }

@@ -1,12 +1,13 @@
 //! How single values are written: names, sizes, paths, modes, addresses.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use rootsmith_types::{Arch, NumBytes, PackageName, Sha256Digest, TreePath};
 
 use crate::error::ProfileError;
 use crate::fields::Refusal;
-use crate::model::PartitionSize;
+use crate::model::{Limit, PartitionSize};
 
 /// An architecture.
 pub(crate) fn arch(text: &str) -> Result<Arch, Refusal> {
@@ -164,6 +165,119 @@ pub(crate) fn host_name(text: &str) -> Result<String, Refusal> {
     };
     let ok = text.len() <= 253 && text.split('.').all(label);
     checked(text, ok, "a host name", "use letters, digits and `-`, in parts of at most 63 with `.` between them")
+}
+
+/// A host name, or the pattern of one: each `?` stands for a hexadecimal digit.
+pub(crate) fn host_pattern(text: &str) -> Result<String, Refusal> {
+    host_name(&text.replace('?', "0")).map(|_| text.to_owned())
+}
+
+/// A user or a group (shadow's own rule, and useradd(8)'s limit).
+pub(crate) fn account(text: &str) -> Result<String, Refusal> {
+    let ok = (1..=32).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b));
+    checked(text, ok, "the name of an account", "use at most 32 lower-case letters, digits, `_` and `-`")
+}
+
+/// The number of a user or group. The last one stands for nobody (chown(2)).
+pub(crate) fn id(text: &str) -> Result<u32, Refusal> {
+    let id = text.parse().ok().filter(|id| *id != u32::MAX);
+    id.ok_or(Refusal::Invalid { expected: "the number of an account", hint: "write a whole number from 0 on" })
+}
+
+/// A field of `/etc/passwd`: one line without `:`.
+pub(crate) fn account_field(text: &str) -> Result<String, Refusal> {
+    let ok = !text.contains(':') && !text.chars().any(char::is_control);
+    checked(text, ok, "a field of `/etc/passwd`", "leave out `:` and line breaks")
+}
+
+/// A field of fstab(5): blanks are written as `\040` there, so they are let through.
+pub(crate) fn mount_field(text: &str) -> Result<String, Refusal> {
+    let ok = !text.is_empty() && !text.chars().any(char::is_control);
+    checked(text, ok, "a field of `/etc/fstab`", "write it as fstab(5) has it: `tmpfs`, `LABEL=data`, `noexec`")
+}
+
+/// One mount option.
+pub(crate) fn mount_option(text: &str) -> Result<String, Refusal> {
+    let ok = !text.is_empty() && !text.chars().any(|c| c.is_control() || c.is_whitespace() || c == ',');
+    checked(text, ok, "a mount option", "write each on its own: `[\"nodev\", \"size=64m\"]`")
+}
+
+/// A setting of the kernel, as sysctl.d(5) names it.
+pub(crate) fn sysctl_key(text: &str) -> Result<String, Refusal> {
+    let ok = !text.is_empty()
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-/*:".contains(&b))
+        && !text.split(['.', '/']).any(str::is_empty);
+    checked(text, ok, "a setting of the kernel", "write it as sysctl(8) has it: `\"net.ipv4.ip_forward\"`")
+}
+
+/// The name of an interface, `*` standing for anything.
+pub(crate) fn interface(text: &str) -> Result<String, Refusal> {
+    let ok = (1..=15).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.*".contains(&b));
+    checked(text, ok, "the name of a network interface", "write it as `eth0` or `en*`")
+}
+
+/// An address with the length of its prefix.
+pub(crate) fn address_with_prefix(text: &str) -> Result<(IpAddr, u8), Refusal> {
+    let read = || {
+        let (address, length) = text.split_once('/')?;
+        let address: IpAddr = address.parse().ok()?;
+        let length: u8 = length.parse().ok()?;
+        (length <= if address.is_ipv4() { 32 } else { 128 }).then_some((address, length))
+    };
+    read().ok_or(Refusal::Invalid { expected: "an address with its prefix", hint: "write it as `192.168.1.2/24`" })
+}
+
+/// The name of a service of ours: also a file name under every init.
+pub(crate) fn service(text: &str) -> Result<String, Refusal> {
+    let ok = (1..=63).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+        && !text.ends_with(".service");
+    checked(text, ok, "the name of a service", "use letters, digits, `-`, `_` and `.`, without `.service`: `k0sworker`")
+}
+
+/// The name of an environment variable (POSIX.1-2024, 8.1).
+pub(crate) fn variable(text: &str) -> Result<String, Refusal> {
+    let ok = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    checked(text, ok, "the name of an environment variable", "use letters, digits and `_`: `HTTP_PROXY`")
+}
+
+/// A value that may be empty, of one line.
+pub(crate) fn value(text: &str) -> Result<String, Refusal> {
+    checked(text, !text.chars().any(char::is_control), "a value", "write it on one line")
+}
+
+/// A limit: a number, or none.
+pub(crate) fn limit(text: &str) -> Result<Limit, Refusal> {
+    let hint = "write a whole number, or `\"unlimited\"`";
+    match text {
+        "unlimited" => Ok(Limit::Unlimited),
+        // Beyond that it is RLIM_INFINITY to somebody.
+        text => match text.parse() {
+            Ok(number) if number <= i64::MAX.unsigned_abs() => Ok(Limit::Number(number)),
+            _ => Err(Refusal::Invalid { expected: "a limit", hint }),
+        },
+    }
+}
+
+/// A share of the processors: `50%`, `150%`.
+pub(crate) fn percent(text: &str) -> Result<u32, Refusal> {
+    let number = text.strip_suffix('%').and_then(|text| text.parse().ok()).filter(|n| (1..=100_000).contains(n));
+    number.ok_or(Refusal::Invalid { expected: "a share of processors", hint: "write percents of one: `50%`, `150%`" })
+}
+
+/// A time: `500ms`, `5s`, `2min`.
+pub(crate) fn duration(text: &str) -> Result<Duration, Refusal> {
+    let units = [("ms", 1), ("s", 1000), ("min", 60_000), ("h", 3_600_000)];
+    let read = |&(unit, factor): &(&str, u64)| {
+        let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
+        number.checked_mul(factor).filter(|ms| *ms <= 24 * 3_600_000).map(Duration::from_millis)
+    };
+    let hint = "write a whole number and a unit out of ms, s, min, h: `5s`";
+    units.iter().find_map(read).ok_or(Refusal::Invalid { expected: "a time of at most a day", hint })
 }
 
 /// A requirement set: `boot`, `k0s-worker@1.36`.

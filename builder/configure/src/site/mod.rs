@@ -1,23 +1,24 @@
-//! What the profile itself says: names, hosts, modules, services; and an image without an identity of its own.
+//! What the profile itself says, in the files of the init in use: names, hosts, modules, accounts, mounts, services; and an
+//! image without an identity of its own.
+//!
+//! What every init reads alike is written here; the rest by the module of the init. What an init cannot do is an error at
+//! the line that asks for it ([`refuse`]), never left out.
+
+mod systemd;
 
 use std::fmt::Write;
 
 use rootsmith_assemble::Owner;
-use rootsmith_profile::Profile;
+use rootsmith_profile::{InitSystem, Profile};
 use rootsmith_types::{Located, Origin};
 
 use crate::edit::Edit;
 use crate::{ConfigureError, units};
 
-/// systemd makes an identity on first boot when it finds this (machine-id(5), "Initialization").
-const UNINITIALIZED: &str = "uninitialized\n";
-
-/// The files of `[hosts]`, `[identity]` and `[kernel] modules`.
+/// Everything but `init.enable` and `init.disable`, which may name what an overlay brings.
 pub(crate) fn write(edit: &mut Edit<'_>, profile: &Profile) {
-    let identity = &profile.identity;
-    let hostname = identity.hostname.as_ref().unwrap_or(&profile.image.name);
+    let hostname = profile.hostname();
     owned(edit, &hostname.origin, "/etc/hostname", format!("{}\n", hostname.value));
-    owned(edit, &identity.machine_id.origin, "/etc/machine-id", UNINITIALIZED.to_owned());
     if let Some(first) = profile.hosts.first() {
         let mut text = String::new();
         for host in &profile.hosts {
@@ -26,14 +27,20 @@ pub(crate) fn write(edit: &mut Edit<'_>, profile: &Profile) {
         }
         owned(edit, &first.address.origin, "/etc/hosts", text);
     }
-    if let Some(modules) = profile.kernel.as_ref().map(|kernel| &kernel.modules)
-        && let Some(first) = modules.first()
-    {
-        let text = modules.iter().fold(String::new(), |text, module| text + &module.value + "\n");
-        owned(edit, &first.origin, "/etc/modules-load.d/profile.conf", text);
-    }
     dropped_paths(edit, profile);
-    quiet_first_boot(edit);
+    match profile.init.system.value {
+        InitSystem::Systemd => systemd::write(edit, profile),
+        InitSystem::Openrc | InitSystem::Busybox => {
+            let system = &profile.init.system;
+            refuse(edit, system.value, &system.origin, "start a system", "write `system = \"systemd\"`");
+        }
+    }
+}
+
+/// Notes that `init` cannot do `what`, which the profile asks for at `origin`; `instead` is the hint.
+fn refuse(edit: &mut Edit<'_>, init: InitSystem, origin: &Origin, what: impl Into<String>, instead: impl Into<String>) {
+    let (origin, what, instead) = (origin.clone(), what.into(), instead.into());
+    edit.errors.push(ConfigureError::InitCannot { init: init.name(), what, origin, instead });
 }
 
 /// What `packages.drop` leaves out stays out when packages are installed later (dpkg(1), `--path-exclude`), licences excepted
@@ -80,21 +87,7 @@ fn known(edit: &mut Edit<'_>, name: &Located<String>) -> Option<String> {
     None
 }
 
-/// Nothing may wait for a person on the console: everything systemd-firstboot(1) would ask for is answered, and it does not
-/// run. With a machine-id to make, the first boot of a headless machine would hang there.
-fn quiet_first_boot(edit: &mut Edit<'_>) {
-    edit.owner = Owner::Builder("first boot without questions");
-    if edit.kind("/etc/locale.conf").is_none() {
-        edit.write("/etc/locale.conf", "LANG=C.UTF-8\n", 0o644);
-    }
-    if edit.kind("/etc/localtime").is_none() {
-        edit.symlink("/etc/localtime", "/usr/share/zoneinfo/Etc/UTC");
-    }
-    if edit.resolves("/usr/lib/systemd/system/systemd-firstboot.service") {
-        edit.symlink("/etc/systemd/system/systemd-firstboot.service", "/dev/null");
-    }
-}
-
+/// A file that the profile asks for at `origin`.
 fn owned(edit: &mut Edit<'_>, origin: &Origin, path: &str, text: String) {
     edit.owner = Owner::Profile(origin.clone());
     edit.write(path, text, 0o644);
