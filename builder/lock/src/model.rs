@@ -16,6 +16,8 @@ pub struct Lock {
 pub struct Target {
     /// What was asked for, sorted: a lock whose requests differ from the profile's is stale.
     pub requests: Vec<PackageName>,
+    /// What came along with it.
+    pub scope: Scope,
     /// The repositories, in order of preference.
     pub repositories: Vec<LockedRepository>,
     /// Packages, sorted by role and name.
@@ -45,6 +47,18 @@ pub enum Archive {
     Main,
     /// The security archive.
     Security,
+}
+
+/// What comes along with the packages that are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Scope {
+    /// Everything they depend on, and the packages no system is without, with theirs.
+    #[default]
+    System,
+    /// Everything they depend on.
+    Dependencies,
+    /// Nothing, but that a kernel's package brings the image it stands for.
+    Named,
 }
 
 /// What a package is wanted for.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::value::Datetime;
 
-use crate::{Archive, Lock, LockError, LockedPackage, LockedPayload, LockedRepository, Role, Target, Why, time};
+use crate::{Archive, Lock, LockError, LockedPackage, LockedPayload, LockedRepository, Role, Scope, Target, Why, time};
 
 impl Lock {
     /// Reads what [`Lock::render`] wrote. `file` is only for messages.
@@ -55,6 +55,8 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct Section {
     requests: Vec<PackageName>,
+    #[serde(default)]
+    scope: ScopeWord,
     #[serde(default)]
     repository: Vec<Repository>,
     #[serde(default)]
@@ -101,6 +103,15 @@ enum ArchiveWord {
     Security,
 }
 
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+enum ScopeWord {
+    #[default]
+    System,
+    Dependencies,
+    Named,
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum RoleWord {
@@ -113,6 +124,16 @@ impl From<ArchiveWord> for Archive {
         match word {
             ArchiveWord::Main => Archive::Main,
             ArchiveWord::Security => Archive::Security,
+        }
+    }
+}
+
+impl From<ScopeWord> for Scope {
+    fn from(word: ScopeWord) -> Scope {
+        match word {
+            ScopeWord::System => Scope::System,
+            ScopeWord::Dependencies => Scope::Dependencies,
+            ScopeWord::Named => Scope::Named,
         }
     }
 }
@@ -157,7 +178,7 @@ impl Reader {
         let payload = |Payload { name, size, sha256 }| LockedPayload { name, size, sha256 };
         let mut payloads: Vec<_> = section.payload.into_iter().map(payload).collect();
         payloads.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Target { requests, repositories, packages, payloads })
+        Ok(Target { requests, scope: section.scope.into(), repositories, packages, payloads })
     }
 
     fn repository(&self, read: Repository) -> Result<LockedRepository, LockError> {
@@ -230,6 +251,7 @@ mod tests {
         };
         let target = Target {
             requests: vec![name("chrony")],
+            scope: Scope::System,
             repositories: vec![LockedRepository {
                 suite: "trixie".into(),
                 archive: Archive::Main,
@@ -405,14 +427,16 @@ mod tests {
             prop::collection::btree_map(".{0,12}", (0..=i64::MAX as u64, any_digest()), 0..3).prop_map(|map| {
                 map.into_iter().map(|(name, (size, sha256))| LockedPayload { name, size, sha256 }).collect()
             });
+        let scope = prop_oneof![Just(Scope::System), Just(Scope::Dependencies), Just(Scope::Named)];
         (
-            prop::collection::btree_set(any_name(), 0..5),
+            (prop::collection::btree_set(any_name(), 0..5), scope),
             prop::collection::vec(any_repository(), 0..3),
             packages,
             payloads,
         )
-            .prop_map(|(requests, repositories, packages, payloads)| Target {
+            .prop_map(|((requests, scope), repositories, packages, payloads)| Target {
                 requests: requests.into_iter().collect(),
+                scope,
                 repositories,
                 packages,
                 payloads,

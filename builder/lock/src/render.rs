@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use rootsmith_types::{Arch, Sha256Digest};
 
-use crate::{Archive, Lock, LockedPackage, LockedPayload, LockedRepository, Role, Target, Why, time};
+use crate::{Archive, Lock, LockedPackage, LockedPayload, LockedRepository, Role, Scope, Target, Why, time};
 
 const HEADER: &str = "\
 # Made by `rootsmith lock`; do not edit. Every file that can reach the image, each with its digest.
@@ -50,6 +50,9 @@ impl fmt::Display for Section<'_> {
         write!(f, "\n[{arch}]\nrequests = [\n")?;
         requests.iter().try_for_each(|name| writeln!(f, "    \"{name}\","))?;
         f.write_str("]\n")?;
+        if target.scope != Scope::default() {
+            writeln!(f, "scope = \"{}\"", target.scope)?;
+        }
 
         // Their order is a preference, so it is kept.
         for LockedRepository { suite, archive, date, sha256 } in &target.repositories {
@@ -80,6 +83,16 @@ impl fmt::Display for Archive {
         f.write_str(match self {
             Archive::Main => "main",
             Archive::Security => "security",
+        })
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Scope::System => "system",
+            Scope::Dependencies => "dependencies",
+            Scope::Named => "named",
         })
     }
 }

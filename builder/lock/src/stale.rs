@@ -5,13 +5,15 @@ use std::fmt;
 
 use rootsmith_types::{Explain, PackageName, Subject};
 
-use crate::{Archive, Target};
+use crate::{Archive, Scope, Target};
 
 /// What a profile asks of a lock, in any order.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted<'a> {
     /// Every package asked for by name.
     pub requests: &'a [PackageName],
+    /// What comes along with them.
+    pub scope: Scope,
     /// The suites that are used.
     pub suites: &'a [(Archive, &'a str)],
     /// The names of the payloads.
@@ -21,7 +23,7 @@ pub struct Wanted<'a> {
 /// How the profile has moved on since the lock was made. Every list is sorted; at least one is not empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Stale {
-    /// Asked for, but not in the lock: packages, `suite NAME`, `payload NAME`.
+    /// Asked for, but not in the lock: packages, `scope WORD`, `suite NAME`, `payload NAME`.
     pub missing: Vec<String>,
     /// In the lock, but no longer asked for.
     pub superfluous: Vec<String>,
@@ -35,13 +37,16 @@ impl Target {
             Archive::Security => format!("security suite {suite}"),
         };
         let payload = |name: &str| format!("payload {name}");
+        let scope = |scope: Scope| (scope != Scope::default()).then(|| format!("scope {scope}"));
         let have: BTreeSet<String> = (self.requests.iter().map(PackageName::to_string))
             .chain(self.repositories.iter().map(|repository| suite(repository.archive, &repository.suite)))
             .chain(self.payloads.iter().map(|locked| payload(&locked.name)))
+            .chain(scope(self.scope))
             .collect();
         let want: BTreeSet<String> = (wanted.requests.iter().map(PackageName::to_string))
             .chain(wanted.suites.iter().map(|(archive, name)| suite(*archive, name)))
             .chain(wanted.payloads.iter().map(|name| payload(name)))
+            .chain(scope(wanted.scope))
             .collect();
         if have == want {
             return Ok(());
@@ -95,6 +100,7 @@ mod tests {
     fn differences_are_named_all_at_once() {
         let target = Target {
             requests: names(&["chrony", "ssh"]),
+            scope: Scope::System,
             repositories: vec![LockedRepository {
                 suite: "trixie".into(),
                 archive: Archive::Main,
@@ -105,15 +111,21 @@ mod tests {
             payloads: vec![LockedPayload { name: "k0s".into(), size: 0, sha256: Sha256Digest::of(b"") }],
         };
         let requests = names(&["ssh", "chrony"]);
-        let same = Wanted { requests: &requests, suites: &[(Archive::Main, "trixie")], payloads: &["k0s"] };
+        let same = Wanted {
+            requests: &requests,
+            scope: Scope::System,
+            suites: &[(Archive::Main, "trixie")],
+            payloads: &["k0s"],
+        };
         assert_eq!(target.satisfies(&same), Ok(()));
 
         let requests = names(&["htop", "ssh"]);
-        let other = Wanted { requests: &requests, suites: &[(Archive::Main, "forky")], ..same };
+        let suites = &[(Archive::Main, "forky")];
+        let other = Wanted { requests: &requests, scope: Scope::Named, suites, ..same };
         let stale = target.satisfies(&other).unwrap_err();
         assert_eq!(
             stale.to_string(),
-            "the lock does not match the profile: `htop`, `suite forky` not locked; \
+            "the lock does not match the profile: `htop`, `scope named`, `suite forky` not locked; \
              `chrony`, `suite trixie` no longer asked for"
         );
     }

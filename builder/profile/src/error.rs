@@ -237,6 +237,11 @@ pub enum ProfileError {
         /// The one behind it.
         behind: Origin,
     },
+    /// `dependencies = false`, but the essential packages come along, without what they need.
+    EssentialAlone {
+        /// `dependencies`.
+        origin: Origin,
+    },
     /// `free` beside a fixed size.
     FreeWithoutMinimal {
         /// `free`.
@@ -272,6 +277,7 @@ impl ProfileError {
             | ProfileError::NoPartition { origin, .. }
             | ProfileError::NoKernel { origin }
             | ProfileError::GrowNotLast { origin, .. }
+            | ProfileError::EssentialAlone { origin }
             | ProfileError::FreeWithoutMinimal { origin, .. } => Some(origin),
         }
     }
@@ -317,6 +323,9 @@ impl fmt::Display for ProfileError {
             ProfileError::NoPartition { kind, .. } => write!(f, "the disk has no `{kind}` partition to boot from"),
             ProfileError::NoKernel { .. } => f.write_str("the disk is to boot, but the profile has no kernel"),
             ProfileError::GrowNotLast { .. } => f.write_str("only the last partition can grow"),
+            ProfileError::EssentialAlone { .. } => {
+                f.write_str("essential packages come along, but not what they depend on")
+            }
             ProfileError::FreeWithoutMinimal { size, .. } => {
                 write!(f, "`free` means nothing in a partition of fixed size ({size})")
             }
@@ -344,6 +353,7 @@ impl Explain for ProfileError {
             ProfileError::NoPartition { .. } => "this disk",
             ProfileError::NoKernel { .. } => "needs a kernel",
             ProfileError::GrowNotLast { .. } => "cannot grow",
+            ProfileError::EssentialAlone { .. } => "would leave them broken",
             _ => return None,
         };
         Some(label.to_owned())
@@ -427,6 +437,9 @@ impl Explain for ProfileError {
                 "add `[kernel]` with a `package`, or make a `tar` instead of a `disk`".to_owned()
             }
             ProfileError::GrowNotLast { .. } => "move it to the end of `partitions`, or leave `grow` out".to_owned(),
+            ProfileError::EssentialAlone { .. } => {
+                "write `essential = false` as well, or leave `dependencies` out".to_owned()
+            }
             ProfileError::FreeWithoutMinimal { .. } => "write `size = \"minimal\"`, or leave `free` out".to_owned(),
         })
     }

@@ -44,7 +44,8 @@ pub(crate) const DISTRIBUTION: &[Key] = &[
 ];
 
 /// `[packages]`.
-pub(crate) const PACKAGES: &[Key] = &[key("include"), key("recommends"), key("drop"), key("prefer")];
+pub(crate) const PACKAGES: &[Key] =
+    &[key("include"), key("essential"), key("dependencies"), key("recommends"), key("drop"), key("prefer")];
 
 /// `[kernel]`.
 pub(crate) const KERNEL: &[Key] = &[

@@ -111,8 +111,13 @@ pub enum Pocket {
 /// `[packages]`.
 #[derive(Debug, Clone)]
 pub struct Packages {
-    /// Asked for by name. Essential packages come by themselves.
+    /// Asked for by name.
     pub include: Vec<Located<PackageName>>,
+    /// Whether the packages that the distribution marks as essential come by themselves, as they do by default.
+    pub essential: bool,
+    /// Whether what packages depend on comes with them, as it does by default. Without it the image has exactly what is
+    /// named, and of the kernel's package the image it stands for.
+    pub dependencies: bool,
     /// Whether `Recommends` are followed; only `false` is supported today.
     pub recommends: bool,
     /// Paths left out of the image with all that is below them; licences (`/usr/share/doc/*/copyright`) are kept.

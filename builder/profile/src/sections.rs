@@ -125,8 +125,15 @@ fn packages(root: &Fields<'_>) -> Packages {
             instead: "name those you want in `include`, and leave `recommends` out".to_owned(),
         });
     }
+    let essential = table.boolean("essential").is_none_or(|essential| essential.value);
+    let dependencies = table.boolean("dependencies");
+    if let Some(dependencies) = dependencies.as_ref().filter(|dependencies| essential && !dependencies.value) {
+        table.note(ProfileError::EssentialAlone { origin: dependencies.origin.clone() });
+    }
     Packages {
         include: table.set("include", words::package),
+        essential,
+        dependencies: dependencies.is_none_or(|dependencies| dependencies.value),
         recommends: false,
         drop: table.set("drop", words::target_path),
         prefer: prefer(&table),

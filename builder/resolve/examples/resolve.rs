@@ -5,6 +5,7 @@
 
 use std::time::Instant;
 
+use rootsmith_lock::Scope;
 use rootsmith_package::{Index, decompress};
 use rootsmith_resolve::{Request, resolve};
 use rootsmith_types::{Arch, Explain};
@@ -23,7 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let indexed = start.elapsed();
     let requests: Vec<Request> =
         arguments.map(|name| name.parse().map(|name| Request { name, origin: None })).collect::<Result<_, _>>()?;
-    let resolution = resolve(&requests, &index, arch, true);
+    let resolution = resolve(&requests, &index, arch, Scope::System);
     let resolved = start.elapsed();
     match resolution {
         Ok(resolution) => {

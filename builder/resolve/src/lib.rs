@@ -12,7 +12,10 @@
 //! 4. Everything asked for is chosen first, essential packages before requests; then follows what each needs, in depth.
 //! 5. Where that leads nowhere, [`resolvo`] searches; where there is nothing to be found, it knows why.
 //!
-//! Either answer is checked, clause by clause, by code that shares nothing with how it was found.
+//! With [`Scope::Named`](rootsmith_lock::Scope::Named) only the requests are chosen, and the image that a kernel's package
+//! stands for.
+//!
+//! Every answer is checked, clause by clause, by code that shares nothing with how it was found.
 
 mod candidates;
 mod conflict;

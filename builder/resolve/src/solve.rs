@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use resolvo::{Solver, UnsolvableOrCancelled};
-use rootsmith_lock::Why;
+use rootsmith_lock::{Scope, Why};
 use rootsmith_package::{Index, IndexError, Record, RecordId};
 use rootsmith_types::Arch;
 
@@ -24,24 +24,41 @@ pub(crate) struct Root<'a> {
     pub(crate) request: Option<Request>,
 }
 
-/// Chooses packages for `requests` and, `with_essential`, every package that no system is without. All requests that name
-/// nothing are told at once.
+/// How the names of packages begin that hold a kernel's image.
+const KERNEL_IMAGE: &str = "linux-image-";
+
+/// Chooses packages for `requests`, and what `scope` says comes along. All requests that name nothing are told at once.
 pub fn resolve<'a>(
     requests: &[Request],
     index: &'a Index,
     arch: Arch,
-    with_essential: bool,
+    scope: Scope,
 ) -> Result<Resolution<'a>, Vec<Conflict>> {
     let candidates = Candidates { index, arch };
-    let roots = roots(&candidates, requests, with_essential)?;
+    let roots = roots(&candidates, requests, scope == Scope::System)?;
     let broken = |error| vec![Conflict::Index(error)];
-    let found = match walk(&candidates, &roots).map_err(broken)? {
-        Some(found) => found,
-        None => search(candidates, &roots)?,
+    let found = match scope {
+        Scope::Named => named(&candidates, &roots).map_err(broken)?,
+        Scope::System | Scope::Dependencies => match walk(&candidates, &roots).map_err(broken)? {
+            Some(found) => found,
+            None => search(candidates, &roots)?,
+        },
     };
     let packages = reached(&candidates, &roots, &found).map_err(broken)?;
-    verify(&candidates, &roots, &packages).map_err(|conflict| vec![conflict])?;
+    verify(&candidates, &roots, &packages, scope != Scope::Named).map_err(|conflict| vec![conflict])?;
     Ok(Resolution { packages })
+}
+
+/// What is asked for and nothing else, but that a package which stands for a kernel's image (`linux-image-amd64`) brings it.
+fn named(candidates: &Candidates<'_>, roots: &[Root<'_>]) -> Result<BTreeSet<RecordId>, IndexError> {
+    let mut found: BTreeSet<RecordId> = roots.iter().map(|root| root.record.id()).collect();
+    for root in roots.iter().filter(|root| root.record.name().starts_with(KERNEL_IMAGE)) {
+        for (_, clause) in candidates.needs(root.record)? {
+            let images = candidates.satisfying_clause(&clause).unwrap_or_default();
+            found.extend(images.iter().find(|image| image.name().starts_with(KERNEL_IMAGE)).map(|image| image.id()));
+        }
+    }
+    Ok(found)
 }
 
 /// Looks for any set of packages that fits, with conflicts learnt on the way; or says why there is none.

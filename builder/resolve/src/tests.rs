@@ -1,4 +1,4 @@
-use rootsmith_lock::Why;
+use rootsmith_lock::{Scope, Why};
 use rootsmith_package::Index;
 use rootsmith_types::{Arch, Blame, Explain, Origin, Subject};
 
@@ -35,11 +35,11 @@ fn shown(resolution: &Resolution<'_>) -> String {
 }
 
 fn resolved(lines: &[&str], names: &str) -> String {
-    shown(&resolve(&requests(names), &index(lines), Arch::Amd64, true).unwrap())
+    shown(&resolve(&requests(names), &index(lines), Arch::Amd64, Scope::System).unwrap())
 }
 
 fn conflict(lines: &[&str], names: &str) -> Conflict {
-    let mut conflicts = resolve(&requests(names), &index(lines), Arch::Amd64, true).unwrap_err();
+    let mut conflicts = resolve(&requests(names), &index(lines), Arch::Amd64, Scope::System).unwrap_err();
     assert_eq!(conflicts.len(), 1);
     conflicts.remove(0)
 }
@@ -64,14 +64,35 @@ fn the_highest_version_for_the_architecture_takes_part() {
 fn essential_packages_come_on_request_only() {
     let lines = ["base 1; Essential: yes; Pre-Depends: libc", "libc 1", "aa 1; Depends: libc"];
     let index = index(&lines);
-    let with = resolve(&requests("aa"), &index, Arch::Amd64, true).unwrap();
+    let with = resolve(&requests("aa"), &index, Arch::Amd64, Scope::System).unwrap();
     assert_eq!(shown(&with), "aa 1, base 1, libc 1");
     let needed_by = |name: &str| Why::NeededBy(name.parse().unwrap());
     let whys: Vec<Why> = with.packages.iter().map(|package| package.why.clone()).collect();
     assert_eq!(whys, [Why::Requested, Why::Essential, needed_by("aa")]);
-    let without = resolve(&requests("aa base"), &index, Arch::Amd64, false).unwrap();
+    let without = resolve(&requests("aa base"), &index, Arch::Amd64, Scope::Dependencies).unwrap();
     assert_eq!(without.packages[1].why, Why::Requested);
-    assert_eq!(shown(&resolve(&requests("aa"), &index, Arch::Amd64, false).unwrap()), "aa 1, libc 1");
+    assert_eq!(shown(&resolve(&requests("aa"), &index, Arch::Amd64, Scope::Dependencies).unwrap()), "aa 1, libc 1");
+}
+
+#[test]
+fn named_packages_come_alone_but_for_the_image_of_a_kernel() {
+    let lines = [
+        "base 1; Essential: yes",
+        "aa 1; Depends: libc",
+        "libc 1",
+        "bb 1; Conflicts: aa",
+        "linux-image-cloud 3; Depends: linux-image-3-cloud (= 3)",
+        "linux-image-3-cloud 3; Depends: kmod, initramfs-tools | dracut",
+    ];
+    let index = index(&lines);
+    let named = |names| resolve(&requests(names), &index, Arch::Amd64, Scope::Named);
+    let found = named("aa linux-image-cloud").unwrap();
+    assert_eq!(shown(&found), "aa 1, linux-image-3-cloud 3, linux-image-cloud 3");
+    let by = Why::NeededBy("linux-image-cloud".parse().unwrap());
+    let whys: Vec<Why> = found.packages.into_iter().map(|package| package.why).collect();
+    assert_eq!(whys, [Why::Requested, by, Why::Requested]);
+    // What packages cannot be with holds for these, too.
+    assert!(named("aa bb").is_err());
 }
 
 #[test]
@@ -191,7 +212,7 @@ fn a_break_is_told_with_both_ways() {
 #[test]
 fn all_unknown_names_are_told_at_once() {
     let index = index(&["openssh-server 1", "only-arm 1; Architecture: arm64"]);
-    let conflicts = resolve(&requests("openssh-sever only-arm qqq"), &index, Arch::Amd64, true).unwrap_err();
+    let conflicts = resolve(&requests("openssh-sever only-arm qqq"), &index, Arch::Amd64, Scope::System).unwrap_err();
     let told: Vec<String> = conflicts.iter().map(told).collect();
     assert_eq!(
         told,
@@ -276,7 +297,7 @@ mod properties {
             let asked = requests("p0");
             let roots = roots(&candidates, &asked, false).unwrap();
             let searched = search(candidates, &roots);
-            let resolved = resolve(&asked, &index, Arch::Amd64, false);
+            let resolved = resolve(&asked, &index, Arch::Amd64, Scope::Dependencies);
             prop_assert_eq!(searched.is_ok(), resolved.is_ok());
             if walk(&candidates, &roots).unwrap().is_some() {
                 prop_assert!(searched.is_ok());

@@ -9,11 +9,13 @@ use crate::conflict::Conflict;
 use crate::request::Resolved;
 use crate::solve::Root;
 
-/// Whether `packages` hold every root, satisfy every clause of each other, and exclude none of each other.
+/// Whether `packages` hold every root, satisfy every clause of each other (where they are to be `complete`), and exclude none
+/// of each other.
 pub(crate) fn verify(
     candidates: &Candidates<'_>,
     roots: &[Root<'_>],
     packages: &[Resolved<'_>],
+    complete: bool,
 ) -> Result<(), Conflict> {
     let wrong = |reason: String| Err(Conflict::Unverified(reason));
     let mut names: BTreeMap<&str, Vec<Offer<'_>>> = BTreeMap::new();
@@ -40,7 +42,8 @@ pub(crate) fn verify(
     };
     for package in packages {
         let record = package.record;
-        for field in [Field::PreDepends, Field::Depends] {
+        let needs: &[Field] = if complete { &[Field::PreDepends, Field::Depends] } else { &[] };
+        for &field in needs {
             for clause in record.relations(field).map_err(Conflict::Index)? {
                 let mut counting =
                     clause.alternatives.iter().filter(|relation| relation.applies(candidates.arch)).peekable();
