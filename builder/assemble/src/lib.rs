@@ -9,6 +9,7 @@ mod overlay;
 mod owners;
 mod package;
 mod payload;
+mod skeleton;
 mod unpack;
 
 pub use error::AssembleError;

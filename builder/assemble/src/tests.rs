@@ -9,7 +9,7 @@ use rootsmith_lock::{Archive, LockedPackage, Role, Why};
 use rootsmith_package::{Control, PackedEntry, PackedKind, Unpacked};
 use rootsmith_profile::Profile;
 use rootsmith_tree::PackId;
-use rootsmith_types::{Sha256Digest, SourceEntry, SourceKind, Sources, TreePath};
+use rootsmith_types::{Arch, Sha256Digest, SourceEntry, SourceKind, Sources, TreePath};
 
 use crate::{AssembleError, Owner, Package, drop_paths, overlay, unpack};
 
@@ -97,17 +97,36 @@ fn path(text: &'static str) -> TreePath {
 fn files_follow_the_links_of_merged_usr() {
     let sh = package("dash", "", vec![dir("/"), dir("/bin"), file("/bin/sh")]);
     // `base-files` comes first whatever the order it is given in.
-    let assembly = unpack(&profile("", &[]).0, &[sh, base()], 0).unwrap();
+    let assembly = unpack(&profile("", &[]).0, &[sh, base()], &[], Arch::Amd64, 0).unwrap();
     assert_eq!(assembly.tree.get(&path("/bin")).unwrap().link_target(), Some(&b"usr/bin"[..]));
     assert!(assembly.tree.get(&path("/usr/bin/sh")).is_some());
     assert_eq!(assembly.owners.exactly(&path("/usr/bin/sh")), Some(&Owner::Package("dash".parse().unwrap())));
 }
 
 #[test]
+fn without_base_files_its_folders_links_and_release_are_there() {
+    let busybox = package("busybox-static", "", vec![dir("/"), dir("/bin"), file("/bin/busybox")]);
+    let release = entry("/etc/os-release", 0o777, PackedKind::Symlink(b"../usr/lib/os-release".to_vec()));
+    let files = vec![dir("/"), file("/usr/lib/os-release"), release, file("/etc/issue")];
+    let taken_apart = [package("base-files", "", files)];
+    let made = |arch| unpack(&profile("", &[]).0, &[busybox.clone()], &taken_apart, arch, 0).unwrap();
+    let assembly = made(Arch::Amd64);
+    let target = |at| assembly.tree.get(&path(at)).and_then(rootsmith_tree::Node::link_target);
+    assert_eq!(target("/lib64"), Some(&b"usr/lib64"[..]));
+    assert_eq!(target("/var/run"), Some(&b"/run"[..]));
+    assert!(assembly.tree.get(&path("/usr/bin/busybox")).is_some());
+    assert!(assembly.tree.lookup(&path("/etc/os-release")).is_some());
+    assert_eq!(assembly.tree.get(&path("/tmp")).unwrap().metadata.mode, 0o1777);
+    // Of a package that is only taken apart nothing else is in the image.
+    assert!(assembly.tree.get(&path("/etc/issue")).is_none());
+    assert!(made(Arch::Arm64).tree.get(&path("/lib64")).is_none());
+}
+
+#[test]
 fn two_packages_with_one_file_are_named() {
     let mawk = package("mawk", "", vec![file("/usr/bin/awk")]);
     let gawk = package("gawk", "", vec![file("/bin/awk")]);
-    let errors = unpack(&profile("", &[]).0, &[base(), mawk, gawk], 0).unwrap_err();
+    let errors = unpack(&profile("", &[]).0, &[base(), mawk, gawk], &[], Arch::Amd64, 0).unwrap_err();
     assert_eq!(errors.len(), 1);
     assert_eq!(errors[0].to_string(), "two packages install `/usr/bin/awk`: `gawk` and `mawk`");
 }
@@ -116,7 +135,7 @@ fn two_packages_with_one_file_are_named() {
 fn replaces_and_prefer_settle_who_wins() {
     let owner = |extra, first: &Package, second: &Package| {
         let packages = [base(), first.clone(), second.clone()];
-        let assembly = unpack(&profile(extra, &[]).0, &packages, 0).unwrap();
+        let assembly = unpack(&profile(extra, &[]).0, &packages, &[], Arch::Amd64, 0).unwrap();
         assembly.owners.exactly(&path("/usr/bin/awk")).cloned()
     };
     let mawk = package("mawk", "Package: mawk\n", vec![file("/usr/bin/awk")]);
@@ -126,13 +145,13 @@ fn replaces_and_prefer_settle_who_wins() {
     let prefer = "[packages.prefer]\n\"/usr/bin/awk\" = \"mawk\"\n";
     assert_eq!(owner(prefer, &mawk, &gawk), of("mawk"));
     let newer = package("gawk", "Package: gawk\nReplaces: mawk (<< 1)\n", vec![file("/usr/bin/awk")]);
-    assert!(unpack(&profile("", &[]).0, &[base(), mawk, newer], 0).is_err());
+    assert!(unpack(&profile("", &[]).0, &[base(), mawk, newer], &[], Arch::Amd64, 0).is_err());
 }
 
 #[test]
 fn entries_that_cannot_be_placed_are_named_with_their_package() {
     let evil = package("evil", "", vec![file("/usr/bin"), entry("/x", 0o644, PackedKind::HardLink(b"/none".to_vec()))]);
-    let errors = unpack(&profile("", &[]).0, &[base(), evil], 0).unwrap_err();
+    let errors = unpack(&profile("", &[]).0, &[base(), evil], &[], Arch::Amd64, 0).unwrap_err();
     let texts: Vec<String> = errors.iter().map(AssembleError::to_string).collect();
     assert_eq!(
         texts,
@@ -161,7 +180,7 @@ fn dropped_folders_keep_their_licences() {
         ],
     );
     let (profile, _) = profile("drop = [\"/usr/share/doc\", \"/usr/share/man\"]\n", &[]);
-    let mut assembly = unpack(&profile, &[base(), docs], 0).unwrap();
+    let mut assembly = unpack(&profile, &[base(), docs], &[], Arch::Amd64, 0).unwrap();
     drop_paths(&mut assembly, &profile);
     let left: Vec<String> = assembly.tree.walk_from(&path("/usr/share")).map(|entry| entry.path.to_string()).collect();
     assert_eq!(left, ["/usr/share", "/usr/share/doc", "/usr/share/doc/mawk", "/usr/share/doc/mawk/copyright"]);
@@ -175,7 +194,8 @@ fn overlays_lie_over_everything_and_follow_links() {
         &[("overlay/bin/tool", "#!/bin/sh\n"), ("overlay/etc/motd", "hello")],
     );
     let mut assembly =
-        unpack(&profile, &[base(), package("motd", "", vec![dir("/etc"), file("/etc/motd")])], 7).unwrap();
+        unpack(&profile, &[base(), package("motd", "", vec![dir("/etc"), file("/etc/motd")])], &[], Arch::Amd64, 7)
+            .unwrap();
     overlay(&mut assembly, &profile, &files, 7).unwrap();
     assert!(assembly.tree.get(&path("/usr/bin/tool")).is_some());
     let motd = assembly.tree.get(&path("/etc/motd")).unwrap();

@@ -10,30 +10,50 @@ use std::sync::Arc;
 use rootsmith_package::{PackedEntry, PackedKind, Relation, Stanza, Version, parse_relations};
 use rootsmith_profile::Profile;
 use rootsmith_tree::{Content, Metadata, Mtime, Node, NodeKind, Tree};
-use rootsmith_types::{PackageName, TreePath, UnixTime};
+use rootsmith_types::{Arch, PackageName, TreePath, UnixTime};
 
+use crate::skeleton::{RELEASE, is_base, skeleton};
 use crate::{AssembleError, Assembly, Owner, Owners, Package};
 
 /// Lays out the files of `packages`. `base-files` comes first because it brings the links of merged `/usr`; the others
-/// follow by name, so the result depends on the set alone.
-pub fn unpack(profile: &Profile, packages: &[Package], date: UnixTime) -> Result<Assembly, Vec<AssembleError>> {
+/// follow by name, so the result depends on the set alone. Without it, folders and links are made, and what it says of the
+/// distribution comes from among the packages that are only `taken_apart`.
+pub fn unpack(
+    profile: &Profile,
+    packages: &[Package],
+    taken_apart: &[Package],
+    arch: Arch,
+    date: UnixTime,
+) -> Result<Assembly, Vec<AssembleError>> {
+    let mut assembly = Assembly { tree: Tree::new(Metadata::root(0o755, date)), owners: Owners::default() };
     let mut order: Vec<&Package> = packages.iter().collect();
-    order.sort_by_key(|package| (package.locked.name != *"base-files", package.locked.name.clone()));
+    order.sort_by_key(|package| (!is_base(package), package.locked.name.clone()));
+    let mut named = None;
+    if !order.first().is_some_and(|package| is_base(package)) {
+        skeleton(&mut assembly, arch, date);
+        named = taken_apart.iter().find(|package| is_base(package));
+    }
     let mut layout = Layout {
-        assembly: Assembly { tree: Tree::new(Metadata::root(0o755, date)), owners: Owners::default() },
+        assembly,
         replaces: Replaces::read(packages),
         prefer: profile.packages.prefer.iter().map(|(path, winner)| (&path.value, &winner.value)).collect(),
         errors: Vec::new(),
     };
-    for package in order {
-        for entry in &package.unpacked.entries {
-            if let Err(reason) = layout.entry(package, entry) {
-                layout.errors.push(AssembleError::BadEntry {
-                    package: package.locked.name.clone(),
-                    path: String::from_utf8_lossy(&entry.path).into_owned(),
-                    reason,
-                });
-            }
+    let whole =
+        order.into_iter().flat_map(|package| package.unpacked.entries.iter().map(move |entry| (package, entry)));
+    let release = named.into_iter().flat_map(|package| {
+        let entries = package.unpacked.entries.iter();
+        entries
+            .filter(|entry| RELEASE.iter().any(|path| path.as_bytes() == entry.path))
+            .map(move |entry| (package, entry))
+    });
+    for (package, entry) in release.chain(whole) {
+        if let Err(reason) = layout.entry(package, entry) {
+            layout.errors.push(AssembleError::BadEntry {
+                package: package.locked.name.clone(),
+                path: String::from_utf8_lossy(&entry.path).into_owned(),
+                reason,
+            });
         }
     }
     if layout.errors.is_empty() { Ok(layout.assembly) } else { Err(layout.errors) }

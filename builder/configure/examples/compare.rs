@@ -86,7 +86,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let profile = rootsmith_profile::load(Path::new("judge.toml"), &OneFile).map_err(|error| format!("{error:?}"))?;
     let (packages, packs) = read_packages(debs)?;
     let date = 1_795_305_600;
-    let mut assembly = unpack(&profile, &packages, date).map_err(|errors| format!("{errors:?}"))?;
+    let mut assembly = unpack(&profile, &packages, &[], Arch::Amd64, date).map_err(|errors| format!("{errors:?}"))?;
     let input = Input { profile: &profile, packages: &packages, arch: Arch::Amd64, date };
     let start = std::time::Instant::now();
     let report = match configure(&mut assembly, &input, &packs) {

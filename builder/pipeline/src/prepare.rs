@@ -66,7 +66,7 @@ pub(crate) fn prepare(
         packages.into_iter().partition(|package| package.locked.role == Role::Boot);
     let date = target.repositories.iter().map(|repository| repository.date).max().unwrap_or(0);
 
-    let mut assembly = unpack(profile, &packages, date)?;
+    let mut assembly = unpack(profile, &packages, &boot_packages, arch, date)?;
     places.owners = assembly.owners.clone();
     timer.lap("assemble");
 

@@ -3,7 +3,7 @@
 use rootsmith_assemble::AssembleError;
 use rootsmith_fetch::Cache;
 use rootsmith_fetch::repository::{Repository, refresh};
-use rootsmith_lock::{Archive, Lock, LockedPayload, Role, Target, Wanted, Why};
+use rootsmith_lock::{Archive, Lock, LockedPayload, Role, Scope, Target, Wanted, Why};
 use rootsmith_package::{Index, Record};
 use rootsmith_profile::{OutputKind, Pocket, Profile};
 use rootsmith_resolve::{Request, Resolved, resolve};
@@ -18,6 +18,9 @@ use crate::{Host, Options};
 
 /// Packages that are taken apart for booting, never installed: busybox for the initramfs, the stub of the UKI.
 const BOOT_PACKAGES: [&str; 2] = ["busybox-static", "systemd-boot-efi"];
+
+/// Where it is not installed, it is taken apart for the distribution's name.
+const SKELETON_PACKAGE: &str = "base-files";
 
 /// Resolves the profile for one architecture and pins the result; other architectures of `previous` stay as they are.
 pub fn lock(profile: &Profile, previous: Option<&Lock>, options: &Options, host: Host<'_>) -> Result<Lock, Failure> {
@@ -46,7 +49,7 @@ pub(crate) fn check_lock(profile: &Profile, arch: Arch, lock: &Lock) -> Result<T
     let suites: Vec<(Archive, &str)> =
         repositories.iter().map(|repository| (repository.archive, repository.suite.as_str())).collect();
     let payloads: Vec<&str> = profile.payloads.iter().map(|payload| payload.name.value.as_str()).collect();
-    target.satisfies(&Wanted { requests: &requests, suites: &suites, payloads: &payloads })?;
+    target.satisfies(&Wanted { requests: &requests, scope: scope(profile), suites: &suites, payloads: &payloads })?;
     Ok(target.clone())
 }
 
@@ -91,19 +94,20 @@ pub(crate) fn resolve_target(
     }
     let index = builder.finish()?;
     let requests = requests(profile, arch);
-    let resolution = resolve(&requests, &index, arch, true)?;
+    let resolution = resolve(&requests, &index, arch, scope(profile))?;
     let archive = |record: Record<'_>| repositories[record.repository()].archive;
     let mut packages = Vec::new();
     for resolved in &resolution.packages {
         packages.push(resolved.locked(Role::Root, archive(resolved.record))?);
     }
-    if profile.outputs.iter().any(|output| matches!(output.kind, OutputKind::Disk(_))) {
-        for name in BOOT_PACKAGES {
-            let newest =
-                index.candidates(name).filter(|record| record.is_for(arch)).max_by_key(|record| record.version());
-            let record = newest.ok_or(InputError::NoBootPackage { name })?;
-            packages.push(Resolved { record, why: Why::Builder }.locked(Role::Boot, archive(record))?);
-        }
+    let boots = profile.outputs.iter().any(|output| matches!(output.kind, OutputKind::Disk(_)));
+    let boot = if boots { &BOOT_PACKAGES[..] } else { &[] };
+    let is_there = |name: &str| packages.iter().any(|package| package.name == *name);
+    let skeleton = (!is_there(SKELETON_PACKAGE)).then_some(SKELETON_PACKAGE);
+    for name in boot.iter().copied().chain(skeleton) {
+        let newest = index.candidates(name).filter(|record| record.is_for(arch)).max_by_key(|record| record.version());
+        let record = newest.ok_or(InputError::NoBootPackage { name })?;
+        packages.push(Resolved { record, why: Why::Builder }.locked(Role::Boot, archive(record))?);
     }
     packages.sort_by(|a, b| (a.role, &a.name).cmp(&(b.role, &b.name)));
     let mut names: Vec<PackageName> = requests.into_iter().map(|request| request.name).collect();
@@ -111,6 +115,7 @@ pub(crate) fn resolve_target(
     names.dedup();
     Ok(Target {
         requests: names,
+        scope: scope(profile),
         repositories: locked_repositories,
         packages,
         payloads: payloads(profile, cache, host)?,
@@ -140,6 +145,14 @@ fn requests(profile: &Profile, arch: Arch) -> Vec<Request> {
     let kernel = profile.kernel.as_ref().and_then(|kernel| kernel.package_for(arch));
     let included = profile.packages.include.iter();
     included.chain(kernel).map(|name| Request { name: name.value.clone(), origin: Some(name.origin.clone()) }).collect()
+}
+
+fn scope(profile: &Profile) -> Scope {
+    match (profile.packages.essential, profile.packages.dependencies) {
+        (true, _) => Scope::System,
+        (false, true) => Scope::Dependencies,
+        (false, false) => Scope::Named,
+    }
 }
 
 fn repositories(profile: &Profile) -> Vec<Repository> {
