@@ -16,6 +16,10 @@ use crate::script::Sorted;
 use crate::units::{self, Manager};
 use crate::{ConfigureError, accounts, alternatives, generate, init_scripts, tmpfiles};
 
+/// Accounts where there is no base-passwd: with its numbers, those that an init, its devices and its daemons need.
+const PASSWD: &str = include_str!("../accounts/passwd");
+const GROUP: &str = include_str!("../accounts/group");
+
 /// Applies every effect of every package, and says what is left for the database of dpkg.
 pub(crate) fn apply(edit: &mut Edit<'_>, numbers: &Numbers, sorted: &[(PackageName, Sorted)], arch: Arch) -> Records {
     let effects: Vec<(Owner, &Effect)> = sorted
@@ -62,12 +66,14 @@ pub(crate) fn apply(edit: &mut Edit<'_>, numbers: &Numbers, sorted: &[(PackageNa
 
 fn make_accounts(edit: &mut Edit<'_>, numbers: &Numbers, effects: &[(Owner, &Effect)]) {
     let base = "/usr/share/base-passwd";
-    if let (Some(passwd), Some(group)) =
-        (edit.read(&format!("{base}/passwd.master")), edit.read(&format!("{base}/group.master")))
-    {
-        edit.accounts.base(&passwd, &group);
-    }
     let mut wanted = false;
+    match (edit.read(&format!("{base}/passwd.master")), edit.read(&format!("{base}/group.master"))) {
+        (Some(passwd), Some(group)) => edit.accounts.base(&passwd, &group),
+        _ => {
+            edit.accounts.base(PASSWD, GROUP);
+            wanted = true;
+        }
+    }
     for (owner, effect) in effects {
         edit.owner = owner.clone();
         wanted |= matches!(effect, Effect::Shadow);
@@ -93,7 +99,7 @@ fn make_accounts(edit: &mut Edit<'_>, numbers: &Numbers, effects: &[(Owner, &Eff
             _ => {}
         }
     }
-    // Without the tools of `passwd` nothing keeps shadow files; without base-passwd there is nobody at all.
+    // Beside base-passwd, shadow files are kept by the tools of `passwd` alone.
     if wanted {
         edit.owner = Owner::Builder("accounts");
         accounts::write(edit);

@@ -91,7 +91,10 @@ fn configure_with(
     let mut edit = Edit { assembly, blobs, date: input.date, owner, accounts: Accounts::default(), errors };
     let records = apply::apply(&mut edit, &numbers, &sorted, input.arch);
     site::write(&mut edit, input.profile);
-    database::write(&mut edit, &packages, input.arch.debian(), &records);
+    // Without dpkg nothing would read its database or keep it true. The manifest lists the packages.
+    if packages.iter().any(|package| package.locked.name == *"dpkg") {
+        database::write(&mut edit, &packages, input.arch.debian(), &records);
+    }
     if edit.errors.is_empty() { Ok(report) } else { Err(edit.errors) }
 }
 

@@ -111,7 +111,7 @@ fn package(pack: &mut Pack, name: &str, fields: &str, control: &[(&str, &str)], 
 }
 
 fn run(profile: &Profile, packages: &[Package], pack: &Pack) -> Result<(Assembly, Report), Vec<ConfigureError>> {
-    let mut assembly = unpack(profile, packages, 86_400).unwrap();
+    let mut assembly = unpack(profile, packages, &[], Arch::Amd64, 86_400).unwrap();
     let input = Input { profile, packages, arch: Arch::Amd64, date: 86_400 };
     let report = configure(&mut assembly, &input, pack)?;
     Ok((assembly, report))
@@ -142,10 +142,13 @@ fn daemon(pack: &mut Pack) -> Package {
 #[test]
 fn the_database_is_what_dpkg_would_have_written() {
     let mut pack = Pack::default();
-    let packages = [daemon(&mut pack)];
+    let packages = [daemon(&mut pack), package(&mut pack, "dpkg", "", &[], &[])];
     let (assembly, report) = run(&profile(""), &packages, &pack).unwrap();
+    let status = text(&assembly, "/var/lib/dpkg/status");
+    let (first, second) = status.split_at(status.find("Package: dpkg").unwrap());
+    assert!(second.contains("Status: install ok installed"));
     assert_eq!(
-        text(&assembly, "/var/lib/dpkg/status"),
+        first,
         "Package: daemon\nEssential: yes\nStatus: install ok installed\nArchitecture: amd64\nMulti-Arch: same\n\
          Version: 1.0-1\nConffiles:\n /etc/d.conf e4d92d22466bcc4f32ca5b2bcdae1dff\n /etc/old.conf newconffile remove-on-upgrade\n\
          Description: a test\n of it\nHomepage: x\n\n"
@@ -161,7 +164,18 @@ fn the_database_is_what_dpkg_would_have_written() {
     assert_eq!(target(&assembly, wants), "/usr/lib/systemd/system/d.service");
     let owner = Owner::Script("daemon".parse().unwrap());
     assert_eq!(assembly.owners.exactly(&TreePath::literal(wants)), Some(&owner));
-    assert_eq!((&report.packages[0].class, report.counts()), (&Class::Snippets, [0, 1, 0, 0]));
+    assert_eq!((&report.packages[0].class, report.counts()), (&Class::Snippets, [1, 1, 0, 0]));
+}
+
+#[test]
+fn without_dpkg_there_is_no_database() {
+    let mut pack = Pack::default();
+    let packages = [daemon(&mut pack)];
+    let (assembly, _) = run(&profile(""), &packages, &pack).unwrap();
+    assert!(assembly.tree.get(&TreePath::literal("/var/lib/dpkg")).is_none());
+    // And without base-passwd there is somebody to log in.
+    assert!(text(&assembly, "/etc/passwd").starts_with("root:x:0:0:root:/root:/bin/sh\n"));
+    assert!(text(&assembly, "/etc/shadow").starts_with("root:*:1:"));
 }
 
 #[test]
@@ -226,7 +240,7 @@ fn a_model_holds_for_the_text_it_was_made_for_only() {
         let mut pack = Pack::default();
         let packages = [package(&mut pack, "thing", "", &[("postinst", script)], &[("/usr/x", "")])];
         let profile = profile("");
-        let mut assembly = unpack(&profile, &packages, 0).unwrap();
+        let mut assembly = unpack(&profile, &packages, &[], Arch::Amd64, 0).unwrap();
         let input = Input { profile: &profile, packages: &packages, arch: Arch::Amd64, date: 0 };
         configure_with(&models, &mut assembly, &input, &pack).map(|report| (assembly, report))
     };
@@ -273,7 +287,7 @@ fn services_are_enabled_by_name_and_unknown_ones_are_suggested() {
     let packages = [daemon(&mut pack)];
     let services = |lines: &str| {
         let profile = profile(lines);
-        let mut assembly = unpack(&profile, &packages, 0).unwrap();
+        let mut assembly = unpack(&profile, &packages, &[], Arch::Amd64, 0).unwrap();
         let input = Input { profile: &profile, packages: &packages, arch: Arch::Amd64, date: 0 };
         enable_services(&mut assembly, &input, &pack).map(|done| (assembly, done))
     };

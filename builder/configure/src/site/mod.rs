@@ -46,7 +46,7 @@ fn refuse(edit: &mut Edit<'_>, init: InitSystem, origin: &Origin, what: impl Int
 /// What `packages.drop` leaves out stays out when packages are installed later (dpkg(1), `--path-exclude`), licences excepted
 /// as in the image itself.
 fn dropped_paths(edit: &mut Edit<'_>, profile: &Profile) {
-    let Some(first) = profile.packages.drop.first() else { return };
+    let Some(first) = profile.packages.drop.first().filter(|_| edit.resolves("/usr/bin/dpkg")) else { return };
     let mut text = String::new();
     for path in &profile.packages.drop {
         let _ = writeln!(text, "path-exclude={}/*", path.value);
