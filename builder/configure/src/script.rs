@@ -67,10 +67,11 @@ impl Sorter<'_> {
     ) {
         let parts = split(text);
         let release = package.as_str().strip_prefix("linux-image-").unwrap_or("");
-        let digest = own_digest(&parts.own, self.arch, release);
+        let digests = own_digests(&parts.own, self.arch, release);
+        let digest = digests[0];
         let mut models = self.models.of(package.as_str(), script).peekable();
         let has_model = models.peek().is_some();
-        if let Some(model) = models.find(|model| model.sha256.contains(&digest)) {
+        if let Some(model) = models.find(|model| digests.iter().any(|digest| model.sha256.contains(digest))) {
             self.modelled(model, release, sorted, errors);
             // The model speaks for the own code alone.
             match self.understand(&parts.snippets, &calls[0]) {
@@ -141,13 +142,14 @@ impl World for Sorter<'_> {
 }
 
 /// A script's own code, by which a model knows it: everything but the generated snippets, with the architecture's tuple and
-/// the kernel's release made neutral, so that one model serves every architecture and kernel.
-pub(crate) fn own_digest(own: &str, arch: Arch, release: &str) -> Sha256Digest {
-    let mut text = own.replace(arch.multiarch(), "@MULTIARCH@");
-    if !release.is_empty() {
-        text = text.replace(release, "@RELEASE@");
-    }
-    Sha256Digest::of(text.as_bytes())
+/// the kernel's release made neutral, so that one model serves every architecture and kernel. A tuple may as well be written
+/// for every architecture (a comment, a case), so what the tuple is left in counts, too.
+pub(crate) fn own_digests(own: &str, arch: Arch, release: &str) -> [Sha256Digest; 2] {
+    let neutral = own.replace(arch.multiarch(), "@MULTIARCH@");
+    [neutral.as_str(), own].map(|text| match release {
+        "" => Sha256Digest::of(text.as_bytes()),
+        _ => Sha256Digest::of(text.replace(release, "@RELEASE@").as_bytes()),
+    })
 }
 
 /// A script apart.

@@ -14,7 +14,7 @@ use rootsmith_types::{Arch, Explain, Sha256Digest, SourceEntry, Sources, Subject
 
 use crate::edit::testing::{target, text};
 use crate::models::Models;
-use crate::script::{own_digest, split};
+use crate::script::{own_digests, split};
 use crate::{Class, ConfigureError, Input, Report, configure, configure_with, enable_services};
 
 const PROFILE: &str = r#"
@@ -229,8 +229,10 @@ fn the_profile_answers_for_a_script_and_its_snippets_still_count() {
 fn a_model_holds_for_the_text_it_was_made_for_only() {
     let own = "#!/bin/sh\nunknown-to-us x86_64-linux-gnu\n";
     let script = format!("{own}{ENABLE}");
-    let digest = own_digest(&split(&script).own, Arch::Amd64, "");
+    let [digest, as_it_is] = own_digests(&split(&script).own, Arch::Amd64, "");
     assert_eq!(digest, Sha256Digest::of(b"#!/bin/sh\nunknown-to-us @MULTIARCH@\n"));
+    // Debian's systemd names the tuple of arm64 on every architecture.
+    assert_eq!([as_it_is; 2], own_digests(own, Arch::Arm64, ""));
     let model = format!(
         "[[model]]\npackage = \"thing\"\nscript = \"postinst\"\nsha256 = [\"{digest}\"]\nwhy = \"makes a folder\"\n\
          does = \"mkdir -p /var/lib/@MULTIARCH@\"\nfiles.\"/etc/thing\" = \"text\"\n"
