@@ -151,7 +151,11 @@ impl Explain for FragmentError {
 
 /// Compares what the fragments ask for with a kernel's configuration. A later line overrules an earlier one, a later
 /// fragment an earlier fragment. All that is wrong, in the order of the fragments and their lines.
-pub fn check_fragments(config: &Config, config_path: &TreePath, fragments: &[Fragment]) -> Vec<FragmentError> {
+pub fn check_fragments<'a>(
+    config: &Config,
+    config_path: &TreePath,
+    fragments: impl IntoIterator<Item = &'a Fragment>,
+) -> Vec<FragmentError> {
     let (lines, mut errors) = read_fragments(fragments);
     let mut last: BTreeMap<&str, usize> = BTreeMap::new();
     let mut overruled: BTreeMap<usize, usize> = BTreeMap::new();
@@ -178,7 +182,9 @@ pub fn check_fragments(config: &Config, config_path: &TreePath, fragments: &[Fra
 }
 
 /// Every line of the fragments that asks for something, in order, and the lines that cannot be understood.
-pub fn read_fragments(fragments: &[Fragment]) -> (Vec<FragmentLine>, Vec<FragmentError>) {
+pub fn read_fragments<'a>(
+    fragments: impl IntoIterator<Item = &'a Fragment>,
+) -> (Vec<FragmentLine>, Vec<FragmentError>) {
     let mut lines = Vec::new();
     let mut errors = Vec::new();
     for fragment in fragments {
@@ -252,7 +258,7 @@ mod tests {
 
     fn fragment(name: &str, text: &str) -> Fragment {
         let file: Arc<Path> = Path::new(name).into();
-        Fragment { origin: Origin::new(Path::new("p.toml").into(), 0..1), file, text: text.into() }
+        Fragment { arch: None, origin: Origin::new(Path::new("p.toml").into(), 0..1), file, text: text.into() }
     }
 
     fn check(fragments: &[Fragment]) -> Vec<FragmentError> {

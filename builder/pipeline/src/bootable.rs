@@ -29,6 +29,7 @@ pub(crate) struct IndexedKernel {
 pub(crate) fn prepare_kernel(
     assembly: &mut Assembly,
     profile: &Profile,
+    arch: Arch,
     cache: &Cache,
     date: UnixTime,
 ) -> Result<Option<IndexedKernel>, Problems> {
@@ -38,7 +39,7 @@ pub(crate) fn prepare_kernel(
         Some(path) => {
             let text = read(&assembly.tree, cache, path, MAX_TEXT)?;
             let config = Config::parse(&String::from_utf8_lossy(&text));
-            let unmet = check_fragments(&config, path, &wanted.fragments);
+            let unmet = check_fragments(&config, path, wanted.fragments_for(arch));
             if !unmet.is_empty() {
                 return Err(unmet.into());
             }
@@ -121,8 +122,8 @@ pub(crate) fn prepare_disk(
 }
 
 /// Words of the kernel command line: where the root is, then the profile's.
-fn cmdline(profile: &Profile, ids: &DiskIds) -> Vec<String> {
-    let kernel = profile.kernel.iter().flat_map(|kernel| &kernel.cmdline).map(|word| word.value.clone());
+fn cmdline(profile: &Profile, arch: Arch, ids: &DiskIds) -> Vec<String> {
+    let kernel = profile.kernel.iter().flat_map(|kernel| kernel.cmdline_for(arch)).map(|word| word.value.clone());
     [format!("root=PARTUUID={}", ids.root_partition), "ro".to_owned()].into_iter().chain(kernel).collect()
 }
 
@@ -162,7 +163,7 @@ pub(crate) fn esp_tree(files: &BootFiles<'_>, blobs: &dyn Blobs) -> Result<Tree,
     let initrd = initramfs(&input)?;
     let linux = read(tree, blobs, &kernel.kernel.image, MAX_IMAGE)?;
     let osrel = read(tree, blobs, &TreePath::literal("/etc/os-release"), MAX_TEXT)?;
-    let cmdline = cmdline(profile, ids).join(" ");
+    let cmdline = cmdline(profile, arch, ids).join(" ");
     let image = uki(
         &stub,
         &UkiSections {

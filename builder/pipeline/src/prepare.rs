@@ -74,7 +74,7 @@ pub(crate) fn prepare(
     let scripts = configure(&mut assembly, &input, cache)?;
     timer.lap("configure");
 
-    let kernel = bootable::prepare_kernel(&mut assembly, profile, cache, date)?;
+    let kernel = bootable::prepare_kernel(&mut assembly, profile, arch, cache, date)?;
     timer.lap("kernel");
 
     let ids = DiskIds::derive(&seed(&target, &name));

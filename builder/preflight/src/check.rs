@@ -166,5 +166,5 @@ fn disabling_word<'a>(view: &View<'a>, controller: Option<&str>) -> Option<&'a O
         let mut names = word.strip_prefix("cgroup_disable=").unwrap_or_default().split(',');
         names.any(|name| name == controller)
     };
-    kernel.cmdline.iter().find(|word| disables(&word.value)).map(|word| &word.origin)
+    kernel.cmdline_for(view.facts.arch).find(|word| disables(&word.value)).map(|word| &word.origin)
 }

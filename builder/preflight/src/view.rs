@@ -97,7 +97,7 @@ impl<'a> View<'a> {
         view.cmdline = match (entry, kernel) {
             (Some(entry), _) => Some(entry.words().map(str::to_owned).collect()),
             (None, Some(kernel)) => {
-                let words = kernel.cmdline.iter().flat_map(|words| words.value.split_ascii_whitespace());
+                let words = kernel.cmdline_for(facts.arch).flat_map(|words| words.value.split_ascii_whitespace());
                 Some(words.map(str::to_owned).collect())
             }
             (None, None) => None,

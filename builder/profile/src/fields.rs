@@ -1,11 +1,14 @@
 //! Reading tables by their keys, noting everything that is wrong instead of stopping at the first.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 
 use rootsmith_types::{Located, Origin};
 
 use crate::error::{ProfileError, listed, nearest};
+use crate::model::ByArch;
 use crate::value::{Array, Kind, Table, Value};
+use crate::words;
 
 /// A key of a table.
 pub(crate) struct Key {
@@ -254,6 +257,44 @@ impl<'a> Fields<'a> {
     /// The same, without what an earlier element says already: files that extend each other may ask for the same.
     pub(crate) fn set<T: PartialEq>(&self, key: &str, parse: impl Fn(&str) -> Result<T, Refusal>) -> Vec<Located<T>> {
         unique(self.list(key, parse))
+    }
+
+    /// The text at `key`, or the table of texts by architecture.
+    pub(crate) fn by_arch<T>(&self, key: &str, parse: impl Fn(&str) -> Result<T, Refusal>) -> Option<ByArch<T>> {
+        self.get(key).and_then(|value| self.by_arch_of(key, value, &parse))
+    }
+
+    /// The array at `key`, in which such a table may stand for a text; empty where there is none.
+    pub(crate) fn list_by_arch<T>(&self, key: &str, parse: impl Fn(&str) -> Result<T, Refusal>) -> Vec<ByArch<T>> {
+        match self.get(key) {
+            Some(Value { kind: Kind::Array(Array { items, .. }), .. }) => {
+                items.iter().filter_map(|item| self.by_arch_of(key, item, &parse)).collect()
+            }
+            _ => self
+                .list(key, parse)
+                .into_iter()
+                .map(|one| ByArch { any: Some(one), by_arch: BTreeMap::new() })
+                .collect(),
+        }
+    }
+
+    fn by_arch_of<T>(
+        &self,
+        key: &str,
+        value: &Value,
+        parse: &impl Fn(&str) -> Result<T, Refusal>,
+    ) -> Option<ByArch<T>> {
+        let Kind::Table(table) = &value.kind else {
+            let any = self.text_of(key, value, parse)?;
+            return Some(ByArch { any: Some(any), by_arch: BTreeMap::new() });
+        };
+        let mut by_arch = BTreeMap::new();
+        for entry in &table.entries {
+            let arch = self.accept(&entry.key, &entry.origin, words::arch);
+            let text = self.text_of(&entry.key, &entry.value, parse);
+            by_arch.extend(arch.map(|arch| arch.value).zip(text));
+        }
+        Some(ByArch { any: None, by_arch })
     }
 
     /// The boolean at `key`.

@@ -9,9 +9,11 @@ use std::sync::Arc;
 
 use rootsmith_types::{Arch, Located, NumBytes, Origin, PackageName, Sha256Digest, TreePath};
 
+mod by_arch;
 mod machine;
 mod service;
 
+pub use by_arch::ByArch;
 pub use machine::{Group, Interface, Mount, Network, NetworkManager, User};
 pub use service::{CgroupLimits, KillMode, Limit, Resource, Restart, Service};
 
@@ -130,11 +132,11 @@ pub struct Packages {
 #[derive(Debug, Clone)]
 pub struct Kernel {
     /// The package (or a meta package that depends on it); see [`Kernel::package_for`].
-    pub package: KernelPackage,
-    /// Configuration fragments that must come out as asked.
+    pub package: ByArch<PackageName>,
+    /// Configuration fragments that must come out as asked; see [`Kernel::fragments_for`].
     pub fragments: Vec<Fragment>,
-    /// Words of the kernel command line; `root=` is ours to add.
-    pub cmdline: Vec<Located<String>>,
+    /// Words of the kernel command line; `root=` is ours to add. See [`Kernel::cmdline_for`].
+    pub cmdline: Vec<ByArch<String>>,
     /// Modules loaded at boot (`/etc/modules-load.d`).
     pub modules: Vec<Located<String>>,
     /// `initramfs = { modules = […] }`: modules the initramfs needs beyond those the root file system and disk drivers
@@ -145,22 +147,31 @@ pub struct Kernel {
 impl Kernel {
     /// The package for `arch`; there is one for every architecture in [`Image::arch`].
     pub fn package_for(&self, arch: Arch) -> Option<&Located<PackageName>> {
-        self.package.by_arch.get(&arch).or(self.package.any.as_ref())
+        self.package.get(arch)
     }
-}
 
-/// `package = "linux-image-cloud-amd64"`, or `package = { amd64 = "linux-image-cloud-amd64", arm64 = "…" }`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KernelPackage {
-    /// The plain name, for every architecture.
-    pub any: Option<Located<PackageName>>,
-    /// The table.
-    pub by_arch: BTreeMap<Arch, Located<PackageName>>,
+    /// The fragments that a kernel for `arch` must satisfy.
+    pub fn fragments_for(&self, arch: Arch) -> impl Iterator<Item = &Fragment> {
+        self.fragments.iter().filter(move |fragment| fragment.arch.is_none_or(|only| only == arch))
+    }
+
+    /// The words of the command line for `arch`.
+    pub fn cmdline_for(&self, arch: Arch) -> impl Iterator<Item = &Located<String>> {
+        self.cmdline.iter().filter_map(move |word| word.get(arch))
+    }
+
+    /// The terminal that `/dev/console` is on `arch`: `ttyS0` for a last word `console=ttyS0,115200`.
+    pub fn console_for(&self, arch: Arch) -> Option<&str> {
+        let words = self.cmdline_for(arch).filter_map(|word| word.value.strip_prefix("console="));
+        words.last().map(|device| device.split(',').next().unwrap_or(device))
+    }
 }
 
 /// One configuration fragment, in the kernel's own syntax.
 #[derive(Debug, Clone)]
 pub struct Fragment {
+    /// The only architecture it is for, if there is one.
+    pub arch: Option<Arch>,
     /// Where the profile names it.
     pub origin: Origin,
     /// The file, as named to the user.

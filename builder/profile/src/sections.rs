@@ -2,9 +2,7 @@
 //!
 //! Every function reads all of its table before it gives up, so that all that is wrong is noted.
 
-use std::collections::BTreeMap;
-
-use rootsmith_types::{Arch, Located, Origin, PackageName, TreePath};
+use rootsmith_types::{Located, Origin, PackageName, TreePath};
 
 use crate::choices::{DISTRIBUTIONS, FIRST_BOOT, HIERARCHIES, INIT_SYSTEMS, POCKETS};
 use crate::error::ProfileError;
@@ -17,7 +15,7 @@ use crate::keys::{
 use crate::load::Loader;
 use crate::machine;
 use crate::model::{
-    Accept, Cgroups, Distribution, FirstBoot, Fragment, Hierarchy, Host, Identity, Image, Init, Kernel, KernelPackage,
+    Accept, ByArch, Cgroups, Distribution, FirstBoot, Fragment, Hierarchy, Host, Identity, Image, Init, Kernel,
     Overlay, Packages, Payload, Pocket, Preflight, Profile, ScriptAnswer,
 };
 use crate::output;
@@ -154,36 +152,22 @@ fn kernel(root: &Fields<'_>, loader: &Loader<'_>) -> Option<Kernel> {
     root.get("kernel")?;
     let table = root.table("kernel", KERNEL, &elsewhere);
     table.require("package", "package = \"linux-image-cloud-amd64\"");
-    let package = kernel_package(&table);
-    let fragments = table.set("fragments", words::host_path).into_iter().filter_map(|named| {
-        let (file, text) = loader.small_file(&named, "fragment")?;
-        Some(Fragment { origin: named.origin, file, text })
-    });
-    let fragments = fragments.collect();
-    let cmdline = table.list("cmdline", words::cmdline_word);
+    let package = table.by_arch("package", words::package);
+    let mut fragments: Vec<Fragment> = Vec::new();
+    for ByArch { any, by_arch } in table.list_by_arch("fragments", words::host_path) {
+        let named = any.map(|named| (None, named));
+        for (arch, named) in named.into_iter().chain(by_arch.into_iter().map(|(arch, named)| (Some(arch), named))) {
+            let Some((file, text)) = loader.small_file(&named, "fragment") else { continue };
+            // Files that extend each other may ask for the same.
+            if fragments.iter().all(|there| (there.arch, &there.file) != (arch, &file)) {
+                fragments.push(Fragment { arch, origin: named.origin, file, text });
+            }
+        }
+    }
+    let cmdline = table.list_by_arch("cmdline", words::cmdline_word);
     let modules = table.set("modules", words::module);
     let initramfs_modules = table.table("initramfs", INITRAMFS, &|_| None).set("modules", words::module);
     Some(Kernel { package: package?, fragments, cmdline, modules, initramfs_modules })
-}
-
-fn kernel_package(kernel: &Fields<'_>) -> Option<KernelPackage> {
-    let value = kernel.get("package")?;
-    match &value.kind {
-        Kind::Table(_) => {
-            let table = kernel.map("package");
-            let mut by_arch: BTreeMap<Arch, Located<PackageName>> = BTreeMap::new();
-            for (key, value) in table.entries() {
-                let arch = table.accept(&key.value, &key.origin, words::arch);
-                let package = table.text_of(&key.value, value, words::package);
-                by_arch.extend(arch.map(|arch| arch.value).zip(package));
-            }
-            Some(KernelPackage { any: None, by_arch })
-        }
-        _ => {
-            let any = kernel.text("package", words::package)?;
-            Some(KernelPackage { any: Some(any), by_arch: BTreeMap::new() })
-        }
-    }
 }
 
 fn init(root: &Fields<'_>) -> Option<Init> {

@@ -211,6 +211,29 @@ fn a_kernel_may_be_named_by_architecture() {
 }
 
 #[test]
+fn words_and_fragments_may_be_for_one_architecture() {
+    let text = LEAST.replace("[\"amd64\"]", "[\"amd64\", \"arm64\"]");
+    let kernel = "kernel = { package = 'linux', fragments = ['k.config', { arm64 = 'arm.config' }, 'k.config'], \
+                  cmdline = ['quiet', { amd64 = 'console=ttyS0,115200', arm64 = 'console=ttyAMA0' }, { arm64 = 'x' }] }\n";
+    let files = [("p.toml", format!("{text}{kernel}")), ("k.config", String::new()), ("arm.config", String::new())];
+    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let kernel = loaded(&files).unwrap().kernel.unwrap();
+    let words = |arch| kernel.cmdline_for(arch).map(|word| word.value.as_str()).collect::<Vec<_>>();
+    assert_eq!(words(Arch::Amd64), ["quiet", "console=ttyS0,115200"]);
+    assert_eq!(words(Arch::Arm64), ["quiet", "console=ttyAMA0", "x"]);
+    assert_eq!(words(Arch::Riscv64), ["quiet"]);
+    assert_eq!(kernel.console_for(Arch::Amd64), Some("ttyS0"));
+    assert_eq!(kernel.console_for(Arch::Riscv64), None);
+    let fragments = |arch| kernel.fragments_for(arch).map(|it| it.file.display().to_string()).collect::<Vec<_>>();
+    assert_eq!(fragments(Arch::Amd64), ["k.config"]);
+    assert_eq!(fragments(Arch::Arm64), ["k.config", "arm.config"]);
+    insta::assert_snapshot!(findings(&[(
+        "p.toml",
+        &format!("{text}kernel = {{ package = 'l', cmdline = ['a', {{ arm = 'b c', x86 = 1 }}] }}\n")
+    )]));
+}
+
+#[test]
 fn payloads_are_found_beside_the_folder_of_profiles() {
     let text = format!(
         "{LEAST}payload = [{{ name = 'k0s', source = {{ path = 'payloads/k0s', sha256 = '{}' }}, \
