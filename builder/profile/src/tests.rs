@@ -106,6 +106,8 @@ fn the_profile_of_the_readme_is_read_in_full() {
         ("profiles/base/debian-systemd.toml", include_str!("../../../profiles/base/debian-systemd.toml")),
         ("profiles/kernel/k0s.config", include_str!("../../../profiles/kernel/k0s.config")),
         ("profiles/kernel/virtio.config", include_str!("../../../profiles/kernel/virtio.config")),
+        ("profiles/kernel/virtio-amd64.config", include_str!("../../../profiles/kernel/virtio-amd64.config")),
+        ("profiles/kernel/virtio-arm64.config", include_str!("../../../profiles/kernel/virtio-arm64.config")),
         ("overlays/k0s/etc/sysctl.d/90-k0s.conf", ""),
     ];
     let profile = loaded(&files).map_err(|_| findings(&files)).unwrap();
@@ -130,7 +132,9 @@ fn the_profile_of_the_readme_is_read_in_full() {
             "profiles/k0s-worker.toml",
             "profiles/base/debian-systemd.toml",
             "profiles/kernel/k0s.config",
-            "profiles/kernel/virtio.config"
+            "profiles/kernel/virtio.config",
+            "profiles/kernel/virtio-amd64.config",
+            "profiles/kernel/virtio-arm64.config"
         ]
     );
 }
@@ -227,10 +231,17 @@ fn words_and_fragments_may_be_for_one_architecture() {
     let fragments = |arch| kernel.fragments_for(arch).map(|it| it.file.display().to_string()).collect::<Vec<_>>();
     assert_eq!(fragments(Arch::Amd64), ["k.config"]);
     assert_eq!(fragments(Arch::Arm64), ["k.config", "arm.config"]);
-    insta::assert_snapshot!(findings(&[(
-        "p.toml",
-        &format!("{text}kernel = {{ package = 'l', cmdline = ['a', {{ arm = 'b c', x86 = 1 }}] }}\n")
-    )]));
+    let wrong = format!("{text}kernel = {{ package = 'linux', cmdline = ['a', {{ arm = 'b c', x86 = 1 }}] }}\n");
+    insta::assert_snapshot!(findings(&[("p.toml", &wrong)]), @r#"
+    p.toml:7:49: `arm` is not an architecture
+      hint: there are `amd64`, `arm64`, `armhf` and `riscv64`
+    p.toml:7:55: `b c` is not one word of a command line
+      hint: write each word on its own: `["quiet", "panic=10"]`
+    p.toml:7:62: `x86` is not an architecture
+      hint: there are `amd64`, `arm64`, `armhf` and `riscv64`
+    p.toml:7:68: `kernel.x86` must be a string, not a number [a number]
+      hint: write `x86 = "1"`
+    "#);
 }
 
 #[test]
