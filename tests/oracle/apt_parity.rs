@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use rootsmith_fetch::Mirrors;
+use rootsmith_lock::Scope;
 use rootsmith_package::{Index, Release};
 use rootsmith_resolve::{Request, resolve};
 use rootsmith_tests::{cache, host_mirrors, judges, workspace};
@@ -58,7 +59,7 @@ fn the_same_packages_as_apt() {
     for (set, names) in SETS {
         let requests: Vec<Request> =
             names.split_whitespace().map(|name| Request { name: name.parse().unwrap(), origin: None }).collect();
-        let resolution = resolve(&requests, &index, Arch::Amd64, true);
+        let resolution = resolve(&requests, &index, Arch::Amd64, Scope::System);
         let resolution = resolution.unwrap_or_else(|conflicts| panic!("{set}: {}", conflicts[0]));
         let ours: BTreeSet<String> =
             resolution.packages.iter().map(|p| format!("{} {}", p.record.name(), p.record.version())).collect();

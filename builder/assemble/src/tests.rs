@@ -109,7 +109,7 @@ fn without_base_files_its_folders_links_and_release_are_there() {
     let release = entry("/etc/os-release", 0o777, PackedKind::Symlink(b"../usr/lib/os-release".to_vec()));
     let files = vec![dir("/"), file("/usr/lib/os-release"), release, file("/etc/issue")];
     let taken_apart = [package("base-files", "", files)];
-    let made = |arch| unpack(&profile("", &[]).0, &[busybox.clone()], &taken_apart, arch, 0).unwrap();
+    let made = |arch| unpack(&profile("", &[]).0, std::slice::from_ref(&busybox), &taken_apart, arch, 0).unwrap();
     let assembly = made(Arch::Amd64);
     let target = |at| assembly.tree.get(&path(at)).and_then(rootsmith_tree::Node::link_target);
     assert_eq!(target("/lib64"), Some(&b"usr/lib64"[..]));

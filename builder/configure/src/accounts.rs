@@ -3,8 +3,10 @@
 //! Numbers that the tools would count off in the order of installation come from a fixed table, so that they depend on
 //! nothing but the name; a name that is not in it gets a number made from the name.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use rootsmith_profile as profile;
 use rootsmith_types::Sha256Digest;
 
 use crate::edit::Edit;
@@ -34,9 +36,9 @@ struct User {
     shadow: Shadow,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Shadow {
-    password: &'static str,
+    password: Cow<'static, str>,
     rest: &'static str,
 }
 
@@ -49,11 +51,11 @@ struct Group {
 }
 
 /// Accounts of the distribution itself, locked, with the ageing that `login.defs` gives.
-const BASE: Shadow = Shadow { password: "*", rest: "0:99999:7:::" };
-const SYSUSERS: Shadow = Shadow { password: "!*", rest: ":::::" };
+const BASE: Shadow = Shadow { password: Cow::Borrowed("*"), rest: "0:99999:7:::" };
+const SYSUSERS: Shadow = Shadow { password: Cow::Borrowed("!*"), rest: ":::::" };
 /// `u!`: expired since the second day of 1970.
-const SYSUSERS_LOCKED: Shadow = Shadow { password: "!*", rest: "::::1:" };
-const ADDUSER: Shadow = Shadow { password: "!", rest: ":::::" };
+const SYSUSERS_LOCKED: Shadow = Shadow { password: Cow::Borrowed("!*"), rest: "::::1:" };
+const ADDUSER: Shadow = Shadow { password: Cow::Borrowed("!"), rest: ":::::" };
 
 impl Accounts {
     /// Takes in the master files of base-passwd.
@@ -81,6 +83,11 @@ impl Accounts {
 
     pub(crate) fn uid(&self, name: &str) -> Option<u32> {
         self.users.iter().find(|user| user.name == name).map(|user| user.uid)
+    }
+
+    /// The number of a user's primary group.
+    pub(crate) fn primary_gid(&self, name: &str) -> Option<u32> {
+        self.users.iter().find(|user| user.name == name).map(|user| user.gid)
     }
 
     pub(crate) fn gid(&self, name: &str) -> Option<u32> {
@@ -115,6 +122,54 @@ impl Accounts {
         let gid = if user.own_group { self.group(numbers, &user.name, None) } else { 65534 };
         let uid = self.new_uid(numbers, &user.name);
         self.add(&user.name, uid, gid, &user.comment, &user.home, NOLOGIN, ADDUSER);
+    }
+
+    /// `[[group]]`.
+    pub(crate) fn declared_group(&mut self, numbers: &Numbers, group: &profile::Group) {
+        self.group(numbers, &group.name.value, group.gid.as_ref().map(|gid| gid.value));
+    }
+
+    /// `[[user]]`: as useradd(8) would, with numbers that depend on the name alone. Gives back where a group is named that
+    /// there is not.
+    pub(crate) fn declared_user<'p>(
+        &mut self,
+        numbers: &Numbers,
+        user: &'p profile::User,
+    ) -> Vec<&'p rootsmith_types::Located<String>> {
+        let name = user.name.value.as_str();
+        let mut unknown = Vec::new();
+        let uid = user.uid.as_ref().map(|uid| uid.value);
+        let uid = uid.or_else(|| self.uid(name)).unwrap_or_else(|| match user.system.value {
+            true => self.new_uid(numbers, name),
+            // The first free one of a person (login.defs(5), UID_MIN).
+            false => (1000..60_000).find(|uid| self.users.iter().all(|user| user.uid != *uid)).unwrap_or(60_000),
+        });
+        let gid = match &user.group {
+            Some(group) => self.gid(&group.value).unwrap_or_else(|| {
+                unknown.push(group);
+                uid
+            }),
+            None => {
+                // The number of the user, where no other group has it.
+                let own = (!self.groups.iter().any(|group| group.gid == uid)).then_some(uid);
+                self.group(numbers, name, own)
+            }
+        };
+        for group in &user.groups {
+            match self.groups.iter_mut().find(|found| found.name == group.value) {
+                Some(found) => _ = found.members.insert(name.to_owned()),
+                None => unknown.push(group),
+            }
+        }
+        let password = user.password.as_ref().map_or(ADDUSER.password, |hash| Cow::Owned(hash.value.clone()));
+        let shadow = Shadow { password, rest: if user.system.value { ":::::" } else { "0:99999:7:::" } };
+        let comment = user.comment.as_ref().map_or("", |comment| &comment.value);
+        let shell = user.shell.as_ref().map(|shell| shell.value.to_string());
+        let shell = shell.unwrap_or_else(|| if user.system.value { NOLOGIN } else { "/bin/sh" }.to_owned());
+        // What a package made is changed, as usermod(8) would.
+        self.users.retain(|user| user.name != name);
+        self.add(name, uid, gid, comment, &home(user), &shell, shadow);
+        unknown
     }
 
     /// One `sysusers.d` file (sysusers.d(5)). Lines of a kind not known are given back.
@@ -185,6 +240,15 @@ impl Accounts {
     }
 }
 
+/// Where a declared user is at home.
+pub(crate) fn home(user: &profile::User) -> String {
+    match (&user.home, user.system.value) {
+        (Some(home), _) => home.value.to_string(),
+        (None, true) => "/nonexistent".to_owned(),
+        (None, false) => format!("/home/{}", user.name.value),
+    }
+}
+
 /// The four files, with passwords in the shadow ones.
 pub(crate) fn write(edit: &mut Edit<'_>) {
     let mut accounts = std::mem::take(&mut edit.accounts);
@@ -193,7 +257,7 @@ pub(crate) fn write(edit: &mut Edit<'_>) {
         "*" => (0, 0, String::new()),
         _ => (1, u32::MAX - id, name.to_owned()),
     };
-    accounts.users.sort_by_key(|user| position(user.shadow.password, user.uid, &user.name));
+    accounts.users.sort_by_key(|user| position(&user.shadow.password, user.uid, &user.name));
     accounts.groups.sort_by_key(|group| position(group.password, group.gid, &group.name));
     let [mut passwd, mut shadow, mut group, mut gshadow] = [const { String::new() }; 4];
     let day = edit.date.div_euclid(86_400);

@@ -5,6 +5,7 @@ use std::io;
 
 use rayon::prelude::*;
 use rootsmith_assemble::Owner;
+use rootsmith_profile::Profile;
 use rootsmith_tree::{Blobs, Content, Metadata, Node, NodeKind, Tree};
 use rootsmith_types::{Arch, PackageName, TreePath, UnixTime};
 
@@ -21,12 +22,18 @@ const PASSWD: &str = include_str!("../accounts/passwd");
 const GROUP: &str = include_str!("../accounts/group");
 
 /// Applies every effect of every package, and says what is left for the database of dpkg.
-pub(crate) fn apply(edit: &mut Edit<'_>, numbers: &Numbers, sorted: &[(PackageName, Sorted)], arch: Arch) -> Records {
+pub(crate) fn apply(
+    edit: &mut Edit<'_>,
+    numbers: &Numbers,
+    sorted: &[(PackageName, Sorted)],
+    profile: &Profile,
+    arch: Arch,
+) -> Records {
     let effects: Vec<(Owner, &Effect)> = sorted
         .iter()
         .flat_map(|(name, sorted)| sorted.effects.iter().map(|effect| (Owner::Script(name.clone()), effect)))
         .collect();
-    make_accounts(edit, numbers, &effects);
+    make_accounts(edit, numbers, &effects, profile);
     // Directories are made before the files in them, whoever makes which.
     let each = |edit: &mut Edit<'_>, wanted: fn(&Effect) -> bool| {
         for (owner, effect) in effects.iter().filter(|(_, effect)| wanted(effect)) {
@@ -64,7 +71,7 @@ pub(crate) fn apply(edit: &mut Edit<'_>, numbers: &Numbers, sorted: &[(PackageNa
     records(&effects)
 }
 
-fn make_accounts(edit: &mut Edit<'_>, numbers: &Numbers, effects: &[(Owner, &Effect)]) {
+fn make_accounts(edit: &mut Edit<'_>, numbers: &Numbers, effects: &[(Owner, &Effect)], profile: &Profile) {
     let base = "/usr/share/base-passwd";
     let mut wanted = false;
     match (edit.read(&format!("{base}/passwd.master")), edit.read(&format!("{base}/group.master"))) {
@@ -99,6 +106,7 @@ fn make_accounts(edit: &mut Edit<'_>, numbers: &Numbers, effects: &[(Owner, &Eff
             _ => {}
         }
     }
+    wanted |= declared_accounts(edit, numbers, profile);
     // Beside base-passwd, shadow files are kept by the tools of `passwd` alone.
     if wanted {
         edit.owner = Owner::Builder("accounts");
@@ -115,6 +123,51 @@ fn make_accounts(edit: &mut Edit<'_>, numbers: &Numbers, effects: &[(Owner, &Eff
             if user.home != "/nonexistent" {
                 edit.directory(&user.home, metadata);
             }
+        }
+    }
+    homes(edit, profile);
+}
+
+/// `[[group]]` and `[[user]]`. Says whether there are any.
+fn declared_accounts(edit: &mut Edit<'_>, numbers: &Numbers, profile: &Profile) -> bool {
+    for group in &profile.groups {
+        edit.accounts.declared_group(numbers, group);
+    }
+    for user in &profile.users {
+        for group in edit.accounts.declared_user(numbers, user) {
+            edit.errors.push(ConfigureError::UndeclaredAccount {
+                kind: "group",
+                name: group.value.clone(),
+                origin: group.origin.clone(),
+            });
+        }
+    }
+    !profile.groups.is_empty() || !profile.users.is_empty()
+}
+
+/// Home directories of `[[user]]`, and who may log in to them with which key (sshd(8), "AUTHORIZED_KEYS FILE FORMAT").
+fn homes(edit: &mut Edit<'_>, profile: &Profile) {
+    for user in &profile.users {
+        edit.owner = Owner::Profile(user.origin.clone());
+        let home = accounts::home(user);
+        let name = &user.name.value;
+        let uid = edit.uid(name).unwrap_or(0);
+        let gid = edit.accounts.primary_gid(name).unwrap_or(0);
+        let owned = |mut metadata: Metadata| {
+            (metadata.uid, metadata.gid) = (uid, gid);
+            metadata
+        };
+        if user.create_home.value && home != "/nonexistent" {
+            let metadata = owned(edit.metadata(if user.system.value { 0o755 } else { 0o700 }));
+            edit.directory(&home, metadata);
+        }
+        if !user.ssh_authorized_keys.is_empty() {
+            let metadata = owned(edit.metadata(0o700));
+            edit.directory(&home, metadata.clone());
+            edit.directory(&format!("{home}/.ssh"), metadata);
+            let keys = user.ssh_authorized_keys.iter().fold(String::new(), |text, key| text + &key.value + "\n");
+            let metadata = owned(edit.metadata(0o600));
+            edit.put(&format!("{home}/.ssh/authorized_keys"), Node::file(Content::inline(keys), metadata));
         }
     }
 }

@@ -31,6 +31,15 @@ pub enum ConfigureError {
         /// Whose script names it.
         package: Option<PackageName>,
     },
+    /// The profile names a user or group that nothing makes.
+    UndeclaredAccount {
+        /// `user` or `group`.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+        /// Where the profile names it.
+        origin: Origin,
+    },
     /// `init.enable` or `init.disable` names a unit that is not in the tree.
     UnknownUnit {
         /// With its suffix.
@@ -79,7 +88,8 @@ impl fmt::Display for ConfigureError {
                 let state = if *changed { "differs from the one that was modelled" } else { "is not modelled" };
                 write!(f, "the `{script}` script of `{package}` {state}: {what}")
             }
-            ConfigureError::UnknownAccount { kind, name, .. } => write!(f, "there is no {kind} `{name}`"),
+            ConfigureError::UnknownAccount { kind, name, .. }
+            | ConfigureError::UndeclaredAccount { kind, name, .. } => write!(f, "there is no {kind} `{name}`"),
             ConfigureError::UnknownUnit { unit, .. } => write!(f, "there is no unit `{unit}`"),
             ConfigureError::InitCannot { init, what, .. } => write!(f, "`{init}` cannot {what}"),
             ConfigureError::Tree { path, reason } => write!(f, "cannot change `{path}`: {reason}"),
@@ -96,9 +106,9 @@ impl Explain for ConfigureError {
         match self {
             ConfigureError::NotModelled { package, .. } => Subject::Package(package.clone()),
             ConfigureError::UnknownAccount { package: Some(package), .. } => Subject::Package(package.clone()),
-            ConfigureError::UnknownUnit { origin, .. } | ConfigureError::InitCannot { origin, .. } => {
-                Subject::Profile(origin.clone())
-            }
+            ConfigureError::UnknownUnit { origin, .. }
+            | ConfigureError::InitCannot { origin, .. }
+            | ConfigureError::UndeclaredAccount { origin, .. } => Subject::Profile(origin.clone()),
             ConfigureError::Tree { path, .. } | ConfigureError::Unreadable { path, .. } => Subject::Path(path.clone()),
             ConfigureError::UnknownAccount { package: None, .. } | ConfigureError::Model { .. } => Subject::Host,
         }
@@ -112,6 +122,9 @@ impl Explain for ConfigureError {
             ),
             ConfigureError::UnknownAccount { kind, name, .. } => {
                 format!("add a package whose `sysusers.d` file makes the {kind} `{name}`")
+            }
+            ConfigureError::UndeclaredAccount { kind, name, .. } => {
+                format!("declare it: `[[{kind}]]` with `name = \"{name}\"`, or add the package that makes it")
             }
             ConfigureError::UnknownUnit { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
             ConfigureError::UnknownUnit { .. } => "add the package or the overlay that brings it".to_owned(),

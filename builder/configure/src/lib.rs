@@ -89,7 +89,7 @@ fn configure_with(
 
     let owner = Owner::Builder("configure");
     let mut edit = Edit { assembly, blobs, date: input.date, owner, accounts: Accounts::default(), errors };
-    let records = apply::apply(&mut edit, &numbers, &sorted, input.arch);
+    let records = apply::apply(&mut edit, &numbers, &sorted, input.profile, input.arch);
     site::write(&mut edit, input.profile);
     // Without dpkg nothing would read its database or keep it true. The manifest lists the packages.
     if packages.iter().any(|package| package.locked.name == *"dpkg") {

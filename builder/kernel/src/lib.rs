@@ -5,6 +5,7 @@
 //! | module        | turns                                       | into                                          |
 //! |---------------|---------------------------------------------|-----------------------------------------------|
 //! | [`config`]    | `/boot/config-R` and the profile's fragments | every symbol that did not come out as asked   |
+//! | [`check_cgroups`] | `/boot/config-R` and `[cgroups]`        | every controller that the kernel does not have |
 //! | [`release`]   | a kernel image                              | the release it calls itself                   |
 //! | [`embedded_config`] | a kernel image                         | the configuration that was built into it      |
 //! | [`device_tree`] | a flattened device tree                   | the words it gives the kernel                 |
@@ -13,6 +14,7 @@
 //! | [`uki`]       | a stub, a kernel, an initramfs, a command line | one PE file that firmware starts           |
 
 mod archive;
+mod cgroups;
 pub mod config;
 pub mod device_tree;
 mod error;
@@ -24,6 +26,7 @@ pub mod release;
 mod uki;
 
 pub use archive::initramfs_files;
+pub use cgroups::{CgroupError, check_cgroups};
 pub use error::KernelError;
 pub use find::{Kernel, find_kernel, find_kernels};
 pub use ikconfig::embedded_config;

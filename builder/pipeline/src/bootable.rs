@@ -4,10 +4,11 @@ use rootsmith_assemble::{AssembleError, Assembly, Owner, Package};
 use rootsmith_fetch::Cache;
 use rootsmith_kernel::config::{Config, check_fragments};
 use rootsmith_kernel::{
-    InitramfsInput, Kernel, ModuleIndex, UkiSections, find_kernel, index_modules, initramfs, root_modules, uki,
+    InitramfsInput, Kernel, ModuleIndex, UkiSections, check_cgroups, find_kernel, index_modules, initramfs,
+    root_modules, uki,
 };
 use rootsmith_output::DiskIds;
-use rootsmith_profile::{BootMethod, Disk, PartitionKind, Profile};
+use rootsmith_profile::{BootMethod, Disk, Hierarchy, InitSystem, PartitionKind, Profile};
 use rootsmith_tree::{Blobs, Content, Metadata, Node, Tree};
 use rootsmith_types::{Arch, Problems, Sha256Digest, TreePath, UnixTime};
 
@@ -39,10 +40,14 @@ pub(crate) fn prepare_kernel(
         Some(path) => {
             let text = read(&assembly.tree, cache, path, MAX_TEXT)?;
             let config = Config::parse(&String::from_utf8_lossy(&text));
-            let unmet = check_fragments(&config, path, wanted.fragments_for(arch));
-            if !unmet.is_empty() {
-                return Err(unmet.into());
+            let mut problems = Problems(Vec::new());
+            for unmet in check_fragments(&config, path, wanted.fragments_for(arch)) {
+                problems.push(unmet);
             }
+            for missing in check_cgroups(&profile.cgroups, &config, path, &kernel.release) {
+                problems.push(missing);
+            }
+            problems.into_result()?;
             Some(config)
         }
         None => None,
@@ -124,7 +129,27 @@ pub(crate) fn prepare_disk(
 /// Words of the kernel command line: where the root is, then the profile's.
 fn cmdline(profile: &Profile, arch: Arch, ids: &DiskIds) -> Vec<String> {
     let kernel = profile.kernel.iter().flat_map(|kernel| kernel.cmdline_for(arch)).map(|word| word.value.clone());
-    [format!("root=PARTUUID={}", ids.root_partition), "ro".to_owned()].into_iter().chain(kernel).collect()
+    let root = [format!("root=PARTUUID={}", ids.root_partition), "ro".to_owned()];
+    root.into_iter().chain(hierarchy_words(profile)).chain(kernel).collect()
+}
+
+/// What tells systemd to mount cgroups of version 1 (systemd(1), "KERNEL COMMAND LINE"); from release 256 on it wants to be
+/// asked twice. Other inits have files for it.
+fn hierarchy_words(profile: &Profile) -> impl Iterator<Item = String> {
+    let words: &[&str] = match (profile.init.system.value, profile.cgroups.hierarchy.value) {
+        (InitSystem::Systemd, Hierarchy::Hybrid) => &[
+            "systemd.unified_cgroup_hierarchy=0",
+            "systemd.legacy_systemd_cgroup_controller=0",
+            "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1",
+        ],
+        (InitSystem::Systemd, Hierarchy::Legacy) => &[
+            "systemd.unified_cgroup_hierarchy=0",
+            "systemd.legacy_systemd_cgroup_controller=1",
+            "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1",
+        ],
+        _ => &[],
+    };
+    words.iter().map(|word| (*word).to_owned())
 }
 
 /// What the files on the EFI system partition are made from.

@@ -8,6 +8,7 @@ mod build;
 mod check;
 mod host;
 mod inputs;
+mod mounts;
 mod places;
 mod prepare;
 mod report;

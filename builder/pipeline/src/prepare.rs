@@ -13,6 +13,7 @@ use rootsmith_tree::{Metadata, Tree};
 use rootsmith_types::{Arch, Problems, Sha256Digest, UnixTime};
 
 use crate::bootable;
+use crate::mounts::declared_mounts;
 use crate::places::Places;
 use crate::target::{arch_of, check_lock, resolve_target};
 use crate::timer::Timer;
@@ -82,6 +83,7 @@ pub(crate) fn prepare(
     if let Some(disk) = disk {
         bootable::prepare_disk(&mut assembly, disk, &ids, date)?;
     }
+    declared_mounts(&mut assembly, profile, cache, date)?;
     drop_paths(&mut assembly, profile);
     overlay(&mut assembly, profile, host.sources, date)?;
     embed(&mut assembly, profile, &target.payloads, arch, host.sources, cache, date)?;

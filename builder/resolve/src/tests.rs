@@ -244,7 +244,7 @@ fn the_check_notices_what_is_missing_or_excluded() {
             .split_whitespace()
             .map(|name| crate::Resolved { record: candidates.get(name).unwrap(), why: Why::Requested })
             .collect();
-        crate::verify::verify(&candidates, &roots, &packages).map_err(|conflict| conflict.to_string())
+        crate::verify::verify(&candidates, &roots, &packages, true).map_err(|conflict| conflict.to_string())
     };
     let wrong = |reason: &str| Err(format!("internal error: the resolved packages do not fit: {reason}"));
     assert_eq!(check("aa", "aa bb cc"), Ok(()));

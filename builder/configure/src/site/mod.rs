@@ -28,11 +28,33 @@ pub(crate) fn write(edit: &mut Edit<'_>, profile: &Profile) {
         owned(edit, &first.address.origin, "/etc/hosts", text);
     }
     dropped_paths(edit, profile);
+    if let Some((first, _)) = profile.sysctl.first() {
+        let text = profile
+            .sysctl
+            .iter()
+            .fold(String::new(), |text, (key, value)| text + &format!("{} = {}\n", key.value, value.value));
+        owned(edit, &first.origin, "/etc/sysctl.d/80-profile.conf", text);
+    }
+    accounts_of_services(edit, profile);
     match profile.init.system.value {
         InitSystem::Systemd => systemd::write(edit, profile),
         InitSystem::Openrc | InitSystem::Busybox => {
             let system = &profile.init.system;
             refuse(edit, system.value, &system.origin, "start a system", "write `system = \"systemd\"`");
+        }
+    }
+}
+
+/// Whom services run as must be there when they start.
+fn accounts_of_services(edit: &mut Edit<'_>, profile: &Profile) {
+    for service in &profile.services {
+        let user = service.user.iter().map(|user| ("user", user, edit.accounts.uid(&user.value)));
+        let group = service.group.iter().map(|group| ("group", group, edit.accounts.gid(&group.value)));
+        for (kind, name, id) in user.chain(group).collect::<Vec<_>>() {
+            if id.is_none() && name.value != "root" {
+                let (name, origin) = (name.value.clone(), name.origin.clone());
+                edit.errors.push(ConfigureError::UndeclaredAccount { kind, name, origin });
+            }
         }
     }
 }

@@ -1,0 +1,88 @@
+//! systemd.
+
+mod network;
+mod service;
+
+use rootsmith_assemble::Owner;
+use rootsmith_profile::{InitSystem, NetworkManager, Profile};
+
+use super::{owned, refuse};
+use crate::edit::Edit;
+use crate::units::{self, Manager};
+
+/// systemd makes an identity on first boot when it finds this (machine-id(5), "Initialization").
+const UNINITIALIZED: &str = "uninitialized\n";
+
+/// Runs before anything tells the hostname to anybody.
+const HOSTNAME_UNIT: &str = "\
+# Made from `identity.hostname` of the image's profile.
+[Unit]
+Description=Hostname of this machine, on first boot
+DefaultDependencies=no
+After=systemd-remount-fs.service
+Before=sysinit.target network-pre.target
+Wants=network-pre.target
+
+[Service]
+Type=oneshot
+ExecStart=/usr/lib/rootsmith/hostname
+
+[Install]
+WantedBy=sysinit.target
+";
+
+pub(super) fn write(edit: &mut Edit<'_>, profile: &Profile) {
+    owned(edit, &profile.identity.machine_id.origin, "/etc/machine-id", UNINITIALIZED.to_owned());
+    let hostname = profile.hostname();
+    if hostname.value.contains('?') {
+        owned(edit, &hostname.origin, "/etc/systemd/system/hostname.service", HOSTNAME_UNIT.to_owned());
+        edit.write("/usr/lib/rootsmith/hostname", include_str!("scripts/hostname"), 0o755);
+        units::enable(edit, Manager::System, "hostname.service");
+    }
+    if let Some(modules) = profile.kernel.as_ref().map(|kernel| &kernel.modules)
+        && let Some(first) = modules.first()
+    {
+        let text = modules.iter().fold(String::new(), |text, module| text + &module.value + "\n");
+        owned(edit, &first.origin, "/etc/modules-load.d/profile.conf", text);
+    }
+    for service in &profile.services {
+        let unit = format!("{}.service", service.name.value);
+        owned(edit, &service.origin, &format!("/etc/systemd/system/{unit}"), service::unit(service));
+        if service.enable.value {
+            units::enable(edit, Manager::System, &unit);
+        }
+    }
+    interfaces(edit, profile);
+    quiet_first_boot(edit);
+}
+
+fn interfaces(edit: &mut Edit<'_>, profile: &Profile) {
+    let network = &profile.network;
+    let manager = network.manager.as_ref().filter(|manager| manager.value != NetworkManager::Networkd);
+    if let Some(manager) = manager {
+        let what = "leave the network to another manager";
+        refuse(edit, InitSystem::Systemd, &manager.origin, what, "write `manager = \"networkd\"`, or leave it out");
+        return;
+    }
+    for (number, interface) in network.interfaces.iter().enumerate() {
+        // Below 70: before what packages bring for interfaces that nobody named.
+        let path = format!("/etc/systemd/network/{}-profile.network", 20 + number);
+        owned(edit, &interface.origin, &path, network::network(interface));
+        units::enable(edit, Manager::System, "systemd-networkd.service");
+    }
+}
+
+/// Nothing may wait for a person on the console: everything systemd-firstboot(1) would ask for is answered, and it does not
+/// run. With a machine-id to make, the first boot of a headless machine would hang there.
+fn quiet_first_boot(edit: &mut Edit<'_>) {
+    edit.owner = Owner::Builder("first boot without questions");
+    if edit.kind("/etc/locale.conf").is_none() {
+        edit.write("/etc/locale.conf", "LANG=C.UTF-8\n", 0o644);
+    }
+    if edit.kind("/etc/localtime").is_none() {
+        edit.symlink("/etc/localtime", "/usr/share/zoneinfo/Etc/UTC");
+    }
+    if edit.resolves("/usr/lib/systemd/system/systemd-firstboot.service") {
+        edit.symlink("/etc/systemd/system/systemd-firstboot.service", "/dev/null");
+    }
+}
