@@ -2,9 +2,9 @@
 
 use std::fmt::{self, Write};
 
-use rootsmith_types::{Arch, Sha256Digest};
+use rootsmith_types::{Arch, Sha256Digest, rfc3339};
 
-use crate::{Archive, Lock, LockedPackage, LockedPayload, LockedRepository, Role, Scope, Target, Why, time};
+use crate::{Archive, Lock, LockedPackage, LockedPayload, LockedRepository, Role, Scope, Target, Why};
 
 const HEADER: &str = "\
 # Made by `rootsmith lock`; do not edit. Every file that can reach the image, each with its digest.
@@ -57,7 +57,7 @@ impl fmt::Display for Section<'_> {
         // Their order is a preference, so it is kept.
         for LockedRepository { suite, archive, date, sha256 } in &target.repositories {
             write!(f, "\n[[{arch}.repository]]\nsuite = {}\narchive = \"{archive}\"\n", Quoted(suite))?;
-            write!(f, "date = {}\nsha256 = \"{sha256}\"\n", time::render(*date))?;
+            write!(f, "date = {}\nsha256 = \"{sha256}\"\n", rfc3339(*date))?;
         }
 
         let mut packages: Vec<_> = target.packages.iter().collect();

@@ -11,6 +11,7 @@ mod name;
 mod origin;
 mod path;
 mod sources;
+mod time;
 mod uuid;
 
 pub use arch::Arch;
@@ -21,6 +22,7 @@ pub use name::{InvalidName, PackageName};
 pub use origin::{Located, Origin, Subject};
 pub use path::{InvalidPath, TreePath};
 pub use sources::{SourceEntry, SourceKind, Sources};
+pub use time::{days_since_1970, rfc3339};
 pub use uuid::Uuid;
 
 /// Seconds since 1970-01-01T00:00:00Z. The only notion of time below `cli`: it always comes in as an argument.
