@@ -17,7 +17,7 @@ mod header;
 mod pax;
 mod write;
 
-pub use write::{write, write_zstd};
+pub use write::{compress, write, write_zstd};
 
 #[cfg(test)]
 mod tests;

@@ -30,15 +30,25 @@ pub fn write(tree: &Tree, blobs: &dyn Blobs, out: &mut dyn Write) -> io::Result<
     out.write_all(&[0; 1024])
 }
 
-/// The same, compressed with Zstandard at `level`. The bytes depend on `level` alone: with at least one worker the input is
-/// cut into the same jobs however many there are, and 0 is taken as 1.
+/// The same, compressed with Zstandard at `level`.
 pub fn write_zstd(tree: &Tree, blobs: &dyn Blobs, level: i32, workers: u32, out: &mut dyn Write) -> io::Result<()> {
+    compress(out, level, workers, |out| write(tree, blobs, out))
+}
+
+/// Compresses what `fill` writes with Zstandard at `level`. The bytes depend on `level` alone: with at least one worker the
+/// input is cut into the same jobs however many there are, and 0 is taken as 1.
+pub fn compress(
+    out: &mut dyn Write,
+    level: i32,
+    workers: u32,
+    fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
     let mut encoder = zstd::Encoder::new(out, level)?;
     encoder.include_checksum(true)?;
     encoder.multithread(workers.max(1))?;
     // Headers and small files come in crumbs; each call into the encoder costs.
     let mut buffered = io::BufWriter::with_capacity(256 << 10, &mut encoder);
-    write(tree, blobs, &mut buffered)?;
+    fill(&mut buffered)?;
     buffered.flush()?;
     drop(buffered);
     encoder.finish()?.flush()
