@@ -1,4 +1,4 @@
-//! Reads an image back and says what is in it and how long that took: `read_back ext4|fat|tar|gpt IMAGE`.
+//! Reads an image back and says what is in it and how long that took: `read_back ext4|fat|tar|oci|gpt IMAGE`.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
@@ -10,12 +10,13 @@ use rootsmith_verify::{Kind, Slice, compare, partitions, read_back};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [kind, image] = arguments.as_slice() else { return Err("usage: read_back ext4|fat|tar|gpt IMAGE".into()) };
+    let [kind, image] = arguments.as_slice() else { return Err("usage: read_back ext4|fat|tar|oci|gpt IMAGE".into()) };
     let file = File::open(image)?;
     let kind = match kind.as_str() {
         "ext4" => Kind::Ext4,
         "fat" => Kind::Fat,
         "tar" => Kind::Tar,
+        "oci" => Kind::Oci,
         _ => {
             for partition in partitions(&file)? {
                 println!("{partition:?}");

@@ -14,7 +14,7 @@ pub enum ReadBackError {
     Table(String),
     /// The reader of this kind does not take it for what it should be.
     Unreadable {
-        /// `ext4`, `FAT`, `tar`.
+        /// `ext4`, `FAT`, `tar`, `OCI`.
         kind: &'static str,
         /// Where in it, when something was found at all.
         path: Option<TreePath>,

@@ -5,6 +5,7 @@
 //! | ext4            | `ext4-view`                  | extended attributes, device numbers, hard links         |
 //! | FAT             | `hadris-fat`                 | owners, modes; times are even seconds from 1980 on      |
 //! | tar, `.tar.zst` | `tar`, `zstd`                | nothing: PAX records are parsed here, by their length   |
+//! | OCI, `.oci.tar` | `tar`, `serde_json`, `zstd`  | as tar: every digest is recomputed                      |
 //! | GPT             | `gpt`                        |                                                         |
 //!
 //! What a reader cannot see is said by [`Seen`] and left out of the comparison; `e2fsck`, `debugfs` and their like judge that
@@ -17,6 +18,7 @@ mod digest;
 mod error;
 mod ext4;
 mod fat;
+mod oci;
 mod pax;
 mod read_back;
 mod slice;
@@ -25,6 +27,7 @@ mod tar;
 
 pub use compare::{Difference, What, compare};
 pub use error::ReadBackError;
+pub use oci::{FoundConfig, FoundImage, FoundRun, image};
 pub use read_back::{Kind, ReadBack, Seen, Times, read_back};
 pub use slice::Slice;
 pub use table::{FoundPartition, partitions};

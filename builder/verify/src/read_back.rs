@@ -5,7 +5,7 @@ use std::io;
 use rootsmith_tree::{Blob, Blobs, Tree};
 
 use crate::contents::Contents;
-use crate::{ReadBackError, Slice, ext4, fat, tar};
+use crate::{ReadBackError, Slice, ext4, fat, oci, tar};
 
 /// Most entries of an image; each costs some hundred bytes of memory.
 pub(crate) const MAX_ENTRIES: usize = 4 << 20;
@@ -19,17 +19,20 @@ pub enum Kind {
     Fat,
     /// A tar archive, plain or compressed with Zstandard.
     Tar,
+    /// An OCI image layout in a tar archive, with one image of one layer.
+    Oci,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 3] = [Kind::Ext4, Kind::Fat, Kind::Tar];
+    pub const ALL: [Kind; 4] = [Kind::Ext4, Kind::Fat, Kind::Tar, Kind::Oci];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Kind::Ext4 => "ext4",
             Kind::Fat => "FAT",
             Kind::Tar => "tar",
+            Kind::Oci => "OCI",
         }
     }
 }
@@ -75,7 +78,7 @@ impl Seen {
                 devices: false,
                 hard_links: false,
             },
-            Kind::Tar => {
+            Kind::Tar | Kind::Oci => {
                 Seen { mode: true, owner: true, mtime: Times::Exact, xattrs: true, devices: true, hard_links: true }
             }
         }
@@ -103,6 +106,7 @@ pub fn read_back(kind: Kind, source: Slice<'_>) -> Result<ReadBack<'_>, ReadBack
         Kind::Ext4 => ext4::read_back(source),
         Kind::Fat => fat::read_back(source),
         Kind::Tar => tar::read_back(source),
+        Kind::Oci => oci::image(source)?.read_back(),
     }
 }
 

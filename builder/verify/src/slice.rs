@@ -18,6 +18,13 @@ impl<'a> Slice<'a> {
         Slice { file, offset, length }
     }
 
+    /// `length` bytes of it from `offset` on; `None` where it has not so many.
+    pub(crate) fn part(&self, offset: u64, length: u64) -> Option<Slice<'a>> {
+        let within = offset.checked_add(length).is_some_and(|end| end <= self.length);
+        let offset = self.offset.checked_add(offset).filter(|_| within)?;
+        Some(Slice { file: self.file, offset, length })
+    }
+
     /// Its length in bytes.
     pub fn length(&self) -> u64 {
         self.length

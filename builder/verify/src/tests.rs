@@ -6,9 +6,9 @@ use std::process::Command;
 use std::sync::Arc;
 
 use rootsmith_tree::{Content, Metadata, Mtime, NoBlobs, Node, NodeKind, Tree};
-use rootsmith_types::TreePath;
+use rootsmith_types::{Sha256Digest, TreePath};
 
-use crate::{Difference, Kind, ReadBackError, Slice, What, compare, partitions, read_back};
+use crate::{Difference, FoundRun, Kind, ReadBackError, Slice, What, compare, image, partitions, read_back};
 
 fn path(text: &str) -> TreePath {
     TreePath::new(text).unwrap()
@@ -417,4 +417,124 @@ fn a_flipped_byte_in_either_table_is_noticed() {
         assert!(partitions(&store(&flipped)).is_err(), "byte {at}");
     }
     assert!(partitions(&store(&disk[..end - 512])).is_err());
+}
+
+/// A layout by hand: the `tar` crate and `serde_json`, and what may be changed in it.
+fn layout(layer: &[u8], plain: &[u8], edit: impl Fn(&str, &mut serde_json::Value)) -> Vec<u8> {
+    use serde_json::json;
+    const OF: &str = "application/vnd.oci.image";
+    let mut files: Vec<(String, Vec<u8>)> = Vec::new();
+    let mut put = |name: &str, mut document: serde_json::Value| {
+        edit(name, &mut document);
+        let text = document.to_string().into_bytes();
+        let digest = Sha256Digest::of(&text);
+        let descriptor = json!({
+            "mediaType": format!("{OF}.{name}.v1+json"), "digest": format!("sha256:{digest}"), "size": text.len(),
+        });
+        files.push((format!("blobs/sha256/{digest}"), text));
+        descriptor
+    };
+    let run = json!({ "Entrypoint": ["/ping"], "Env": ["PATH=/"], "Labels": { "a": "b" } });
+    let config = put(
+        "config",
+        json!({
+            "created": "2026-11-22T08:00:00Z", "architecture": "arm64", "os": "linux", "config": run,
+            "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{}", Sha256Digest::of(plain))] },
+            "history": [{ "created_by": "hand" }],
+        }),
+    );
+    let digest = Sha256Digest::of(layer);
+    let layers = json!([{
+        "mediaType": format!("{OF}.layer.v1.tar+zstd"), "digest": format!("sha256:{digest}"), "size": layer.len(),
+    }]);
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": format!("{OF}.manifest.v1+json"), "config": config, "layers": layers,
+    });
+    let mut manifest = put("manifest", manifest);
+    manifest["platform"] = json!({ "os": "linux", "architecture": "arm64" });
+    manifest["annotations"] =
+        json!({ "org.opencontainers.image.ref.name": "1", "io.containerd.image.name": "localhost/a:1" });
+    let mut index = json!({ "schemaVersion": 2, "mediaType": format!("{OF}.index.v1+json"), "manifests": [manifest] });
+    edit("index", &mut index);
+    files.push((format!("blobs/sha256/{digest}"), layer.to_vec()));
+    files.push(("index.json".to_owned(), index.to_string().into_bytes()));
+    files.push(("oci-layout".to_owned(), br#"{"imageLayoutVersion":"1.0.0"}"#.to_vec()));
+    let mut archive = tar::Builder::new(Vec::new());
+    for (name, data) in files {
+        let mut header = tar::Header::new_ustar();
+        header.set_mode(0o644);
+        header.set_size(data.len() as u64);
+        archive.append_data(&mut header, name, data.as_slice()).unwrap();
+    }
+    archive.into_inner().unwrap()
+}
+
+#[test]
+fn a_container_image_is_read_whole() {
+    let (plain, wanted) = tar_and_tree();
+    let layer = zstd::encode_all(plain.as_slice(), 3).unwrap();
+    let archive = layout(&layer, &plain, |_, _| {});
+    let made = store(&archive);
+    let found = image(Slice::new(&made, 0, archive.len() as u64)).unwrap();
+    assert_eq!(
+        (found.name.as_str(), found.tag.as_str(), found.platform.as_str()),
+        ("localhost/a:1", "1", "linux/arm64")
+    );
+    assert_eq!((found.config.architecture.as_str(), found.config.created.as_str()), ("arm64", "2026-11-22T08:00:00Z"));
+    let run = FoundRun {
+        entrypoint: vec!["/ping".to_owned()],
+        env: vec!["PATH=/".to_owned()],
+        labels: BTreeMap::from([("a".to_owned(), "b".to_owned())]),
+        ..FoundRun::default()
+    };
+    assert_eq!(found.config.config, run);
+    assert_eq!(differences(Kind::Oci, &wanted, &archive).unwrap(), []);
+    for (at, wrong) in wrong(&wanted) {
+        let differences = compare(&wrong, &NoBlobs, &found.read_back().unwrap()).unwrap();
+        assert!(differences.iter().any(|difference| difference.path == at), "{at}: {differences:?}");
+    }
+}
+
+#[test]
+fn a_container_image_that_contradicts_itself_is_refused() {
+    let (plain, wanted) = tar_and_tree();
+    let layer = zstd::encode_all(plain.as_slice(), 3).unwrap();
+    let refused = |archive: &[u8]| differences(Kind::Oci, &wanted, archive).unwrap_err().to_string();
+    let other = Sha256Digest::of(b"other");
+    for (what, pointer, value) in [
+        ("index", "/schemaVersion", serde_json::json!(1)),
+        ("index", "/manifests/0/size", serde_json::json!(7)),
+        ("index", "/manifests/0/digest", serde_json::json!(format!("sha256:{other}"))),
+        ("manifest", "/layers/0/size", serde_json::json!(7)),
+        ("manifest", "/layers/0/mediaType", serde_json::json!("application/vnd.oci.image.layer.v1.tar")),
+        ("config", "/rootfs/diff_ids/0", serde_json::json!(format!("sha256:{other}"))),
+        ("config", "/rootfs/diff_ids", serde_json::json!([])),
+        ("config", "/history", serde_json::json!([])),
+    ] {
+        let archive = layout(&layer, &plain, |name, document| {
+            if name == what {
+                *document.pointer_mut(pointer).unwrap() = value.clone();
+            }
+        });
+        assert!(refused(&archive).contains("OCI image is damaged"), "{what}{pointer}");
+    }
+    // One bit in any content: each is held against a digest.
+    let archive = layout(&layer, &plain, |_, _| {});
+    let mut at = 0;
+    let mut contents = Vec::new();
+    for entry in tar::Archive::new(archive.as_slice()).entries().unwrap() {
+        let entry = entry.unwrap();
+        at = entry.raw_file_position() as usize;
+        contents.push((at, entry.size() as usize));
+    }
+    assert_eq!(contents.len(), 5);
+    for (start, size) in contents {
+        for at in [start, start + size / 2, start + size - 1] {
+            let mut flipped = archive.clone();
+            flipped[at] ^= 1;
+            assert!(differences(Kind::Oci, &wanted, &flipped).is_err(), "byte {at}");
+        }
+    }
+    assert!(differences(Kind::Oci, &wanted, &archive[..at]).is_err());
+    assert!(differences(Kind::Oci, &wanted, &archive[..archive.len() - 512]).is_err());
 }
