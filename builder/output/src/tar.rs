@@ -10,7 +10,7 @@ use rootsmith_types::{NumBytes, Sha256Digest, Sha256Writer};
 use crate::OutputError;
 
 /// zstd's own default: higher levels cost much and save little (facts: 16 times the time for 8 % at 15).
-const LEVEL: i32 = 3;
+pub(crate) const LEVEL: i32 = 3;
 
 /// Writes the tree as tar, compressed by zstd with `workers` threads; the bytes do not depend on their number.
 pub fn write_tar(

@@ -8,16 +8,17 @@ use std::time::Duration;
 use rootsmith_assemble::{Assembly, Package};
 use rootsmith_fetch::Cache;
 use rootsmith_lock::{Lock, Target};
-use rootsmith_output::{OutputError, Staging, write_disk, write_tar};
+use rootsmith_output::{OciInput, OutputError, Staging, write_disk, write_oci, write_tar};
 use rootsmith_preflight::{Report, Verdict, Wanted};
-use rootsmith_profile::{Disk, OutputKind, Profile};
+use rootsmith_profile::{Disk, Oci, OutputKind, Profile};
 use rootsmith_tree::Tree;
 use rootsmith_types::{Arch, NumBytes, Problems, Sha256Digest};
 
 use crate::check;
+use crate::container;
 use crate::places::{Failure, Places};
 use crate::prepare::{Prepared, prepare};
-use crate::report::{self, MANIFEST, MadeFile, Summary};
+use crate::report::{self, GENERATOR, MANIFEST, MadeFile, Summary};
 use crate::timer::Timer;
 use crate::{Host, Options};
 
@@ -153,6 +154,7 @@ impl Work<'_> {
                             self.disk(disk, staging, host).map(|(file, report)| (file, Some(report)))
                         }
                         OutputKind::Tar => self.tar(staging, jobs, host).map(|file| (file, None)),
+                        OutputKind::Oci(oci) => self.oci(oci, staging, jobs, host).map(|file| (file, None)),
                     })
                 })
                 .collect();
@@ -217,6 +219,29 @@ impl Work<'_> {
         let (size, sha256) = write_tar(tree, self.cache, workers, &file, &path)?;
         check::check_tar(&name, &file, size.get(), tree, self.cache)?;
         host.progress.finished(&shown);
+        Ok(MadeFile { name, size, written: size, sha256 })
+    }
+
+    fn oci(&self, oci: &Oci, staging: &Staging, jobs: usize, host: Host<'_>) -> Result<MadeFile, Problems> {
+        let Prepared { arch, date, ref assembly, .. } = *self.prepared;
+        let tree = &assembly.tree;
+        let name = format!("{}.oci.tar", self.prepared.name);
+        let shown = format!("writing {name}");
+        host.progress.started(&shown, None);
+        let (file, path) = staging.create(&name)?;
+        let workers = u32::try_from(jobs).unwrap_or(1);
+        let input = OciInput { oci, arch, root: tree, blobs: self.cache, date, generator: GENERATOR };
+        let size = write_oci(&input, workers, &file, &path)?;
+        host.progress.finished(&shown);
+
+        let shown = format!("verifying {name}");
+        host.progress.started(&shown, None);
+        let wanted = container::Wanted { file: &name, oci, arch, date, tree };
+        let check = || container::check_image(&wanted, &file, size.get(), self.cache);
+        let (checked, digest) = rayon::join(check, || digest_of(&path));
+        host.progress.finished(&shown);
+        checked?;
+        let sha256 = digest?;
         Ok(MadeFile { name, size, written: size, sha256 })
     }
 }

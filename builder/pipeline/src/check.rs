@@ -97,7 +97,7 @@ pub(crate) fn check_tar(file: &str, image: &File, length: u64, tree: &Tree, cach
     compare_trees(file, tree, cache, &read)
 }
 
-fn compare_trees(file: &str, tree: &Tree, cache: &Cache, read: &ReadBack<'_>) -> Result<(), Problems> {
+pub(crate) fn compare_trees(file: &str, tree: &Tree, cache: &Cache, read: &ReadBack<'_>) -> Result<(), Problems> {
     let differences = compare(tree, cache, read)?;
     let n = differences.len();
     let mut errors = Vec::new();

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use rootsmith_tree::TreeError;
-use rootsmith_types::{Arch, Blame, Explain, InvalidPath, Origin, PackageName, Subject};
+use rootsmith_types::{Arch, Blame, Explain, InvalidPath, Origin, PackageName, Subject, TreePath};
 
 /// An input that no single step can judge.
 #[derive(Debug, Clone)]
@@ -42,6 +42,33 @@ pub(crate) enum InputError {
         /// The partition.
         origin: Origin,
     },
+    /// A container of the image would start a program that it cannot start.
+    ContainerProgram {
+        /// Where it is named.
+        origin: Origin,
+        /// The program.
+        program: String,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// A container of the image would run as somebody the image does not know.
+    ContainerAccount {
+        /// Where it is named.
+        origin: Origin,
+        /// `user`, `group`.
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// The list that does not have it.
+        list: &'static str,
+    },
+    /// A container of the image would start in what is no folder.
+    ContainerFolder {
+        /// Where it is named.
+        origin: Origin,
+        /// The path.
+        path: TreePath,
+    },
     /// A name the builder makes is too long for a path.
     Path(InvalidPath),
     /// A file the builder adds cannot be put where it belongs, or one it needs is missing.
@@ -77,6 +104,15 @@ impl fmt::Display for InputError {
             InputError::NothingGrows { .. } => {
                 f.write_str("the partition is to grow on first boot, but nothing in the image would do it")
             }
+            InputError::ContainerProgram { program, reason, .. } => {
+                write!(f, "a container of the image cannot start `{program}`: {reason}")
+            }
+            InputError::ContainerAccount { what, name, list, .. } => {
+                write!(f, "a container of the image cannot run as {what} `{name}`: it is not in `{list}`")
+            }
+            InputError::ContainerFolder { path, .. } => {
+                write!(f, "a container of the image cannot start in `{path}`: it is no folder")
+            }
             InputError::Path(error) => write!(f, "the image cannot be made bootable: {error}"),
             InputError::Tree(error) => write!(f, "the image cannot be made bootable: {error}"),
             InputError::CacheDamaged { path } => {
@@ -99,9 +135,11 @@ impl Explain for InputError {
     fn subject(&self) -> Subject {
         match self {
             InputError::NoBootFile { name, .. } => Subject::Package(name.clone()),
-            InputError::Keyring { origin, .. } | InputError::NothingGrows { origin } => {
-                Subject::Profile(origin.clone())
-            }
+            InputError::Keyring { origin, .. }
+            | InputError::NothingGrows { origin }
+            | InputError::ContainerProgram { origin, .. }
+            | InputError::ContainerAccount { origin, .. }
+            | InputError::ContainerFolder { origin, .. } => Subject::Profile(origin.clone()),
             InputError::Tree(
                 TreeError::NotFound(path)
                 | TreeError::NotADirectory(path)
@@ -117,6 +155,15 @@ impl Explain for InputError {
             InputError::NotLocked { arch } => Some(format!("run `rootsmith lock --arch {arch}` on the profile")),
             InputError::NothingGrows { .. } => {
                 Some("add `systemd-repart` to `packages.include`, or take `grow` away".to_owned())
+            }
+            InputError::ContainerProgram { .. } => {
+                Some("name a program by its path in the image, or add the package that has it".to_owned())
+            }
+            InputError::ContainerAccount { .. } => {
+                Some("name an account that the image has, or write its number: `user = \"65534:65534\"`".to_owned())
+            }
+            InputError::ContainerFolder { .. } => {
+                Some("name a folder; one that does not exist is made when the container starts".to_owned())
             }
             InputError::CacheDamaged { .. } => Some(
                 "it was removed: run the build again; if this comes back, check the host's disk and memory".to_owned(),

@@ -6,6 +6,7 @@
 mod bootable;
 mod build;
 mod check;
+mod container;
 mod host;
 mod inputs;
 mod mounts;

@@ -13,6 +13,7 @@ use rootsmith_tree::{Metadata, Tree};
 use rootsmith_types::{Arch, Problems, Sha256Digest, UnixTime};
 
 use crate::bootable;
+use crate::container;
 use crate::mounts::declared_mounts;
 use crate::places::Places;
 use crate::target::{arch_of, check_lock, resolve_target};
@@ -88,6 +89,7 @@ pub(crate) fn prepare(
     overlay(&mut assembly, profile, host.sources, date)?;
     embed(&mut assembly, profile, &target.payloads, arch, host.sources, cache, date)?;
     enable_services(&mut assembly, &input, cache)?;
+    container::check_tree(profile, &assembly.tree, cache)?;
     places.owners = assembly.owners.clone();
     timer.lap("overlay");
 
@@ -165,7 +167,7 @@ impl Prepared {
 fn disk(profile: &Profile) -> Option<&Disk> {
     profile.outputs.iter().find_map(|output| match &output.kind {
         OutputKind::Disk(disk) => Some(disk),
-        OutputKind::Tar => None,
+        OutputKind::Tar | OutputKind::Oci(_) => None,
     })
 }
 

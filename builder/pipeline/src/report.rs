@@ -13,6 +13,9 @@ use crate::timer::{Step, milliseconds};
 /// The file that says the set is whole.
 pub(crate) const MANIFEST: &str = "manifest.json";
 
+/// Who makes an image.
+pub(crate) const GENERATOR: &str = concat!("rootsmith ", env!("CARGO_PKG_VERSION"));
+
 /// One file that a build made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MadeFile {
@@ -99,7 +102,7 @@ pub(crate) fn manifest(name: &str, arch: Arch, files: &[MadeFile], target: &Targ
         schema: 1,
         name,
         arch: arch.debian(),
-        generator: concat!("rootsmith ", env!("CARGO_PKG_VERSION")),
+        generator: GENERATOR,
         outputs: files
             .iter()
             .map(|file| ManifestOutput { file: &file.name, size: file.size.get(), sha256: file.sha256 })

@@ -138,7 +138,7 @@ pub(crate) const OUTPUT_KINDS: Words<Kind> = Words {
         ("squashfs", None),
         ("ext4", None),
         ("cpio", None),
-        ("oci", None),
+        ("oci", Some(Kind::Oci)),
     ],
 };
 
@@ -209,4 +209,6 @@ pub(crate) enum Kind {
     Disk,
     /// `tar`.
     Tar,
+    /// `oci`.
+    Oci,
 }

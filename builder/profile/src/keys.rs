@@ -163,9 +163,22 @@ pub(crate) const OUTPUT: &[Key] = &[
     key("boot"),
     key("format"),
     key("partitions"),
-    later("compress", "a `tar` is always compressed with zstd, a `raw` disk never"),
+    key("ref"),
+    key("entrypoint"),
+    key("cmd"),
+    key("env"),
+    key("user"),
+    key("working-dir"),
+    key("labels"),
+    later("compress", "a `tar` and the layer of an `oci` are always compressed with zstd, a `raw` disk never"),
     later("blobs", "disks that boot through UEFI are what can be made today"),
 ];
+
+/// The keys of `[[output]]` beside `kind` that mean something for a disk.
+pub(crate) const OF_DISK: &[&str] = &["table", "boot", "format", "partitions"];
+
+/// The same for a container image.
+pub(crate) const OF_OCI: &[&str] = &["ref", "entrypoint", "cmd", "env", "user", "working-dir", "labels"];
 
 /// A partition of a disk.
 pub(crate) const PARTITION: &[Key] = &[

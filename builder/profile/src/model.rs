@@ -11,10 +11,12 @@ use rootsmith_types::{Arch, Located, NumBytes, Origin, PackageName, Sha256Digest
 
 mod by_arch;
 mod machine;
+mod oci;
 mod service;
 
 pub use by_arch::ByArch;
 pub use machine::{Group, Interface, Mount, Network, NetworkManager, User};
+pub use oci::Oci;
 pub use service::{CgroupLimits, KillMode, Limit, Resource, Restart, Service};
 
 /// A merged profile.
@@ -351,6 +353,8 @@ pub enum OutputKind {
     Disk(Disk),
     /// `kind = "tar"`: `NAME-ARCH.rootfs.tar.zst`.
     Tar,
+    /// `kind = "oci"`: `NAME-ARCH.oci.tar`.
+    Oci(Oci),
 }
 
 /// A disk image.

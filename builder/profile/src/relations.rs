@@ -60,6 +60,7 @@ pub(crate) fn outputs(outputs: &[Output], kernel: bool, findings: &Findings) {
         let kind = match output.kind {
             OutputKind::Disk(_) => "disk",
             OutputKind::Tar => "tar",
+            OutputKind::Oci(_) => "oci",
         };
         (&output.origin, format!("output of kind `{kind}`: their files would have the same name"))
     });

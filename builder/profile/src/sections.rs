@@ -47,7 +47,9 @@ pub(crate) fn profile(table: &Table, start: &Origin, loader: &Loader<'_>) -> Opt
     let scripts = scripts(&root);
     let preflight = preflight(&root, loader);
     root.require("output", "[[output]]");
-    let outputs: Vec<_> = root.tables("output", keys::OUTPUT).iter().filter_map(output::output).collect();
+    let outputs = root.tables("output", keys::OUTPUT);
+    let name = image.as_ref().map(|image| image.name.value.as_str());
+    let outputs: Vec<_> = outputs.iter().filter_map(|one| output::output(one, name)).collect();
 
     relations::accounts(&users, &groups, &loader.findings);
     relations::mounts(&mounts, &loader.findings);

@@ -100,6 +100,34 @@ fn the_least_profile_has_the_defaults_of_the_design() {
 }
 
 #[test]
+fn a_container_image_speaks_the_words_of_its_configuration() {
+    let text = format!(
+        "{}output = [{{ kind = \"oci\", ref = \"localhost/hello:1\", entrypoint = [\"/hello\"], cmd = [\"\", \"b\"], \
+         env = {{ Z = \"1\", A = \"x=y\" }}, user = \"nobody\", working-dir = \"/\", labels = {{ \"org.example/a\" = \"1\" }} }}]\n",
+        &LEAST[..LEAST.find("output").unwrap()]
+    );
+    let profile = loaded(&[("p.toml", &text)]).unwrap();
+    let OutputKind::Oci(oci) = &profile.outputs[0].kind else { panic!("{:?}", profile.outputs) };
+    let pairs = |pairs: &[(Located<String>, Located<String>)]| {
+        pairs.iter().map(|(name, value)| format!("{}={}", name.value, value.value)).collect::<Vec<_>>()
+    };
+    assert_eq!(oci.reference.value, "localhost/hello:1");
+    assert_eq!(
+        (words(&oci.entrypoint), words(&oci.cmd)),
+        (vec!["/hello".to_owned()], vec![String::new(), "b".to_owned()])
+    );
+    assert_eq!(pairs(&oci.env), ["Z=1", "A=x=y"], "in the order written");
+    assert_eq!(pairs(&oci.labels), ["org.example/a=1"]);
+    assert_eq!(oci.user.as_ref().map(|user| user.value.as_str()), Some("nobody"));
+    assert!(oci.working_dir.as_ref().is_some_and(|path| path.value.is_root()));
+
+    let text = format!("{}output = [{{ kind = \"oci\" }}]\n", &LEAST[..LEAST.find("output").unwrap()]);
+    let profile = loaded(&[("p.toml", &text)]).unwrap();
+    let OutputKind::Oci(oci) = &profile.outputs[0].kind else { panic!("{:?}", profile.outputs) };
+    assert_eq!(oci.reference.value, "localhost/least:latest");
+}
+
+#[test]
 fn the_profile_of_the_readme_is_read_in_full() {
     let files = [
         ("profiles/k0s-worker.toml", include_str!("../../../profiles/k0s-worker.toml")),
@@ -357,7 +385,7 @@ fn a_key_in_the_wrong_table_is_sent_where_it_belongs() {
     p.toml:9:1: unknown key `enable` in `packages`
       hint: did you mean `init.enable`?
     p.toml:10:1: unknown key `whatever` in `packages`
-      hint: known here: `include`, `recommends`, `drop` and `prefer`
+      hint: known here: `include`, `essential`, `dependencies`, `recommends`, `drop` and `prefer`
     "#);
 }
 
@@ -397,7 +425,7 @@ fn what_the_design_promises_and_we_cannot_yet_is_said_so() {
     p.toml:10:20: `scripts.dash` must be a table with a reason, not a string [a string]
       hint: write `dash = { ignore = "why its scripts are not needed" }`
     p.toml:12:10: output `squashfs` is not supported yet
-      hint: supported today: `disk` and `tar`
+      hint: supported today: `disk`, `tar` and `oci`
     p.toml:13:26: partition table `mbr` is not supported yet
       hint: supported today: `gpt`
     p.toml:13:40: boot method `grub` is not supported yet
@@ -409,7 +437,7 @@ fn what_the_design_promises_and_we_cannot_yet_is_said_so() {
     p.toml:14:65: root file system `btrfs` is not supported yet
       hint: supported today: `ext4`
     p.toml:15:17: `output.compress` is not supported yet
-      hint: a `tar` is always compressed with zstd, a `raw` disk never
+      hint: a `tar` and the layer of an `oci` are always compressed with zstd, a `raw` disk never
     "#);
 }
 

@@ -298,6 +298,61 @@ pub(crate) fn set(text: &str) -> Result<String, Refusal> {
     )
 }
 
+/// What a container engine calls an image: host, path and tag (distribution-spec, "Pulling manifests").
+pub(crate) fn oci_reference(text: &str) -> Result<String, Refusal> {
+    let part = |part: &str| {
+        // Letters and digits, with one `.`, one `_` or two, or any number of `-` between them.
+        let ends = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+        ends(part.chars().next())
+            && ends(part.chars().next_back())
+            && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b))
+            && ["..", "._", "_.", "-.", ".-", "___", "-_", "_-"].iter().all(|wrong| !part.contains(wrong))
+    };
+    let host = |host: &str| {
+        let (name, port) = host.split_once(':').unwrap_or((host, "1"));
+        // A first part without `.`, port or `localhost` would be taken for a path at docker.io.
+        let is_host = name == "localhost" || name.contains('.') || host.contains(':');
+        is_host && host_name(name).is_ok() && port.parse::<u16>().is_ok()
+    };
+    let tag = |tag: &str| {
+        (1..=128).contains(&tag.len())
+            && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+            && !tag.starts_with(['.', '-'])
+    };
+    let ok = text.len() <= 255
+        && text.split_once('/').is_some_and(|(first, rest)| {
+            let path_and_tag = rest.rsplit_once(':');
+            host(first) && path_and_tag.is_some_and(|(path, last)| path.split('/').all(part) && tag(last))
+        });
+    checked(text, ok, "the name of a container image", "write it in full, host and tag too: `localhost/hello:1`")
+}
+
+/// A program or an argument: any text, an empty one too.
+pub(crate) fn argument(text: &str) -> Result<String, Refusal> {
+    checked(text, !text.contains('\0'), "an argument", "leave the NUL character out")
+}
+
+/// Who a container runs as: `nobody`, `65534`, `www-data:adm`, `0:0`.
+pub(crate) fn oci_user(text: &str) -> Result<String, Refusal> {
+    let name = |text: &str| {
+        let numeric = text.bytes().all(|b| b.is_ascii_digit());
+        !text.is_empty()
+            && (!numeric || text.parse::<u32>().is_ok_and(|id| id < u32::MAX))
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+            && !text.starts_with('-')
+    };
+    let ok = match text.split_once(':') {
+        Some((user, group)) => name(user) && name(group),
+        None => name(text),
+    };
+    checked(text, ok, "a user", "write it as `nobody`, `65534` or `www-data:www-data`")
+}
+
+/// A folder in the target that a program starts in; the root is one.
+pub(crate) fn working_dir(text: &str) -> Result<TreePath, Refusal> {
+    if text == "/" { Ok(TreePath::root()) } else { target_path(text) }
+}
+
 fn checked(text: &str, ok: bool, expected: &'static str, hint: &'static str) -> Result<String, Refusal> {
     if ok { Ok(text.to_owned()) } else { Err(Refusal::Invalid { expected, hint }) }
 }
@@ -340,6 +395,41 @@ mod tests {
         let long = "a".repeat(64);
         for bad in ["", ".", "a.", "-a", "a-", "under_score", "sp ace", &long] {
             assert!(host_name(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_name_of_a_container_image_is_whole() {
+        for good in ["localhost/hello:1", "registry.example.org:5000/a/b__c/d--e.f:v1.2_3-rc", "a:1/b:x"] {
+            assert!(oci_reference(good).is_ok(), "{good}");
+        }
+        let long = format!("localhost/a:{}", "x".repeat(129));
+        for bad in [
+            "",
+            "hello",
+            "hello:1",
+            "library/hello:1",
+            "localhost/hello",
+            "localhost/Hello:1",
+            "localhost/a..b:1",
+            "localhost/:1",
+        ] {
+            assert!(oci_reference(bad).is_err(), "{bad:?}");
+        }
+        for bad in
+            ["localhost/a:", "localhost/a:-x", "localhost/a:b c", "localhost:port/a:1", "localhost/a_-b:1", &long]
+        {
+            assert!(oci_reference(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_container_runs_as_a_name_or_a_number() {
+        for good in ["nobody", "65534", "0:0", "www-data:adm", "1000:users"] {
+            assert!(oci_user(good).is_ok(), "{good}");
+        }
+        for bad in ["", ":", "a:", ":b", "a:b:c", "4294967295", "99999999999", "a b", "-a"] {
+            assert!(oci_user(bad).is_err(), "{bad:?}");
         }
     }
 
