@@ -1,0 +1,97 @@
+//! `profiles/hello-container.toml`, built by the real program and read by other people's container tools.
+#![allow(missing_docs, clippy::print_stderr)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rootsmith_tests::{copy_workspace, judge, judges, run, said, succeed};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const ARCHIVE: &str = "outputs/hello-container-amd64/hello-container-amd64.oci.tar";
+
+fn built() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    copy_workspace(folder.path());
+    succeed(folder.path(), &["build", "profiles/hello-container.toml"]);
+    let archive = folder.path().join(ARCHIVE);
+    (folder, archive)
+}
+
+fn read_json(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+#[test]
+fn a_container_image_needs_no_kernel_and_is_always_the_same() {
+    let (folder, archive) = built();
+    let outputs = archive.parent().unwrap();
+    let mut names: Vec<_> = fs::read_dir(outputs).unwrap().flatten().map(|entry| entry.file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["hello-container-amd64.oci.tar", "manifest.json", "preflight.json", "timings.json"]);
+    let manifest = read_json(&outputs.join("manifest.json"));
+    let bytes = fs::read(&archive).unwrap();
+    let digest = judge("sha256sum", &[archive.to_str().unwrap()]);
+    assert_eq!(manifest["outputs"][0]["sha256"].as_str(), digest.split_whitespace().next());
+    assert_eq!(manifest["outputs"][0]["size"], bytes.len() as u64);
+    let packages = manifest["packages"].as_array().unwrap();
+    assert!(packages.iter().all(|package| package["role"] == "root"), "a container image has no boot files");
+
+    succeed(folder.path(), &["build", "--jobs", "1", "--output", "again", "profiles/hello-container.toml"]);
+    let again = folder.path().join(ARCHIVE.replace("outputs", "again"));
+    assert!(fs::read(again).unwrap() == bytes, "a second build has other bytes");
+}
+
+#[test]
+fn other_peoples_tools_read_it_and_so_do_we() {
+    if !judges(&["skopeo", "umoci"]) {
+        return;
+    }
+    let (folder, archive) = built();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let source = format!("oci-archive:{}:1", archive.display());
+    let inspected: Value = serde_json::from_str(&judge("skopeo", &["inspect", &source])).unwrap();
+    assert_eq!((&inspected["Architecture"], &inspected["Os"]), (&json!("amd64"), &json!("linux")));
+    assert_eq!(inspected["Labels"], json!({ "org.opencontainers.image.title": "hello" }));
+    assert_eq!(inspected["Layers"].as_array().map(Vec::len), Some(1));
+
+    let layout = format!("oci:{}:1", at("layout"));
+    judge("skopeo", &["copy", "--dest-compress-format=gzip", &source, &layout]);
+    judge("umoci", &["unpack", "--rootless", "--image", &format!("{}:1", at("layout")), &at("bundle")]);
+    let process = &read_json(Path::new(&at("bundle/config.json")))["process"];
+    assert_eq!(process["args"], json!(["hello"]));
+    assert_eq!(
+        fs::read(at("bundle/rootfs/usr/bin/hello")).unwrap(),
+        fs::read(at("overlays/hello-container/usr/bin/hello")).unwrap()
+    );
+
+    // Our own reader takes the archive for what it is, and the foreign layout for the same.
+    for image in [ARCHIVE, "layout"] {
+        let output = run(folder.path(), &["preflight", image, "--set", "payload"]);
+        assert!(output.status.success(), "{}", said(&output));
+    }
+}
+
+#[test]
+fn what_a_container_could_not_start_is_said_before_anything_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    copy_workspace(folder.path());
+    let profile = fs::read_to_string(folder.path().join("profiles/hello-container.toml")).unwrap();
+    let profile = profile
+        .replace("cmd = [\"hello\"]", "cmd = [\"helo\"]\nworking-dir = \"/usr/bin/hello\"")
+        .replace("\"65534:65534\"", "\"nobody-here:nor-here\"");
+    fs::write(folder.path().join("profiles/hello-container.toml"), profile).unwrap();
+    let output = run(folder.path(), &["build", "profiles/hello-container.toml"]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    let text = String::from_utf8_lossy(&output.stderr);
+    for said in [
+        "cannot start `helo`: no folder of its `PATH` has it",
+        "cannot run as user `nobody-here`: it is not in `/etc/passwd`",
+        "cannot run as group `nor-here`: it is not in `/etc/group`",
+        "cannot start in `/usr/bin/hello`: it is no folder",
+        "4 errors",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    assert!(!folder.path().join("outputs/hello-container-amd64").exists());
+}
