@@ -15,6 +15,7 @@ mod edit;
 mod effect;
 mod error;
 mod generate;
+mod identity;
 mod init_scripts;
 mod models;
 mod report;
@@ -28,6 +29,7 @@ mod units;
 mod tests;
 
 pub use error::ConfigureError;
+pub use identity::{Identity, identity_plan};
 pub use report::{Class, PackageReport, Report};
 
 use std::collections::BTreeMap;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rootsmith_assemble::{Assembly, Package};
+use rootsmith_configure::identity_plan;
 use rootsmith_fetch::Cache;
 use rootsmith_lock::{Lock, Target};
 use rootsmith_output::{OciInput, OutputError, Staging, write_disk, write_oci, write_tar};
@@ -113,7 +114,8 @@ fn run(
     judge(&preflight)?;
 
     let Prepared { arch, target, assembly, packages, scripts, notes, .. } = prepared;
-    let manifest = report::manifest(&profile.image.name.value, arch, &files, &target, &scripts);
+    let identity = identity_plan(&assembly.tree, profile);
+    let manifest = report::manifest(&profile.image.name.value, arch, &files, &target, &identity, &scripts);
     write_text(&staging, "preflight.json", &preflight.to_json())?;
     write_text(&staging, MANIFEST, &manifest)?;
     let stale =

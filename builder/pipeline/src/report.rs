@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rootsmith_configure::Report;
+use rootsmith_configure::{Identity, Report};
 use rootsmith_lock::{Role, Target};
 use rootsmith_types::{Arch, NumBytes, Sha256Digest};
 use serde::Serialize;
@@ -64,6 +64,7 @@ struct Manifest<'a> {
     generator: &'static str,
     outputs: Vec<ManifestOutput<'a>>,
     packages: Vec<ManifestPackage<'a>>,
+    identity: Vec<ManifestIdentity>,
     scripts: Vec<ManifestScript<'a>>,
     not_modelled: Vec<ManifestIgnored<'a>>,
 }
@@ -85,6 +86,15 @@ struct ManifestPackage<'a> {
 }
 
 #[derive(Serialize)]
+struct ManifestIdentity {
+    what: &'static str,
+    made: &'static str,
+    by: &'static str,
+    order: &'static str,
+    kept: &'static str,
+}
+
+#[derive(Serialize)]
 struct ManifestScript<'a> {
     package: &'a str,
     effects: &'a [String],
@@ -97,7 +107,14 @@ struct ManifestIgnored<'a> {
 }
 
 /// `manifest.json`: as reproducible as the images.
-pub(crate) fn manifest(name: &str, arch: Arch, files: &[MadeFile], target: &Target, scripts: &Report) -> String {
+pub(crate) fn manifest(
+    name: &str,
+    arch: Arch,
+    files: &[MadeFile],
+    target: &Target,
+    identity: &[Identity],
+    scripts: &Report,
+) -> String {
     let manifest = Manifest {
         schema: 1,
         name,
@@ -120,6 +137,10 @@ pub(crate) fn manifest(name: &str, arch: Arch, files: &[MadeFile], target: &Targ
                 },
                 sha256: package.sha256,
             })
+            .collect(),
+        identity: identity
+            .iter()
+            .map(|&Identity { what, made, by, order, kept }| ManifestIdentity { what, made, by, order, kept })
             .collect(),
         scripts: scripts
             .packages
