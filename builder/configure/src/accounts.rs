@@ -121,7 +121,8 @@ impl Accounts {
         }
         let gid = if user.own_group { self.group(numbers, &user.name, None) } else { 65534 };
         let uid = self.new_uid(numbers, &user.name);
-        self.add(&user.name, uid, gid, &user.comment, &user.home, NOLOGIN, ADDUSER);
+        let shell = user.shell.as_deref().unwrap_or(NOLOGIN);
+        self.add(&user.name, uid, gid, &user.comment, &user.home, shell, ADDUSER);
     }
 
     /// `[[group]]`.
@@ -329,6 +330,7 @@ mod tests {
             name: "_chrony".to_owned(),
             comment: "Chrony".to_owned(),
             home: "/var/lib/chrony".to_owned(),
+            shell: None,
             make_home: false,
             own_group: true,
         };

@@ -55,7 +55,7 @@ pub(crate) fn apply(
     each(edit, |effect| matches!(effect, Effect::Own { .. }));
     // A change of owner takes setuid and setgid away, so modes come after.
     each(edit, |effect| matches!(effect, Effect::Mode { .. } | Effect::StatOverride { .. }));
-    each(edit, |effect| matches!(effect, Effect::InitScript(_)));
+    each(edit, |effect| matches!(effect, Effect::InitScript(_) | Effect::Runlevel { .. }));
     each(edit, |effect| {
         matches!(effect, Effect::EnableUnit { .. } | Effect::UnitState { .. } | Effect::SystemctlEnable { .. })
     });
@@ -210,6 +210,7 @@ fn files(edit: &mut Edit<'_>, effect: &Effect) {
             edit.change(path, Some(*mode), Some(user), Some(group));
         }
         Effect::InitScript(name) => init_scripts::defaults(edit, name),
+        Effect::Runlevel { script, runlevel } => init_scripts::add(edit, script, runlevel),
         Effect::EnableUnit { unit, user } => {
             units::helper_enable(edit, manager(*user), unit);
         }

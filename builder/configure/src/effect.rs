@@ -54,6 +54,8 @@ pub(crate) enum Effect {
     SystemctlEnable { unit: String },
     /// `update-rc.d NAME defaults`.
     InitScript(String),
+    /// `rc-update add NAME RUNLEVEL`.
+    Runlevel { script: String, runlevel: String },
     /// `ucf FROM TO`.
     Ucf { from: TreePath, to: TreePath },
     /// `ucfr PACKAGE PATH`.
@@ -68,6 +70,8 @@ pub(crate) struct SystemUser {
     pub(crate) name: String,
     pub(crate) comment: String,
     pub(crate) home: String,
+    /// Nobody logs in by default.
+    pub(crate) shell: Option<String>,
     pub(crate) make_home: bool,
     pub(crate) own_group: bool,
 }
@@ -128,6 +132,11 @@ impl Effect {
             ("systemd-tmpfiles", ["--create", files @ ..]) => Effect::Tmpfiles(owned(files)),
             ("update-alternatives", ["--quiet", rest @ ..] | rest) => Effect::Alternative(Choice::parse(rest)?),
             ("update-rc.d", [name, "defaults" | "defaults-disabled"]) => Effect::InitScript((*name).to_owned()),
+            // Links of an older version.
+            ("update-rc.d", [_, "remove"]) => Effect::Nothing,
+            ("rc-update", ["add", script, runlevel]) => {
+                Effect::Runlevel { script: (*script).to_owned(), runlevel: (*runlevel).to_owned() }
+            }
             ("ldconfig", []) => Effect::Generate(Generator::Ldconfig),
             ("update-shells", []) => Effect::Generate(Generator::Shells),
             ("pam-auth-update", ["--package"]) => Effect::Generate(Generator::Pam),
@@ -212,6 +221,7 @@ impl fmt::Display for Effect {
             Effect::EnableUnit { unit, .. } | Effect::SystemctlEnable { unit } => write!(f, "enable {unit}"),
             Effect::UnitState { unit, .. } => write!(f, "know {unit}, not enabled"),
             Effect::InitScript(name) => write!(f, "init script {name}"),
+            Effect::Runlevel { script, runlevel } => write!(f, "{script} in runlevel {runlevel}"),
             Effect::Ucf { to, .. } => write!(f, "configuration {to}"),
             Effect::UcfRegister { path, .. } => write!(f, "registered {path}"),
             Effect::Generate(Generator::Shells) => f.write_str("list of shells"),
@@ -296,6 +306,7 @@ fn add_user(arguments: &[&str]) -> Option<SystemUser> {
             "--no-create-home" => user.make_home = false,
             "--home" => user.home = (*arguments.next()?).to_owned(),
             "--comment" | "--gecos" => user.comment = (*arguments.next()?).to_owned(),
+            "--shell" => user.shell = Some((*arguments.next()?).to_owned()),
             word if !word.starts_with('-') && user.name.is_empty() => user.name = word.to_owned(),
             _ => return None,
         }
@@ -343,6 +354,7 @@ mod tests {
             name: "_chrony".to_owned(),
             comment: "Chrony".to_owned(),
             home: "/var/lib/chrony".to_owned(),
+            shell: None,
             make_home: false,
             own_group: true,
         };

@@ -21,11 +21,12 @@ use crate::ConfigureError;
 use crate::effect::Effect;
 use crate::shell::{World, follow};
 
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 5] = [
     ("base.toml", include_str!("../models/base.toml")),
     ("libraries.toml", include_str!("../models/libraries.toml")),
     ("services.toml", include_str!("../models/services.toml")),
     ("kernel.toml", include_str!("../models/kernel.toml")),
+    ("openrc.toml", include_str!("../models/openrc.toml")),
 ];
 
 /// Fixed numbers of accounts, by name.

@@ -109,7 +109,13 @@ pub(crate) fn disable(edit: &mut Edit<'_>, unit: &str) {
 /// `deb-systemd-helper enable`: what `systemctl preset` makes of the unit, and the books.
 pub(crate) fn helper_enable(edit: &mut Edit<'_>, manager: Manager, unit: &str) -> bool {
     let Some(links) = links(edit, manager, unit, &mut BTreeSet::new()) else { return false };
-    if preset(edit, manager, unit) {
+    if !edit.resolves("/usr/bin/systemctl") {
+        // Then it asks for no preset, and finds units under the old name of their folder first.
+        for link in &links {
+            let target = link.target.strip_prefix("/usr").filter(|rest| rest.starts_with("/lib/"));
+            edit.symlink(&format!("{}/{}", manager.folders()[0], link.name), target.unwrap_or(&link.target));
+        }
+    } else if preset(edit, manager, unit) {
         enable(edit, manager, unit);
     }
     helper_state(edit, manager, unit);
@@ -270,6 +276,7 @@ mod tests {
 
     fn tree() -> rootsmith_assemble::Assembly {
         testing::assembly(&[
+            ("/usr/bin/systemctl", ""),
             ("/usr/lib/systemd/system/ssh.service", SSH),
             (
                 "/usr/lib/systemd/system/key.service",
@@ -317,6 +324,16 @@ mod tests {
         assert_eq!(testing::text(&assembly, &format!("{state}/multi-user.target.wants/ssh.service")), "");
         // A preset that says no keeps the books without the links.
         assert_eq!(testing::text(&assembly, &format!("{state}/multi-user.target.wants/net.service")), "");
+    }
+
+    #[test]
+    fn without_systemctl_the_helper_links_by_itself() {
+        let mut assembly = tree();
+        assembly.tree.remove(&TreePath::literal("/usr/bin/systemctl"));
+        let mut edit = testing::edit(&mut assembly);
+        assert!(helper_enable(&mut edit, Manager::System, "net.service"));
+        let link = "/etc/systemd/system/multi-user.target.wants/net.service";
+        assert_eq!(testing::target(&assembly, link), "/lib/systemd/system/net.service", "whatever the preset says");
     }
 
     #[test]

@@ -218,6 +218,8 @@ impl Follower<'_> {
             ("deb-systemd-helper", arguments) if arguments.contains(&"was-enabled") => yes,
             ("deb-systemd-helper", arguments) if arguments.contains(&"debian-installed") => Ok(Flow::Status(false)),
             ("aa-enabled" | "ischroot", _) => Ok(Flow::Status(false)),
+            // Asked before an account is made; one that is there is not made twice.
+            ("getent", ["passwd" | "group", _]) => Ok(Flow::Status(false)),
             _ => {
                 self.commands.push(Command { words, line });
                 yes
@@ -377,12 +379,21 @@ impl Follower<'_> {
             ["command", "-v", name] | ["command", "-v", name, "2>/dev/null"] => {
                 Ok(self.world.find_command(name).unwrap_or_default())
             }
+            ["basename", path] => Ok(base_name(path, "").to_owned()),
+            ["basename", path, suffix] => Ok(base_name(path, suffix).to_owned()),
             ["dirname", path] => Ok(path.rsplit_once('/').map_or(".", |(parent, _)| parent).to_owned()),
             // Nothing is diverted when a package is installed for the first time.
             ["dpkg-divert", "--truename", path] => Ok((*path).to_owned()),
             _ => Err(NotUnderstood::new(line, format!("the output of `{command}`"))),
         }
     }
+}
+
+/// basename(1).
+fn base_name<'a>(path: &'a str, suffix: &str) -> &'a str {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    // A name that is the suffix stays.
+    name.strip_suffix(suffix).filter(|name| !name.is_empty()).unwrap_or(name)
 }
 
 /// `NAME=value` apart.
@@ -452,6 +463,12 @@ mod tests {
         fi
         if [ "$1" = "configure" ] && [ -x "`command -v update-menus`" ]; then update-menus; fi"#;
         assert_eq!(commands(init).unwrap(), ["update-rc.d procps defaults"]);
+        let mask_unit = "for F in udev hwclock.sh .sh; do ln -s /dev/null /u/$(basename $F .sh).service; done";
+        let links =
+            ["ln -s /dev/null /u/udev.service", "ln -s /dev/null /u/hwclock.service", "ln -s /dev/null /u/.sh.service"];
+        assert_eq!(commands(mask_unit).unwrap(), links);
+        let account = "if ! getent passwd d >/dev/null; then adduser --system d; fi";
+        assert_eq!(commands(account).unwrap(), ["adduser --system d"]);
         let mask = "umask 066\ntouch /etc/secret\numask 022\ntouch /etc/open";
         assert_eq!(commands(mask).unwrap(), ["install -m 0600 /dev/null /etc/secret", "touch /etc/open"]);
     }
