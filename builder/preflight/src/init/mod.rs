@@ -168,11 +168,19 @@ fn kind(view: &View<'_>) -> InitKind {
     };
     let name = String::from_utf8_lossy(at.name().unwrap_or_default()).into_owned();
     let inittab = inittab(view);
+    let is_openrc = |program: &str| program.rsplit('/').next() == Some("openrc");
     let runs_openrc = inittab.iter().any(|entry| {
         let program = entry.process.split_ascii_whitespace().next().unwrap_or_default();
         // Before 0.52 it could be called `rc`; sysvinit has an `/etc/init.d/rc` of its own.
         let old = matches!(program, "/sbin/rc" | "/usr/sbin/rc");
-        (old || program.rsplit('/').next() == Some("openrc")) && entry.runs_at_boot()
+        // Debian keeps the names of sysvinit's scripts for scripts that run OpenRC.
+        let by_script = || {
+            let text = view.script(program)?;
+            let mut commands =
+                text.lines().filter_map(|line| line.trim().trim_start_matches("exec ").split(' ').next());
+            commands.any(is_openrc).then_some(())
+        };
+        entry.runs_at_boot() && (old || is_openrc(program) || by_script().is_some())
     });
     match name.as_str() {
         "openrc-init" => return InitKind::OpenRc,

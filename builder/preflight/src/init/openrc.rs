@@ -65,7 +65,11 @@ pub(super) fn read(view: &View<'_>) -> OpenRc {
                 _ => {}
             }
         }
-        if let Some(needs) = assignments(&conf).get("rc_need") {
+        let settings = assignments(&conf);
+        for what in settings.get("rc_provide").into_iter().flat_map(|list| list.split_ascii_whitespace()) {
+            found.provided.entry(what.to_owned()).or_insert_with(|| name.clone());
+        }
+        if let Some(needs) = settings.get("rc_need") {
             for needed in needs.split_ascii_whitespace() {
                 todo.push_back((needed.to_owned(), format!("`rc_need` in `/etc/conf.d/{name}`")));
             }

@@ -28,7 +28,7 @@ const BY_OPENRC: [(&str, &str, Option<&str>); 8] = [
     ("/proc", "proc", Some("procfs")),
 ];
 
-/// What Debian's services for sysvinit mount.
+/// What Debian's services for sysvinit mount. OpenRC runs the same ones there.
 const BY_SYSVINIT: [(&str, &str, &str); 7] = [
     ("/proc", "proc", "mountkernfs.sh"),
     ("/sys", "sysfs", "mountkernfs.sh"),
@@ -104,7 +104,7 @@ fn reads_fstab(view: &View<'_>) -> Option<String> {
     let init = view.init_system();
     match init.kind {
         InitKind::Systemd { .. } => Some(init.name.clone()),
-        InitKind::OpenRc => init.starts("localmount"),
+        InitKind::OpenRc => init.starts_any(&["localmount", "mountall.sh"]),
         InitKind::Sysvinit => init.starts_any(&["mountall.sh", "mountall-bootclean.sh"]).or_else(|| mount_all(view)),
         InitKind::Busybox | InitKind::Script => mount_all(view),
         InitKind::Runit | InitKind::S6 | InitKind::Unknown => None,
@@ -118,26 +118,33 @@ fn mount_all(view: &View<'_>) -> Option<String> {
 /// The type of what is mounted at `point`, and who mounts it. The last line for a point counts.
 pub(super) fn mounted_at(view: &View<'_>, point: &str) -> Option<(String, String)> {
     let init = view.init_system();
+    let by_sysvinit = || {
+        BY_SYSVINIT.iter().filter(|(at, ..)| *at == point).find_map(|(_, kind, service)| {
+            Some(((*kind).to_owned(), format!("the service {}", init.starts(service)?)))
+        })
+    };
     let own = match init.kind {
         InitKind::Systemd { .. } => {
             let found = BY_SYSTEMD.iter().find(|(at, _)| *at == point);
             found.map(|(_, kind)| ((*kind).to_owned(), format!("{} mounts it", init.name)))
         }
-        InitKind::OpenRc => BY_OPENRC.iter().filter(|(at, ..)| *at == point).find_map(|(_, kind, service)| {
-            let by = match service {
-                None => "OpenRC mounts it before the first service".to_owned(),
-                Some(service) => format!("the service {}", init.starts(service)?),
-            };
-            Some(((*kind).to_owned(), by))
-        }),
-        InitKind::Sysvinit => BY_SYSVINIT.iter().filter(|(at, ..)| *at == point).find_map(|(_, kind, service)| {
-            Some(((*kind).to_owned(), format!("the service {}", init.starts(service)?)))
-        }),
+        InitKind::OpenRc => {
+            let found = BY_OPENRC.iter().filter(|(at, ..)| *at == point).find_map(|(_, kind, service)| {
+                let by = match service {
+                    None => "OpenRC mounts it before the first service".to_owned(),
+                    Some(service) => format!("the service {}", init.starts(service)?),
+                };
+                Some(((*kind).to_owned(), by))
+            });
+            found.or_else(by_sysvinit)
+        }
+        InitKind::Sysvinit => by_sysvinit(),
         _ => None,
     };
     let mut lines = written(view).into_iter().filter(|mount| mount.point == point);
-    // `mount -o remount,rw /` tells no type.
-    let line = lines.rfind(|mount| !mount.options.iter().any(|option| option == "remount"));
+    // `mount -o remount,rw /` tells no type, and neither does `mount /proc`, which asks fstab.
+    let tells = |mount: &AtBoot| mount.filesystem != "auto" || own.is_none();
+    let line = lines.rfind(|mount| !mount.options.iter().any(|option| option == "remount") && tells(mount));
     line.map(|mount| (mount.filesystem, mount.evidence)).or(own)
 }
 

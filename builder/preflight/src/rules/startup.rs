@@ -76,6 +76,8 @@ fn loaded(view: &View<'_>) -> Loaded {
     }
     let (service, plain) = match init.kind {
         InitKind::Systemd { .. } => (Some("systemd-modules-load.service"), false),
+        // Debian's OpenRC runs Debian's own scripts.
+        InitKind::OpenRc if init.starts("kmod").is_some() => (Some("kmod"), true),
         InitKind::OpenRc => (Some("modules"), true),
         InitKind::Sysvinit => (Some("kmod"), true),
         _ => (None, false),

@@ -76,6 +76,8 @@ fn settings(view: &View<'_>) -> (Vec<Setting>, Option<String>) {
     }
     let (service, conf) = match init.kind {
         InitKind::Systemd { .. } => ("systemd-sysctl.service", false),
+        // Debian's OpenRC runs Debian's own script.
+        InitKind::OpenRc if init.starts("procps").is_some() => ("procps", true),
         InitKind::OpenRc => ("sysctl", true),
         InitKind::Sysvinit => ("procps", true),
         _ => {
