@@ -94,6 +94,7 @@ fn modules_key(tree: &Tree, kernel: &Kernel, cache: &Cache) -> Result<Sha256Dige
 /// Writes `fstab` for the disk, and what makes a partition grow.
 pub(crate) fn prepare_disk(
     assembly: &mut Assembly,
+    init: InitSystem,
     disk: &Disk,
     ids: &DiskIds,
     date: UnixTime,
@@ -102,15 +103,18 @@ pub(crate) fn prepare_disk(
     for partition in &disk.partitions {
         match partition.kind.value {
             PartitionKind::Root => {
-                let grow = if partition.grow { ",x-systemd.growfs" } else { "" };
+                let by_systemd = partition.grow && init == InitSystem::Systemd;
+                let grow = if by_systemd { ",x-systemd.growfs" } else { "" };
                 // Pass 1 needs a checker: without one, some inits stop in a maintenance shell.
                 let pass = u8::from(assembly.tree.lookup(&TreePath::literal("/usr/sbin/fsck.ext4")).is_some());
                 fstab.push_str(&format!("PARTUUID={} / ext4 errors=remount-ro{grow} 0 {pass}\n", ids.root_partition));
                 if partition.grow {
-                    let repart = TreePath::literal("/usr/bin/systemd-repart");
-                    if assembly.tree.lookup(&repart).is_none() {
-                        return Err(InputError::NothingGrows { origin: partition.origin.clone() }.into());
+                    let (tools, packages) = growing_tools(init);
+                    if tools.iter().any(|tool| assembly.tree.lookup(&TreePath::literal(tool)).is_none()) {
+                        return Err(InputError::NothingGrows { packages, origin: partition.origin.clone() }.into());
                     }
+                }
+                if by_systemd {
                     // systemd-repart grows a partition that matches a definition to the free space behind it.
                     put(assembly, "/etc/repart.d/50-root.conf", "[Partition]\nType=root\n", date)?;
                 }
@@ -124,6 +128,16 @@ pub(crate) fn prepare_disk(
         }
     }
     put(assembly, "/etc/fstab", &fstab, date)
+}
+
+/// What grows a partition and its file system, and the packages that bring it.
+fn growing_tools(init: InitSystem) -> (&'static [&'static str], &'static str) {
+    match init {
+        InitSystem::Systemd => (&["/usr/bin/systemd-repart"], "`systemd-repart`"),
+        InitSystem::Openrc | InitSystem::Busybox => {
+            (&["/usr/sbin/sfdisk", "/usr/sbin/resize2fs"], "`fdisk` and `e2fsprogs`")
+        }
+    }
 }
 
 /// Words of the kernel command line: where the root is, then the profile's.

@@ -39,6 +39,8 @@ pub(crate) enum InputError {
     },
     /// A partition grows, but nothing in the image would do it.
     NothingGrows {
+        /// What would, in words.
+        packages: &'static str,
         /// The partition.
         origin: Origin,
     },
@@ -136,7 +138,7 @@ impl Explain for InputError {
         match self {
             InputError::NoBootFile { name, .. } => Subject::Package(name.clone()),
             InputError::Keyring { origin, .. }
-            | InputError::NothingGrows { origin }
+            | InputError::NothingGrows { origin, .. }
             | InputError::ContainerProgram { origin, .. }
             | InputError::ContainerAccount { origin, .. }
             | InputError::ContainerFolder { origin, .. } => Subject::Profile(origin.clone()),
@@ -153,8 +155,8 @@ impl Explain for InputError {
     fn help(&self) -> Option<String> {
         match self {
             InputError::NotLocked { arch } => Some(format!("run `rootsmith lock --arch {arch}` on the profile")),
-            InputError::NothingGrows { .. } => {
-                Some("add `systemd-repart` to `packages.include`, or take `grow` away".to_owned())
+            InputError::NothingGrows { packages, .. } => {
+                Some(format!("add {packages} to `packages.include`, or take `grow` away"))
             }
             InputError::ContainerProgram { .. } => {
                 Some("name a program by its path in the image, or add the package that has it".to_owned())

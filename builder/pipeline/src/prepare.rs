@@ -82,7 +82,7 @@ pub(crate) fn prepare(
     let ids = DiskIds::derive(&seed(&target, &name));
     let disk = disk(profile);
     if let Some(disk) = disk {
-        bootable::prepare_disk(&mut assembly, disk, &ids, date)?;
+        bootable::prepare_disk(&mut assembly, profile.init.system.value, disk, &ids, date)?;
     }
     declared_mounts(&mut assembly, profile, cache, date)?;
     drop_paths(&mut assembly, profile);

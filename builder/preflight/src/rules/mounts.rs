@@ -119,9 +119,10 @@ fn mount_all(view: &View<'_>) -> Option<String> {
 pub(super) fn mounted_at(view: &View<'_>, point: &str) -> Option<(String, String)> {
     let init = view.init_system();
     let by_sysvinit = || {
-        BY_SYSVINIT.iter().filter(|(at, ..)| *at == point).find_map(|(_, kind, service)| {
-            Some(((*kind).to_owned(), format!("the service {}", init.starts(service)?)))
-        })
+        BY_SYSVINIT
+            .iter()
+            .filter(|(at, ..)| *at == point)
+            .find_map(|(_, kind, service)| Some(((*kind).to_owned(), format!("the service {}", init.starts(service)?))))
     };
     let own = match init.kind {
         InitKind::Systemd { .. } => {
