@@ -92,7 +92,7 @@ fn configure_with(
     let owner = Owner::Builder("configure");
     let mut edit = Edit { assembly, blobs, date: input.date, owner, accounts: Accounts::default(), errors };
     let records = apply::apply(&mut edit, &numbers, &sorted, input.profile, input.arch);
-    site::write(&mut edit, input.profile);
+    site::write(&mut edit, input.profile, input.arch);
     // Without dpkg nothing would read its database or keep it true. The manifest lists the packages.
     if packages.iter().any(|package| package.locked.name == *"dpkg") {
         database::write(&mut edit, &packages, input.arch.debian(), &records);

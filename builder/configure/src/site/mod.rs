@@ -4,19 +4,20 @@
 //! What every init reads alike is written here; the rest by the module of the init. What an init cannot do is an error at
 //! the line that asks for it ([`refuse`]), never left out.
 
+mod openrc;
 mod systemd;
 
 use std::fmt::Write;
 
 use rootsmith_assemble::Owner;
 use rootsmith_profile::{InitSystem, Profile};
-use rootsmith_types::{Located, Origin};
+use rootsmith_types::{Arch, Located, Origin};
 
 use crate::edit::Edit;
 use crate::{ConfigureError, units};
 
 /// Everything but `init.enable` and `init.disable`, which may name what an overlay brings.
-pub(crate) fn write(edit: &mut Edit<'_>, profile: &Profile) {
+pub(crate) fn write(edit: &mut Edit<'_>, profile: &Profile, arch: Arch) {
     let hostname = profile.hostname();
     owned(edit, &hostname.origin, "/etc/hostname", format!("{}\n", hostname.value));
     if let Some(first) = profile.hosts.first() {
@@ -38,7 +39,8 @@ pub(crate) fn write(edit: &mut Edit<'_>, profile: &Profile) {
     accounts_of_services(edit, profile);
     match profile.init.system.value {
         InitSystem::Systemd => systemd::write(edit, profile),
-        InitSystem::Openrc | InitSystem::Busybox => {
+        InitSystem::Openrc => openrc::write(edit, profile, arch),
+        InitSystem::Busybox => {
             let system = &profile.init.system;
             refuse(edit, system.value, &system.origin, "start a system", "write `system = \"systemd\"`");
         }
@@ -79,6 +81,9 @@ fn dropped_paths(edit: &mut Edit<'_>, profile: &Profile) {
 
 /// Enables and disables the services of `[init]`.
 pub(crate) fn services(edit: &mut Edit<'_>, profile: &Profile) -> Vec<String> {
+    if profile.init.system.value == InitSystem::Openrc {
+        return openrc::services(edit, profile);
+    }
     let mut done = Vec::new();
     for name in &profile.init.enable {
         if let Some(unit) = known(edit, name) {

@@ -1,0 +1,52 @@
+//! What the machine does once, and what Debian leaves to nobody where systemd is not the init. The scripts are read on the
+//! machine by people, so they are files of their own, in `scripts/`.
+
+use rootsmith_assemble::Owner;
+use rootsmith_profile::{OutputKind, Profile};
+use rootsmith_types::Origin;
+
+use super::super::owned;
+use crate::edit::Edit;
+use crate::init_scripts;
+
+const SYSINIT: &str = "sysinit";
+const DEFAULT: &str = "default";
+
+pub(super) fn write(edit: &mut Edit<'_>, profile: &Profile) {
+    let init = &profile.init.system.origin;
+    let identity = &profile.identity;
+    add(edit, init, "root-shared", include_str!("scripts/root-shared"), SYSINIT);
+
+    // Empty is what every reader takes for a machine without an identity yet (machine-id(5)).
+    owned(edit, &identity.machine_id.origin, "/etc/machine-id", String::new());
+    add(edit, &identity.machine_id.origin, "machine-identity", include_str!("scripts/machine-identity"), SYSINIT);
+    if edit.resolves("/usr/sbin/sshd") {
+        add(edit, &identity.ssh_host_keys.origin, "ssh-host-keys", include_str!("scripts/ssh-host-keys"), DEFAULT);
+    }
+    if let Some(grows) = grows(profile) {
+        add(edit, &grows, "grow-root", include_str!("scripts/grow-root"), SYSINIT);
+    }
+    if edit.resolves("/usr/bin/systemd-tmpfiles") {
+        add(edit, init, "tmpfiles", include_str!("scripts/tmpfiles"), SYSINIT);
+    }
+    edit.owner = Owner::Builder("first boot without questions");
+    if edit.kind("/etc/localtime").is_none() {
+        edit.symlink("/etc/localtime", "/usr/share/zoneinfo/Etc/UTC");
+    }
+}
+
+/// Where the profile asks for a partition that grows.
+fn grows(profile: &Profile) -> Option<Origin> {
+    let disks = profile.outputs.iter().filter_map(|output| match &output.kind {
+        OutputKind::Disk(disk) => Some(disk),
+        _ => None,
+    });
+    disks.flat_map(|disk| &disk.partitions).find(|partition| partition.grow).map(|partition| partition.origin.clone())
+}
+
+/// A service script, and its place in a runlevel.
+fn add(edit: &mut Edit<'_>, origin: &Origin, name: &str, script: &str, runlevel: &str) {
+    edit.owner = Owner::Profile(origin.clone());
+    edit.write(&format!("/etc/init.d/{name}"), script, 0o755);
+    init_scripts::add(edit, name, runlevel);
+}
