@@ -75,6 +75,8 @@ pub struct Provider<'a> {
 #[derive(Debug, Default)]
 pub struct IndexBuilder {
     texts: Vec<Text>,
+    /// The repository that a package is taken from when it is there, whatever others have.
+    preferred: Option<usize>,
 }
 
 impl IndexBuilder {
@@ -90,6 +92,11 @@ impl IndexBuilder {
         Ok(self)
     }
 
+    /// Of what `repository` holds, the other repositories' versions do not count, even newer ones.
+    pub fn prefer(&mut self, repository: usize) {
+        self.preferred = Some(repository);
+    }
+
     /// Reads everything that was added.
     pub fn finish(self) -> Result<Index, IndexError> {
         let mut index = Index { texts: self.texts, entries: Vec::new(), names: Vec::new(), provided: Vec::new() };
@@ -98,6 +105,9 @@ impl IndexBuilder {
             for stanza in Stanzas::new(&text.text) {
                 index.entries.push(entry(number as u32, &text.text, stanza)?);
             }
+        }
+        if let Some(preferred) = self.preferred {
+            index.keep_preferred(preferred);
         }
         index.sort();
         index.find_names();
@@ -174,6 +184,19 @@ impl Index {
     fn span(&self, entry: u32, span: Span) -> &str {
         let text = &self.texts[self.entries[entry as usize].text as usize].text;
         &text[span.start as usize..][..span.len as usize]
+    }
+
+    /// Drops what other repositories have of the packages that `repository` holds.
+    fn keep_preferred(&mut self, repository: usize) {
+        let texts = &self.texts;
+        let name = |entry: &Entry| {
+            let span = entry.fields[Field::Package as usize];
+            texts[entry.text as usize].text[span.start as usize..][..span.len as usize].to_owned()
+        };
+        let is_preferred = |entry: &Entry| texts[entry.text as usize].repository == repository;
+        let names: std::collections::BTreeSet<String> =
+            self.entries.iter().filter(|entry| is_preferred(entry)).map(name).collect();
+        self.entries.retain(|entry| is_preferred(entry) || !names.contains(&name(entry)));
     }
 
     fn sort(&mut self) {
@@ -294,6 +317,17 @@ mod tests {
             assert_eq!(shown(index.records()).len(), 4);
             assert_eq!(index.candidates("c").len() + index.candidates("").len(), 0);
         }
+    }
+
+    #[test]
+    fn preferred_repository_hides_newer_versions_of_what_it_holds() {
+        let mut builder = Index::builder();
+        for (repository, text) in [(0, MAIN), (1, UPDATES), (2, "Package: b\nVersion: 0.1\nArchitecture: amd64\n")] {
+            builder.add(repository, text.as_bytes().to_vec()).unwrap();
+        }
+        builder.prefer(2);
+        let index = builder.finish().unwrap();
+        assert_eq!(shown(index.records()), ["a 2 all 0", "b 0.1 amd64 2"]);
     }
 
     #[test]
