@@ -76,6 +76,17 @@ pub enum Defect {
     Content(TreePath),
     /// A sparse file.
     Sparse,
+    /// Something that some archives have and we cannot read: `encryption`, `bzip2`.
+    Unsupported(String),
+    /// It does not begin, or end, as such an archive does.
+    NotAnArchive(&'static str),
+    /// A zip archive that contradicts itself.
+    BadZip {
+        /// The member, as it is named there; empty for the whole.
+        path: String,
+        /// A phrase.
+        reason: &'static str,
+    },
     /// A member of a kind we do not know.
     UnknownKind {
         /// The kind's letter.
@@ -144,6 +155,10 @@ impl fmt::Display for Defect {
             Defect::Symlink(path) => write!(f, "has a symbolic link `{path}` with an impossible target"),
             Defect::Content(path) => write!(f, "has content for `{path}`, which is no file"),
             Defect::Sparse => f.write_str("has a sparse file, which is not supported"),
+            Defect::Unsupported(what) => write!(f, "uses {what}, which is not supported"),
+            Defect::NotAnArchive(kind) => write!(f, "is no {kind} archive"),
+            Defect::BadZip { path, reason } if path.is_empty() => write!(f, "is damaged: {reason}"),
+            Defect::BadZip { path, reason } => write!(f, "is damaged at `{path}`: {reason}"),
             Defect::UnknownKind { kind, path } => {
                 write!(f, "has a member `{path}` of unknown kind `{}`", kind.escape_ascii())
             }

@@ -38,6 +38,16 @@ impl Compression {
         }
     }
 
+    /// By a file's first bytes; none where they are not those of a compression that is known.
+    pub(crate) fn of_bytes(start: &[u8]) -> Compression {
+        match start {
+            [0x1f, 0x8b, ..] => Compression::Gzip,
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Compression::Xz,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Compression::Zstd,
+            _ => Compression::Plain,
+        }
+    }
+
     /// A reader of what `input` holds. It fails where `input` is cut short or does not pass its own checksums.
     pub fn decoder<'a>(self, input: impl BufRead + 'a) -> io::Result<Box<dyn Read + 'a>> {
         Ok(match self {

@@ -25,7 +25,7 @@ pub(crate) fn parse_date(text: &str) -> Option<UnixTime> {
 }
 
 /// Counts years from March, so that the day that may be missing is the last one.
-fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
+pub(crate) fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let (era, year_of_era) = (year / 400, year % 400);
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;

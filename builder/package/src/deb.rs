@@ -28,6 +28,12 @@ pub fn unpack(
     read_deb(package, deb, out_tar, limits).map_err(|defect| ArchiveError { package: package.clone(), defect })
 }
 
+/// What the archive says of itself in its `control.tar`, whatever package it holds; nothing behind it is read.
+pub fn read_control_of(deb: &mut dyn Read, limits: &Limits) -> Result<Control, Defect> {
+    let mut members = Members::open(deb)?;
+    members.control(limits)
+}
+
 fn read_deb(
     package: &PackageName,
     deb: &mut dyn Read,
@@ -35,16 +41,7 @@ fn read_deb(
     limits: &Limits,
 ) -> Result<Unpacked, Defect> {
     let mut members = Members::open(deb)?;
-
-    let size = members.next("debian-binary")?.size;
-    let version = members.small(size)?;
-    if !version.starts_with(b"2.") {
-        return Err(Defect::FormatVersion(version.escape_ascii().to_string()));
-    }
-
-    let found = members.next("control.tar")?;
-    let bounds = Bounds { member: "control.tar", compressed: found.size, limit: limits.control, ratio: limits.ratio };
-    let control = members.tar(&found.name, bounds, &mut io::sink(), read_control)?;
+    let control = members.control(limits)?;
     check_control(package, &control)?;
 
     let found = members.next("data.tar")?;
@@ -67,6 +64,19 @@ impl<'a> Members<'a> {
         let mut input = BufReader::with_capacity(64 << 10, deb);
         ar::read_magic(&mut input)?;
         Ok(Members { input, offset: 8 })
+    }
+
+    /// The two members that every archive begins with.
+    fn control(&mut self, limits: &Limits) -> Result<Control, Defect> {
+        let size = self.next("debian-binary")?.size;
+        let version = self.small(size)?;
+        if !version.starts_with(b"2.") {
+            return Err(Defect::FormatVersion(version.escape_ascii().to_string()));
+        }
+        let found = self.next("control.tar")?;
+        let (limit, ratio) = (limits.control, limits.ratio);
+        let bounds = Bounds { member: "control.tar", compressed: found.size, limit, ratio };
+        self.tar(&found.name, bounds, &mut io::sink(), read_control)
     }
 
     /// The next member, which must be `wanted`, a tar with any of the known compressions.
@@ -189,7 +199,7 @@ fn check_control(package: &PackageName, control: &Control) -> Result<(), Defect>
     }
 }
 
-fn read_data(reader: &mut Reader<'_>, limits: &Limits) -> Result<Vec<PackedEntry>, Defect> {
+pub(crate) fn read_data(reader: &mut Reader<'_>, limits: &Limits) -> Result<Vec<PackedEntry>, Defect> {
     let mut entries = Vec::new();
     let mut places = Places::default();
     let mut metadata = 0u64;
@@ -236,10 +246,10 @@ fn digest(reader: &mut Reader<'_>) -> Result<Sha256Digest, Defect> {
 
 /// What each path of the archive stands for, folders included that only show in longer paths.
 #[derive(Default)]
-struct Places {
+pub(crate) struct Places {
     known: HashMap<Box<[u8]>, Place>,
     /// Of all paths in `known`: one deep path brings thousands.
-    bytes: u64,
+    pub(crate) bytes: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -252,7 +262,7 @@ enum Place {
 impl Places {
     /// Refuses a member that does not fit what came before: whichever of two comes first, nothing lies below a link, and
     /// nothing is two things.
-    fn add(&mut self, member: &Member) -> Result<(), Defect> {
+    pub(crate) fn add(&mut self, member: &Member) -> Result<(), Defect> {
         let path = &member.path;
         let place = match &member.kind {
             Kind::Directory => Place::Folder,

@@ -4,6 +4,7 @@
 //! [`Unpacked`] form. Everything here is pure: bytes in, facts or a refusal out.
 
 mod ar;
+mod archive;
 mod archive_error;
 mod compress;
 mod date;
@@ -19,10 +20,12 @@ mod release;
 mod tar;
 mod unpacked;
 mod version;
+mod zip;
 
+pub use archive::{ArchiveKind, unpack_archive};
 pub use archive_error::{ArchiveError, Defect};
 pub use compress::{Compression, decompress};
-pub use deb::unpack;
+pub use deb::{read_control_of, unpack};
 pub use deb822::{BadLine, Fields, Stanza, Stanzas};
 pub use index::{Index, IndexBuilder, Provider, RecordId};
 pub use index_error::IndexError;
