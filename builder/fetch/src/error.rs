@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use rootsmith_package::{ArchiveError, IndexError};
+use rootsmith_package::{ArchiveError, Defect, IndexError};
 use rootsmith_signature::SignatureError;
 use rootsmith_types::{Blame, Explain, Note, NumBytes, PackageName, Sha256Digest, Subject, UnixTime};
 
@@ -89,6 +89,13 @@ pub enum FetchError {
     },
     /// The archive has the bytes the lock names, and is no package we can read.
     Archive(ArchiveError),
+    /// A payload has the bytes that are wanted, and is not what it should be.
+    Payload {
+        /// The payload.
+        name: String,
+        /// What is wrong with it.
+        defect: Defect,
+    },
     /// `InRelease` is not signed by a key that may sign it.
     Signature {
         /// `trixie`.
@@ -232,6 +239,7 @@ impl fmt::Display for FetchError {
             }
             FetchError::Damaged { file, .. } => write!(f, "`{file}` was damaged in the cache"),
             FetchError::Archive(error) => write!(f, "{error}"),
+            FetchError::Payload { name, defect } => write!(f, "payload `{name}` {defect}"),
             FetchError::Signature { suite, error, .. } => write!(f, "`InRelease` of `{suite}` is not trusted: {error}"),
             FetchError::Index { url, error, .. } => write!(f, "`{url}` cannot be read: {error}"),
             FetchError::OtherSuite { suite, found, .. } => {
@@ -294,6 +302,18 @@ impl Explain for FetchError {
                 format!("`{}` has been dropped: run again and it is fetched anew", path.display())
             }
             FetchError::Archive(error) => return error.help(),
+            FetchError::Payload { defect: Defect::Read(_) | Defect::Write(_), .. } => {
+                "check the disk and the permissions of the cache folder".into()
+            }
+            FetchError::Payload { defect: Defect::NotAnArchive(_) | Defect::NotAPackage, .. } => {
+                "write in `kind` what it is: `file`, `tar`, `zip`, `deb` or `oci`".into()
+            }
+            FetchError::Payload { defect: Defect::Unsupported(_) | Defect::Sparse | Defect::UnknownPax(_), .. } => {
+                "unpack it, and pack it again as a plain tar archive".into()
+            }
+            FetchError::Payload { .. } => {
+                "it is damaged or hostile: get it again, and compare its digest with what its makers publish".into()
+            }
             FetchError::Signature { error, .. } => return error.help(),
             FetchError::Index { .. } => "try another mirror: `distribution.mirror` or `--mirror URL`".into(),
             FetchError::OtherSuite { found, .. } => match found.first() {
@@ -325,6 +345,7 @@ impl Explain for FetchError {
             | FetchError::Damaged { .. }
             | FetchError::NotYetValid { .. } => Blame::Host,
             FetchError::Archive(error) => error.blame(),
+            FetchError::Payload { defect: Defect::Read(_) | Defect::Write(_), .. } => Blame::Host,
             _ => Blame::Inputs,
         }
     }

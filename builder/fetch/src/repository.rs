@@ -234,7 +234,7 @@ impl World<'_> {
         if release.acquire_by_hash {
             urls.insert(0, format!("{}/{}/by-hash/SHA256/{sha256}", self.base, escaped(folder)));
         }
-        let wanted = Wanted { what, package: None, urls, size, sha256 };
+        let wanted = Wanted { what, package: None, urls, size: Some(size), sha256 };
         self.cache.download(&wanted, self.via, &Reach::default(), self.progress)?;
         read().ok_or_else(|| FetchError::Damaged { package: None, file: what.to_owned(), path: blob.clone() })
     }

@@ -13,6 +13,8 @@ use crate::{Extent, FetchError, Progress, Transport, TransportError};
 
 /// A server that sends a little each time and then hangs up is left after so many times.
 const MAX_ATTEMPTS: u32 = 100;
+/// A file whose size nobody knows may be this long.
+const MAX_SIZE: u64 = 64 << 30;
 
 /// A file to fetch.
 pub(crate) struct Wanted<'a> {
@@ -22,8 +24,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) package: Option<&'a PackageName>,
     /// Where it is: the next one is asked when one does not have it.
     pub(crate) urls: Vec<String>,
-    /// In bytes.
-    pub(crate) size: u64,
+    /// In bytes; nobody knows it of a file that comes for the first time by its address alone.
+    pub(crate) size: Option<u64>,
     /// Of the whole file.
     pub(crate) sha256: Sha256Digest,
 }
@@ -67,9 +69,12 @@ impl Cache {
         reach: &Reach,
         progress: &dyn Progress,
     ) -> Result<bool, FetchError> {
-        let done = || self.has_blob(&wanted.sha256, wanted.size);
+        let done = || match wanted.size {
+            Some(size) => self.has_blob(&wanted.sha256, size),
+            None => self.folder.blob(&wanted.sha256).is_file(),
+        };
         let Some(partial) = Partial::lock(&self.folder, &wanted.sha256, done)? else { return Ok(false) };
-        progress.started(wanted.what, Some(wanted.size));
+        progress.started(wanted.what, wanted.size);
         let result = self.complete(partial, wanted, via, reach, progress);
         progress.finished(wanted.what);
         result.map(|()| true)
@@ -83,7 +88,8 @@ impl Cache {
         reach: &Reach,
         progress: &dyn Progress,
     ) -> Result<(), FetchError> {
-        if partial.len() > wanted.size {
+        let limit = wanted.size.unwrap_or(MAX_SIZE);
+        if partial.len() > limit {
             partial.restart()?;
         }
         progress.advanced(wanted.what, partial.len());
@@ -152,12 +158,18 @@ impl Cache {
         reach: &Reach,
         progress: &dyn Progress,
     ) -> Result<(), Failed> {
+        let limit = wanted.size.unwrap_or(MAX_SIZE);
         let wrong_size = |found| {
             let (package, url) = (wanted.package.cloned(), url.to_owned());
-            Failed::For(FetchError::Size { package, url, wanted: wanted.size, found })
+            Failed::For(FetchError::Size { package, url, wanted: limit, found })
         };
         // Complete already when the last process was killed just before the end.
-        if partial.len() < wanted.size || wanted.size == 0 {
+        let complete = match wanted.size {
+            Some(size) => partial.len() == size && size > 0,
+            None => partial.digest() == wanted.sha256,
+        };
+        let mut size = wanted.size;
+        if !complete {
             let mut response = via.get(url, partial.len()).map_err(Failed::Transport)?;
             reach.answered.store(true, Ordering::Relaxed);
             if response.extent == Extent::Full && partial.len() > 0 {
@@ -165,9 +177,10 @@ impl Cache {
             }
             if let Some(length) = response.length {
                 let announced = partial.len().saturating_add(length);
-                if announced != wanted.size {
+                if wanted.size.map_or(announced > limit, |size| announced != size) {
                     return Err(wrong_size(Some(announced)));
                 }
+                size = Some(announced);
             }
             let mut buf = vec![0; 64 << 10];
             loop {
@@ -177,15 +190,15 @@ impl Cache {
                     Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                     Err(error) => return Err(Failed::Transport(cut_off(&error))),
                 };
-                if n as u64 > wanted.size - partial.len() {
+                if n as u64 > limit - partial.len() {
                     return Err(wrong_size(None));
                 }
                 partial.push(&buf[..n])?;
                 progress.advanced(wanted.what, n as u64);
             }
         }
-        if partial.len() < wanted.size {
-            let why = format!("the connection ended after {} of {} bytes", partial.len(), wanted.size);
+        if let Some(size) = size.filter(|size| partial.len() < *size) {
+            let why = format!("the connection ended after {} of {size} bytes", partial.len());
             return Err(Failed::Transport(TransportError::Unreachable(why)));
         }
         match partial.digest() {

@@ -60,7 +60,7 @@ impl Cache {
                     what: package.name.as_str(),
                     package: Some(&package.name),
                     urls: vec![format!("{}/{}", mirrors.of(package.archive), escaped(&package.filename))],
-                    size: package.size,
+                    size: Some(package.size),
                     sha256: package.sha256,
                 };
                 let reach = match package.archive {

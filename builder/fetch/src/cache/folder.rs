@@ -5,6 +5,8 @@
 //! | `blobs/sha256/ab/HEX`       | a file whose SHA-256 is `HEX`: archives, payloads                       |
 //! | `unpacked/HEX.tar`          | the decompressed `data.tar` of archive `HEX`                            |
 //! | `unpacked/HEX.index`        | what is where in it, sealed; written last                               |
+//! | `unpacked/HEX.KIND.contents` | the contents of tar or zip archive `HEX`, one after another             |
+//! | `unpacked/HEX.KIND.index`   | what is where in them, sealed; written last                             |
 //! | `indexes/HEX`               | the decompressed form of index file `HEX`, sealed                       |
 //! | `releases/ARCHIVE/SUITE/ID` | the last accepted `InRelease` of a mirror                               |
 //! | `partial/HEX`               | the beginning of a download, locked by whoever goes on with it          |
@@ -63,6 +65,14 @@ impl Folder {
 
     pub(crate) fn unpacked_index(&self, digest: &Sha256Digest) -> PathBuf {
         self.root.join("unpacked").join(format!("{digest}.index"))
+    }
+
+    pub(crate) fn archive_contents(&self, digest: &Sha256Digest, kind: &str) -> PathBuf {
+        self.root.join("unpacked").join(format!("{digest}.{kind}.contents"))
+    }
+
+    pub(crate) fn archive_index(&self, digest: &Sha256Digest, kind: &str) -> PathBuf {
+        self.root.join("unpacked").join(format!("{digest}.{kind}.index"))
     }
 
     pub(crate) fn index(&self, digest: &Sha256Digest) -> PathBuf {

@@ -1,8 +1,10 @@
 //! The content-addressed cache.
 
+mod archive;
 mod derived;
 mod download;
 mod ensure;
+mod file;
 pub(crate) mod folder;
 mod packs;
 mod partial;
@@ -10,7 +12,7 @@ pub(crate) mod sealed;
 mod unpack;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,6 +29,7 @@ use packs::Packs;
 pub(crate) use download::{Reach, Wanted};
 pub use ensure::Download;
 pub(crate) use ensure::escaped;
+pub use file::RemoteFile;
 
 /// Files by their SHA-256, in a folder that several builds may use at once; each of them may be killed at any moment.
 pub struct Cache {
@@ -125,9 +128,6 @@ impl Blobs for Cache {
             FetchError::Disk { error, .. } => error,
             error => io::Error::other(error),
         })?;
-        let path = self.folder.blob(&digest);
-        let file = File::open(&path)?;
-        let pack = self.packs.add(path, file)?;
-        Ok(Blob { digest: Some(digest), size, pack, offset: 0 })
+        self.open_blob(&digest, size)
     }
 }

@@ -118,15 +118,23 @@ impl Cache {
 
 /// Writes the decompressed tar; says what is in it, and how long it is.
 fn take_apart(package: &LockedPackage, archive: &mut File, to: &Temporary) -> Result<(Unpacked, u64), FetchError> {
+    written(to, |out| unpack(&package.name, archive, out, &Limits::default()).map_err(FetchError::Archive))
+}
+
+/// What `work` made of the writer to a file, and how many bytes it wrote there.
+pub(super) fn written<T>(
+    to: &Temporary,
+    work: impl FnOnce(&mut dyn Write) -> Result<T, FetchError>,
+) -> Result<(T, u64), FetchError> {
     let mut out = Watched { inner: BufWriter::with_capacity(256 << 10, to.file()), failure: None, written: 0 };
-    let result = unpack(&package.name, archive, &mut out, &Limits::default());
+    let result = work(&mut out);
     if result.is_ok() {
         // Noted inside when it fails.
         let _ = out.flush();
     }
     match (out.failure.take(), result) {
         (Some(error), _) => Err(FetchError::disk("write", to.path())(error)),
-        (None, result) => Ok((result.map_err(FetchError::Archive)?, out.written)),
+        (None, result) => Ok((result?, out.written)),
     }
 }
 
