@@ -42,6 +42,7 @@ mod volume;
 pub use disk::{Partition, Table, TableKind};
 pub use error::OpenError;
 pub use image::Image;
+pub use oci::{Bundle, BundledImage};
 pub use source::{FileSource, Part, ReadAt, Source};
 pub use volume::{Files, Volume};
 

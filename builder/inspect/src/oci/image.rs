@@ -1,5 +1,7 @@
 //! From the index to one image: descriptors, indexes, manifests, the configuration.
 
+use std::collections::BTreeMap;
+
 use rootsmith_types::{Arch, Sha256Digest};
 use serde::Deserialize;
 
@@ -12,7 +14,7 @@ pub(crate) const LAYOUT: &str = "oci-layout";
 /// Says which images there are.
 pub(crate) const INDEX: &str = "index.json";
 /// How many indexes one may be in another.
-const MAX_NESTING: usize = 4;
+pub(crate) const MAX_NESTING: usize = 4;
 /// How many layers an image may have; overlayfs, which has to hold them when it runs, takes fewer.
 pub(crate) const MAX_LAYERS: usize = 256;
 
@@ -39,6 +41,8 @@ pub(crate) struct Descriptor {
     pub(crate) digest: String,
     pub(crate) size: u64,
     platform: Option<Platform>,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -51,18 +55,18 @@ struct Platform {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct LayoutVersion {
+pub(crate) struct LayoutVersion {
     image_layout_version: String,
 }
 
 /// An index or a manifest: which of both is told by what is in it, for `mediaType` may be missing.
 #[derive(Deserialize)]
-struct Document {
+pub(crate) struct Document {
     #[serde(default)]
-    manifests: Vec<Descriptor>,
-    config: Option<Descriptor>,
+    pub(crate) manifests: Vec<Descriptor>,
+    pub(crate) config: Option<Descriptor>,
     #[serde(default)]
-    layers: Vec<Descriptor>,
+    pub(crate) layers: Vec<Descriptor>,
 }
 
 /// What we want of an image's configuration.
@@ -70,6 +74,8 @@ struct Document {
 pub(crate) struct Config {
     #[serde(default)]
     architecture: String,
+    #[serde(default)]
+    os: String,
     #[serde(default)]
     rootfs: RootFs,
 }
@@ -80,7 +86,25 @@ struct RootFs {
     diff_ids: Vec<String>,
 }
 
+impl LayoutVersion {
+    /// Whether it is one we know.
+    pub(crate) fn check(&self) -> Result<(), OpenError> {
+        if self.image_layout_version.starts_with("1.") {
+            return Ok(());
+        }
+        let version = self.image_layout_version.escape_debug().take(40).collect::<String>();
+        Err(OpenError::unsupported(LAYER, format_args!("version `{version}`")))
+    }
+}
+
 impl Descriptor {
+    /// What whoever made the layout called the image: containerd's full name, else its reference, else its digest.
+    pub(crate) fn name(&self) -> String {
+        let name = ["io.containerd.image.name", "org.opencontainers.image.ref.name"].into_iter();
+        let name = name.filter_map(|key| self.annotations.get(key)).next().unwrap_or(&self.digest);
+        name.escape_debug().take(200).collect()
+    }
+
     /// The digest, of the kind that everybody must know.
     pub(crate) fn digest(&self) -> Result<Sha256Digest, OpenError> {
         digest(&self.digest)
@@ -98,15 +122,14 @@ impl Descriptor {
 }
 
 impl Config {
-    /// The architecture, in the words of Go (`GOARCH`).
+    /// The architecture, when it is one of ours.
     pub(crate) fn arch(&self) -> Option<Arch> {
-        match self.architecture.as_str() {
-            "amd64" => Some(Arch::Amd64),
-            "arm64" => Some(Arch::Arm64),
-            "arm" => Some(Arch::Armhf),
-            "riscv64" => Some(Arch::Riscv64),
-            _ => None,
-        }
+        arch_of(&self.architecture)
+    }
+
+    /// `linux/arm64`.
+    pub(crate) fn platform(&self) -> String {
+        format!("{}/{}", self.os, self.architecture).escape_debug().take(80).collect()
     }
 
     /// The digest of a layer when it is not compressed.
@@ -115,13 +138,21 @@ impl Config {
     }
 }
 
+/// An architecture in the words of Go (`GOARCH`).
+pub(crate) fn arch_of(architecture: &str) -> Option<Arch> {
+    match architecture {
+        "amd64" => Some(Arch::Amd64),
+        "arm64" => Some(Arch::Arm64),
+        "arm" => Some(Arch::Armhf),
+        "riscv64" => Some(Arch::Riscv64),
+        _ => None,
+    }
+}
+
 /// The one image of a layout.
 pub(crate) fn choose(store: &dyn Store) -> Result<Image, OpenError> {
     let layout: LayoutVersion = json(store, LAYOUT)?;
-    if !layout.image_layout_version.starts_with("1.") {
-        let version = layout.image_layout_version.escape_debug().take(40).collect::<String>();
-        return Err(OpenError::unsupported(LAYER, format_args!("version `{version}`")));
-    }
+    layout.check()?;
     let mut document: Document = json(store, INDEX)?;
     for _ in 0..MAX_NESTING {
         let Some(config) = document.config else {

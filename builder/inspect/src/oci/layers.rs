@@ -78,7 +78,7 @@ fn apply_one(growing: &mut Growing<'_>, members: Vec<Member>, number: u32) -> Re
 fn read(store: &dyn Store, layer: &Layer, scratch: &Path, budget: &Budget) -> Result<(Vec<Member>, Source), OpenError> {
     let (blob, wanted, name, ends) = match layer {
         Layer::Blob(descriptor) => {
-            let (blob, digest) = store.blob(descriptor)?;
+            let (blob, digest) = store.required(descriptor)?;
             (blob, Some(digest), format!("sha256:{digest}"), Ends::Anywhere)
         }
         Layer::File(path, diff_id) => {
@@ -116,7 +116,7 @@ fn read(store: &dyn Store, layer: &Layer, scratch: &Path, budget: &Budget) -> Re
     })
 }
 
-fn digest(source: &Source) -> std::io::Result<Sha256Digest> {
+pub(crate) fn digest(source: &Source) -> std::io::Result<Sha256Digest> {
     use std::io::Write;
     const PIECE: u64 = 256 << 10;
     let source = Arc::clone(source);

@@ -3,6 +3,7 @@
 //! `index.json` names manifests (or further indexes), a manifest names layers; each layer is a tar archive of what it adds and
 //! changes, and of whiteouts for what it takes away. Each blob's size and digest are held against its descriptor.
 
+mod bundle;
 mod docker;
 mod image;
 mod layers;
@@ -15,6 +16,7 @@ use std::path::Path;
 use rootsmith_tree::Tree;
 use rootsmith_types::NumBytes;
 
+pub use self::bundle::{Bundle, BundledImage};
 use self::image::Image;
 use self::store::{Archived, Folder, Store};
 use crate::tar::budget::Budget;

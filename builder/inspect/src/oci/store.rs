@@ -18,19 +18,36 @@ const MAX_JSON: u64 = 4 << 20;
 
 /// The files of a layout.
 pub(crate) trait Store: Sync {
-    /// One of them, by its path.
-    fn open(&self, path: &str) -> Result<Source, OpenError>;
+    /// One of them, by its path; `None` when it is not there.
+    fn find(&self, path: &str) -> Result<Option<Source>, OpenError>;
+
+    /// One that must be there.
+    fn open(&self, path: &str) -> Result<Source, OpenError> {
+        self.find(path)?.ok_or_else(|| missing(path))
+    }
 
     /// The blob of a descriptor; as long as that says.
-    fn blob(&self, descriptor: &Descriptor) -> Result<(Source, Sha256Digest), OpenError> {
+    fn blob(&self, descriptor: &Descriptor) -> Result<Option<(Source, Sha256Digest)>, OpenError> {
         let digest = descriptor.digest()?;
-        let blob = self.open(&format!("blobs/sha256/{digest}"))?;
+        let Some(blob) = self.find(&blob_path(&digest))? else { return Ok(None) };
         if blob.size() != descriptor.size {
             let reason = format_args!("it is {} bytes long, and {} were promised", blob.size(), descriptor.size);
             return Err(OpenError::damaged_at(LAYER, format_args!("`sha256:{digest}`"), reason));
         }
-        Ok((blob, digest))
+        Ok(Some((blob, digest)))
     }
+
+    /// The blob of a descriptor, which must be there.
+    fn required(&self, descriptor: &Descriptor) -> Result<(Source, Sha256Digest), OpenError> {
+        match self.blob(descriptor)? {
+            Some(found) => Ok(found),
+            None => Err(missing(&blob_path(&descriptor.digest()?))),
+        }
+    }
+}
+
+fn blob_path(digest: &Sha256Digest) -> String {
+    format!("blobs/sha256/{digest}")
 }
 
 /// What a small JSON file says.
@@ -40,7 +57,7 @@ pub(crate) fn json<T: DeserializeOwned>(store: &dyn Store, path: &str) -> Result
 
 /// What a small JSON blob says, once it has the digest it should have.
 pub(crate) fn json_blob<T: DeserializeOwned>(store: &dyn Store, descriptor: &Descriptor) -> Result<T, OpenError> {
-    let (blob, wanted) = store.blob(descriptor)?;
+    let (blob, wanted) = store.required(descriptor)?;
     let place = format!("sha256:{wanted}");
     let data = bytes(&place, &blob)?;
     check(&wanted, &Sha256Digest::of(&data))?;
@@ -91,11 +108,11 @@ impl Folder {
 }
 
 impl Store for Folder {
-    fn open(&self, path: &str) -> Result<Source, OpenError> {
+    fn find(&self, path: &str) -> Result<Option<Source>, OpenError> {
         let host = |source| OpenError::Host { path: self.path.join(path), source };
         match self.beneath.file(path.as_bytes()) {
-            Ok(file) => Ok(Arc::new(FileSource::new(file).map_err(host)?)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(missing(path)),
+            Ok(file) => Ok(Some(Arc::new(FileSource::new(file).map_err(host)?))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(host(error)),
         }
     }
@@ -124,8 +141,9 @@ impl<'a> Archived<'a> {
 }
 
 impl Store for Archived<'_> {
-    fn open(&self, path: &str) -> Result<Source, OpenError> {
-        let source: Option<Source> = match self.content(path).ok_or_else(|| missing(path))? {
+    fn find(&self, path: &str) -> Result<Option<Source>, OpenError> {
+        let Some(content) = self.content(path) else { return Ok(None) };
+        let source: Option<Source> = match content {
             Content::Inline(data) => Some(Arc::new(data.to_vec())),
             Content::Blob(blob) => {
                 let whole = self.packs.whole(blob.pack.0).cloned();
@@ -134,7 +152,7 @@ impl Store for Archived<'_> {
             }
             Content::Sparse(_) => None,
         };
-        source.ok_or_else(|| OpenError::unsupported(LAYER, format_args!("holes in `{path}`")))
+        source.map(Some).ok_or_else(|| OpenError::unsupported(LAYER, format_args!("holes in `{path}`")))
     }
 }
 

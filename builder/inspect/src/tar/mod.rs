@@ -71,7 +71,7 @@ fn open_within(source: &Source, scratch: &Path, budget: &Budget) -> Result<Volum
 }
 
 /// The files of an archive, whatever they are.
-fn tree(source: &Source, scratch: &Path, budget: &Budget) -> Result<(Tree, Packs), OpenError> {
+pub(crate) fn tree(source: &Source, scratch: &Path, budget: &Budget) -> Result<(Tree, Packs), OpenError> {
     let mut growing = Growing::new("tar", 1, budget);
     let contents = read(source, scratch, budget, Ends::Marked, &mut |member| growing.put(member, 0))?;
     Ok(growing.finish(vec![contents]))
