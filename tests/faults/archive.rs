@@ -15,6 +15,9 @@ use rootsmith_tests::archive::{Archive, DATE, Deb, Key, Server, TOOLS, Validity,
 use rootsmith_tests::{judges, said};
 use tempfile::TempDir;
 
+#[path = "payloads.rs"]
+mod payloads;
+
 /// The profile or its inputs are at fault.
 const INPUTS: i32 = 1;
 /// The host is.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use rootsmith_types::{Arch, Blame, Explain, Note, Origin, PackageName, Sha256Digest, Subject, TreePath};
+use rootsmith_types::{Arch, Blame, Explain, Note, Origin, PackageName, Subject, TreePath};
 
 /// Why packages, overlays and payloads do not make one tree.
 #[derive(Debug)]
@@ -45,19 +45,6 @@ pub enum AssembleError {
         /// Why.
         source: io::Error,
     },
-    /// A payload's bytes are not those it was said to have.
-    PayloadDigest {
-        /// The payload.
-        name: String,
-        /// Where the digest, or the payload, is written.
-        origin: Origin,
-        /// The digest it should have.
-        wanted: Sha256Digest,
-        /// The digest it has.
-        found: Sha256Digest,
-        /// Whether the lock asked for it, not the profile.
-        from_lock: bool,
-    },
     /// A payload is a program for another machine.
     PayloadArchitecture {
         /// The payload.
@@ -68,6 +55,39 @@ pub enum AssembleError {
         wanted: Arch,
         /// What the file is for.
         found: String,
+    },
+    /// A payload should belong to somebody whom the image does not know.
+    UnknownAccount {
+        /// The payload.
+        name: String,
+        /// Its `owner` or `group`.
+        origin: Origin,
+        /// `user` or `group`.
+        kind: &'static str,
+        /// Who it is.
+        account: String,
+    },
+    /// An archive has not what the profile chose of it.
+    NoMember {
+        /// The payload.
+        name: String,
+        /// Where the member is chosen.
+        origin: Origin,
+        /// Its path in the archive.
+        member: String,
+        /// What is in the archive, a few of its paths.
+        there: Vec<String>,
+    },
+    /// A member of an archive cannot be put where it says.
+    BadMember {
+        /// The payload.
+        name: String,
+        /// Where the archive is named.
+        origin: Origin,
+        /// Its path in the archive.
+        member: String,
+        /// A phrase.
+        reason: String,
     },
     /// A payload cannot be put where the profile says.
     PayloadPlace {
@@ -97,12 +117,15 @@ impl fmt::Display for AssembleError {
             AssembleError::Unreadable { path, source, .. } => {
                 write!(f, "`{}` cannot be read: {source}", path.display())
             }
-            AssembleError::PayloadDigest { name, wanted, found, from_lock, .. } => {
-                let who = if *from_lock { "the lock" } else { "the profile" };
-                write!(f, "payload `{name}` has sha256 `{found}`, {who} says `{wanted}`")
-            }
             AssembleError::PayloadArchitecture { name, wanted, found, .. } => {
                 write!(f, "payload `{name}` is a program for {found}, the image is for {wanted}")
+            }
+            AssembleError::UnknownAccount { name, kind, account, .. } => {
+                write!(f, "payload `{name}` belongs to the {kind} `{account}`, which the image does not have")
+            }
+            AssembleError::NoMember { name, member, .. } => write!(f, "payload `{name}` has no member `{member}`"),
+            AssembleError::BadMember { name, member, reason, .. } => {
+                write!(f, "`{member}` of payload `{name}` cannot be unpacked: {reason}")
             }
             AssembleError::PayloadPlace { name, reason, .. } => {
                 write!(f, "payload `{name}` cannot be installed: {reason}")
@@ -121,8 +144,10 @@ impl Explain for AssembleError {
             AssembleError::BadEntry { package, .. } => Subject::Package(package.clone()),
             AssembleError::BadOverlay { origin, .. }
             | AssembleError::Unreadable { origin, .. }
-            | AssembleError::PayloadDigest { origin, .. }
             | AssembleError::PayloadArchitecture { origin, .. }
+            | AssembleError::UnknownAccount { origin, .. }
+            | AssembleError::NoMember { origin, .. }
+            | AssembleError::BadMember { origin, .. }
             | AssembleError::PayloadPlace { origin, .. } => Subject::Profile(origin.clone()),
             AssembleError::Store(_) => Subject::Host,
         }
@@ -132,9 +157,10 @@ impl Explain for AssembleError {
         let label = match self {
             AssembleError::BadOverlay { .. } => "this overlay".to_owned(),
             AssembleError::Unreadable { .. } => "named here".to_owned(),
-            AssembleError::PayloadDigest { from_lock: true, .. } => "this payload".to_owned(),
-            AssembleError::PayloadDigest { .. } => "expected here".to_owned(),
             AssembleError::PayloadArchitecture { .. } => "this file".to_owned(),
+            AssembleError::NoMember { .. } => "chosen here".to_owned(),
+            AssembleError::BadMember { .. } => "this archive".to_owned(),
+            AssembleError::UnknownAccount { kind, .. } => format!("no such {kind}"),
             AssembleError::PayloadPlace { .. } => "should go here".to_owned(),
             // The place of a package says itself what it has to do with it.
             AssembleError::TwoOwners { .. } | AssembleError::BadEntry { .. } | AssembleError::Store(_) => return None,
@@ -161,11 +187,16 @@ impl Explain for AssembleError {
             AssembleError::BadEntry { .. } => {
                 Some("the archive is damaged or hostile: report it to the distribution".to_owned())
             }
-            AssembleError::PayloadDigest { from_lock: true, .. } => {
-                Some("if the new file is the one you want, run `rootsmith lock` again".to_owned())
+            AssembleError::NoMember { there, .. } if there.is_empty() => Some("the archive is empty".to_owned()),
+            AssembleError::NoMember { there, .. } => {
+                let there: Vec<String> = there.iter().map(|path| format!("`{path}`")).collect();
+                Some(format!("write it as the archive has it; it has {}", there.join(", ")))
             }
-            AssembleError::PayloadDigest { .. } => {
-                Some("put the file with that digest in place, or correct `sha256`".to_owned())
+            AssembleError::BadMember { .. } => {
+                Some("choose what you need of the archive: `members = [\"…\"]`".to_owned())
+            }
+            AssembleError::UnknownAccount { .. } => {
+                Some("declare it, add the package that brings it, or write its number".to_owned())
             }
             AssembleError::PayloadArchitecture { wanted, .. } => Some(format!(
                 "take the build of it for {wanted}, or build the image for another architecture: `image.arch`, `--arch`"

@@ -4,6 +4,8 @@
 //! `configure`) [`drop_paths`] takes away what the profile leaves out, and [`overlay`] and [`embed`] put the profile's own
 //! files on top.
 
+mod accounts;
+mod archive;
 mod error;
 mod overlay;
 mod owners;
@@ -16,7 +18,7 @@ pub use error::AssembleError;
 pub use overlay::{drop_paths, overlay};
 pub use owners::{Owner, Owners};
 pub use package::Package;
-pub use payload::{embed, payload_digest};
+pub use payload::{Taken, embed};
 pub use unpack::unpack;
 
 #[cfg(test)]

@@ -1,89 +1,167 @@
 //! Files from outside the distribution.
 
-use rootsmith_lock::LockedPayload;
-use rootsmith_profile::{Payload, Profile};
-use rootsmith_tree::{Blob, Blobs, Content, Metadata, Mtime, Node};
-use rootsmith_types::{Arch, Sources, UnixTime};
+use std::io;
+use std::sync::Arc;
 
+use rootsmith_package::PackedEntry;
+use rootsmith_profile::{Account, Payload, PayloadKind, Profile};
+use rootsmith_tree::{Blob, Blobs, Content, Metadata, Node, PackId};
+use rootsmith_types::{Arch, Located, Origin, TreePath, UnixTime};
+
+use crate::accounts::Accounts;
 use crate::{AssembleError, Assembly, Owner};
 
 /// How much of a file tells what it is.
 const HEAD: usize = 20;
 
-/// Takes a payload's file into the store.
-pub fn payload_digest(payload: &Payload, files: &dyn Sources, blobs: &dyn Blobs) -> Result<Blob, AssembleError> {
-    let mut file = files.open(&payload.path.value).map_err(|source| AssembleError::Unreadable {
-        origin: payload.path.origin.clone(),
-        path: payload.path.value.clone(),
-        source,
-    })?;
-    blobs.insert(&mut *file).map_err(AssembleError::Store)
+/// A payload's file in the store, and what is in it when it is to be unpacked.
+#[derive(Debug, Clone)]
+pub struct Taken {
+    /// The file as it is.
+    pub blob: Blob,
+    /// Its members, and the container that their contents lie in.
+    pub members: Option<(Arc<[PackedEntry]>, PackId)>,
 }
 
-/// Puts the profile's payloads into the tree: digest as the profile and the lock say, and for this machine.
+/// Puts the profile's payloads into the tree. `taken` has their files, in the same order. Packages are none of this: they are
+/// unpacked with those of the distribution.
 pub fn embed(
     assembly: &mut Assembly,
     profile: &Profile,
-    locked: &[LockedPayload],
+    taken: &[Taken],
     arch: Arch,
-    files: &dyn Sources,
     blobs: &dyn Blobs,
     date: UnixTime,
 ) -> Result<(), Vec<AssembleError>> {
-    let mut errors = Vec::new();
-    for payload in &profile.payloads {
-        let locked = locked.iter().find(|locked| locked.name == payload.name.value);
-        if let Err(error) = embed_one(assembly, payload, locked, arch, files, blobs, date) {
-            errors.push(error);
+    let accounts = Accounts::read(&assembly.tree, blobs).map_err(|error| vec![AssembleError::Store(error)])?;
+    let mut embedding = Embedding { assembly, accounts, arch, blobs, date, errors: Vec::new() };
+    for (payload, Taken { blob, members }) in profile.payloads.iter().zip(taken) {
+        match &payload.kind {
+            PayloadKind::File => embedding.file(payload, Content::Blob(*blob), 0o755),
+            PayloadKind::Oci => embedding.file(payload, Content::Blob(*blob), 0o644),
+            PayloadKind::Tar(unpacking) | PayloadKind::Zip(unpacking) => {
+                if let Some((members, pack)) = members {
+                    embedding.archive(payload, unpacking, members, *pack);
+                }
+            }
+            PayloadKind::Deb => {}
         }
     }
-    if errors.is_empty() { Ok(()) } else { Err(errors) }
+    if embedding.errors.is_empty() { Ok(()) } else { Err(embedding.errors) }
 }
 
-fn embed_one(
-    assembly: &mut Assembly,
-    payload: &Payload,
-    locked: Option<&LockedPayload>,
-    arch: Arch,
-    files: &dyn Sources,
-    blobs: &dyn Blobs,
-    date: UnixTime,
-) -> Result<(), AssembleError> {
-    let name = || payload.name.value.clone();
-    let content = Content::Blob(payload_digest(payload, files, blobs)?);
-    let found = content.digest(blobs).map_err(AssembleError::Store)?;
-    let expectations = [
-        payload.sha256.as_ref().map(|wanted| (wanted.value, &wanted.origin, false)),
-        locked.map(|locked| (locked.sha256, &payload.name.origin, true)),
-    ];
-    for (wanted, origin, from_lock) in expectations.into_iter().flatten() {
-        if wanted != found {
-            let origin = origin.clone();
-            return Err(AssembleError::PayloadDigest { name: name(), origin, wanted, found, from_lock });
+/// Payloads on their way into the tree.
+pub(crate) struct Embedding<'a> {
+    pub(crate) assembly: &'a mut Assembly,
+    accounts: Accounts,
+    pub(crate) arch: Arch,
+    blobs: &'a dyn Blobs,
+    pub(crate) date: UnixTime,
+    pub(crate) errors: Vec<AssembleError>,
+}
+
+impl Embedding<'_> {
+    /// Puts one file in its place.
+    fn file(&mut self, payload: &Payload, content: Content, mode: u16) {
+        match self.foreign(&content) {
+            Ok(Some(found)) => {
+                let origin = payload.source_for(self.arch).map_or(&payload.origin, |source| source.origin()).clone();
+                let (name, wanted) = (payload.name.value.clone(), self.arch);
+                self.errors.push(AssembleError::PayloadArchitecture { name, origin, wanted, found });
+            }
+            Ok(None) => {}
+            Err(error) => self.errors.push(AssembleError::Store(error)),
+        }
+        let Some((uid, gid)) = self.owner(payload) else { return };
+        let metadata = Metadata { uid, gid, ..Metadata::root(payload.mode.unwrap_or(mode), self.date) };
+        if let Err(reason) = self.put(&payload.install.value, Node::file(content, metadata), &payload.origin) {
+            self.errors.push(AssembleError::PayloadPlace {
+                name: payload.name.value.clone(),
+                origin: payload.install.origin.clone(),
+                reason,
+            });
         }
     }
-    let mut head = [0; HEAD];
-    if content.size() >= HEAD as u64 {
-        content.read_at(blobs, 0, &mut head).map_err(AssembleError::Store)?;
+
+    /// What machine a program is for, when it is another.
+    fn foreign(&self, content: &Content) -> io::Result<Option<String>> {
+        let mut head = [0; HEAD];
+        if content.size() >= HEAD as u64 {
+            content.read_at(self.blobs, 0, &mut head)?;
+        }
+        Ok(foreign_machine(&head, self.arch))
     }
-    if let Some(found) = foreign_machine(&head, arch) {
-        let origin = payload.path.origin.clone();
-        return Err(AssembleError::PayloadArchitecture { name: name(), origin, wanted: arch, found });
+
+    /// User and group; who is not known is noted.
+    pub(crate) fn owner(&mut self, payload: &Payload) -> Option<(u32, u32)> {
+        let unknown = |kind, account: &Located<Account>| AssembleError::UnknownAccount {
+            name: payload.name.value.clone(),
+            origin: account.origin.clone(),
+            kind,
+            account: shown(&account.value),
+        };
+        let user = match &payload.owner {
+            Some(owner) => self.accounts.user(&owner.value).ok_or_else(|| unknown("user", owner)),
+            None => Ok((0, 0)),
+        };
+        let group = payload.group.as_ref();
+        let group = group.map(|group| self.accounts.group(&group.value).ok_or_else(|| unknown("group", group)));
+        match (user, group.transpose()) {
+            (Ok((uid, own)), Ok(gid)) => Some((uid, gid.unwrap_or(own))),
+            (user, group) => {
+                self.errors.extend(user.err().into_iter().chain(group.err()));
+                None
+            }
+        }
     }
-    let place =
-        |reason: String| AssembleError::PayloadPlace { name: name(), origin: payload.install.origin.clone(), reason };
-    let Assembly { tree, owners } = assembly;
-    if let Some(parent) = payload.install.value.parent() {
+
+    /// Another name for the file at `existing`.
+    pub(crate) fn link(&mut self, path: &TreePath, existing: &TreePath, payload: &Payload) -> Result<(), String> {
+        let path = self.place(path)?;
+        let Assembly { tree, owners } = &mut *self.assembly;
+        tree.hard_link(&path, existing).map_err(|e| e.to_string())?;
+        owners.set(path, Owner::Profile(payload.origin.clone()));
+        Ok(())
+    }
+
+    /// Puts a node where `path` leads.
+    pub(crate) fn put(&mut self, path: &TreePath, node: Node, origin: &Origin) -> Result<(), String> {
+        let path = self.place(path)?;
+        let Assembly { tree, owners } = &mut *self.assembly;
+        tree.insert(&path, node).map_err(|e| e.to_string())?;
+        owners.set(path, Owner::Profile(origin.clone()));
+        Ok(())
+    }
+
+    /// Where `path` leads, its folders made where they are missing.
+    fn place(&mut self, path: &TreePath) -> Result<TreePath, String> {
+        let tree = &mut self.assembly.tree;
+        let Some((parent, name)) = path.parent().zip(path.name()) else { return Ok(path.clone()) };
         // Folders on the way that lead through a link are followed; missing ones are made below where it leads.
-        if tree.resolve(&parent).is_err() {
-            tree.create_directories(&parent, &Metadata::root(0o755, date)).map_err(|e| place(e.to_string()))?;
+        let (mut there, mut missing) = (parent, Vec::new());
+        let mut folder = loop {
+            match (tree.resolve(&there), there.parent().zip(there.name())) {
+                (Ok(folder), _) => break folder,
+                (Err(_), Some((parent, name))) => {
+                    missing.push(name.to_vec());
+                    there = parent;
+                }
+                (Err(error), None) => return Err(error.to_string()),
+            }
+        };
+        for name in missing.iter().rev() {
+            folder = folder.join(name).map_err(|e| e.to_string())?;
+            tree.create_directories(&folder, &Metadata::root(0o755, self.date)).map_err(|e| e.to_string())?;
         }
+        folder.join(name).map_err(|e| e.to_string())
     }
-    let path = tree.resolve_parent(&payload.install.value).map_err(|e| place(e.to_string()))?;
-    let metadata = Metadata { mtime: Mtime { seconds: date, nanoseconds: 0 }, ..Metadata::root(payload.mode, date) };
-    tree.insert(&path, Node::file(content, metadata)).map_err(|e| place(e.to_string()))?;
-    owners.set(path, Owner::Profile(payload.origin.clone()));
-    Ok(())
+}
+
+fn shown(account: &Account) -> String {
+    match account {
+        Account::Name(name) => name.clone(),
+        Account::Number(number) => number.to_string(),
+    }
 }
 
 /// What machine an ELF file is for, when it is not `arch` (ELF specification, "ELF Header"). Anything else is nobody's.

@@ -35,4 +35,4 @@ mod time;
 
 pub use error::LockError;
 pub use model::*;
-pub use stale::{Stale, Wanted};
+pub use stale::{Stale, Wanted, WantedPayload};

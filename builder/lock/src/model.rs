@@ -111,6 +111,8 @@ pub enum Why {
 pub struct LockedPayload {
     /// Its name in the profile.
     pub name: String,
+    /// Where it comes from; `None` for a file beside the profile.
+    pub url: Option<String>,
     /// In bytes.
     pub size: u64,
     /// Of the file.

@@ -92,6 +92,7 @@ struct Package {
 #[serde(deny_unknown_fields)]
 struct Payload {
     name: String,
+    url: Option<String>,
     size: u64,
     sha256: Sha256Digest,
 }
@@ -175,7 +176,7 @@ impl Reader {
             packages.push(package);
         }
         packages.sort_by(|a, b| (a.role, &a.name).cmp(&(b.role, &b.name)));
-        let payload = |Payload { name, size, sha256 }| LockedPayload { name, size, sha256 };
+        let payload = |Payload { name, url, size, sha256 }| LockedPayload { name, url, size, sha256 };
         let mut payloads: Vec<_> = section.payload.into_iter().map(payload).collect();
         payloads.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(Target { requests, scope: section.scope.into(), repositories, packages, payloads })
@@ -263,7 +264,15 @@ mod tests {
                 package(Role::Root, "chrony", Why::Requested),
                 package(Role::Boot, "busybox-static", Why::Builder),
             ],
-            payloads: vec![LockedPayload { name: "k0s \"worker\"".into(), size: 7, sha256: Sha256Digest::of(b"k0s") }],
+            payloads: vec![
+                LockedPayload {
+                    name: "helm".into(),
+                    url: Some("https://mirror.invalid/helm".into()),
+                    size: 8,
+                    sha256: Sha256Digest::of(b"helm"),
+                },
+                LockedPayload { name: "k0s \"worker\"".into(), url: None, size: 7, sha256: Sha256Digest::of(b"k0s") },
+            ],
         };
         Lock { targets: BTreeMap::from([(Arch::Amd64, target)]) }
     }
@@ -329,6 +338,12 @@ mod tests {
         size = 305176
         sha256 = "924dda0664b9d312cbb2c78053f23ee39e35efbc9bb4a4bfd2310c4455bcfe30"
         why = "builder"
+
+        [[amd64.payload]]
+        name = "helm"
+        url = "https://mirror.invalid/helm"
+        size = 8
+        sha256 = "ab14d3faa25e917efe6e7135d4ecca197866738885a88b9b95d1a16d2bb5b323"
 
         [[amd64.payload]]
         name = "k0s \"worker\""
@@ -423,10 +438,15 @@ mod tests {
             let by_key: BTreeMap<_, _> = packages.into_iter().map(|p| ((p.role, p.name.clone()), p)).collect();
             by_key.into_values().collect()
         });
-        let payloads =
-            prop::collection::btree_map(".{0,12}", (0..=i64::MAX as u64, any_digest()), 0..3).prop_map(|map| {
-                map.into_iter().map(|(name, (size, sha256))| LockedPayload { name, size, sha256 }).collect()
-            });
+        let payloads = prop::collection::btree_map(
+            ".{0,12}",
+            (prop::option::of(".{0,9}"), 0..=i64::MAX as u64, any_digest()),
+            0..3,
+        )
+        .prop_map(|map| {
+            let locked = |(name, (url, size, sha256))| LockedPayload { name, url, size, sha256 };
+            map.into_iter().map(locked).collect()
+        });
         let scope = prop_oneof![Just(Scope::System), Just(Scope::Dependencies), Just(Scope::Named)];
         (
             (prop::collection::btree_set(any_name(), 0..5), scope),

@@ -71,8 +71,12 @@ impl fmt::Display for Section<'_> {
 
         let mut payloads: Vec<_> = target.payloads.iter().collect();
         payloads.sort_by_key(|payload| &payload.name);
-        for LockedPayload { name, size, sha256 } in payloads {
-            write!(f, "\n[[{arch}.payload]]\nname = {}\nsize = {size}\nsha256 = \"{sha256}\"\n", Quoted(name))?;
+        for LockedPayload { name, url, size, sha256 } in payloads {
+            write!(f, "\n[[{arch}.payload]]\nname = {}\n", Quoted(name))?;
+            if let Some(url) = url {
+                writeln!(f, "url = {}", Quoted(url))?;
+            }
+            write!(f, "size = {size}\nsha256 = \"{sha256}\"\n")?;
         }
         Ok(())
     }

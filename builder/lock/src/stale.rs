@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use rootsmith_types::{Explain, PackageName, Subject};
+use rootsmith_types::{Explain, PackageName, Sha256Digest, Subject};
 
 use crate::{Archive, Scope, Target};
 
@@ -16,14 +16,25 @@ pub struct Wanted<'a> {
     pub scope: Scope,
     /// The suites that are used.
     pub suites: &'a [(Archive, &'a str)],
-    /// The names of the payloads.
-    pub payloads: &'a [&'a str],
+    /// The payloads.
+    pub payloads: &'a [WantedPayload<'a>],
+}
+
+/// What a profile says of a payload.
+#[derive(Debug, Clone, Copy)]
+pub struct WantedPayload<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Where it comes from, when that is not a file.
+    pub url: Option<&'a str>,
+    /// The digest it must have.
+    pub sha256: Option<Sha256Digest>,
 }
 
 /// How the profile has moved on since the lock was made. Every list is sorted; at least one is not empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Stale {
-    /// Asked for, but not in the lock: packages, `scope WORD`, `suite NAME`, `payload NAME`.
+    /// Asked for, but not in the lock: packages, `scope WORD`, `suite NAME`, `payload NAME`, `payload NAME from URL`.
     pub missing: Vec<String>,
     /// In the lock, but no longer asked for.
     pub superfluous: Vec<String>,
@@ -36,16 +47,20 @@ impl Target {
             Archive::Main => format!("suite {suite}"),
             Archive::Security => format!("security suite {suite}"),
         };
-        let payload = |name: &str| format!("payload {name}");
+        let payload = |name: &str, url: Option<&str>| match url {
+            Some(url) => format!("payload {name} from {url}"),
+            None => format!("payload {name}"),
+        };
         let scope = |scope: Scope| (scope != Scope::default()).then(|| format!("scope {scope}"));
         let have: BTreeSet<String> = (self.requests.iter().map(PackageName::to_string))
             .chain(self.repositories.iter().map(|repository| suite(repository.archive, &repository.suite)))
-            .chain(self.payloads.iter().map(|locked| payload(&locked.name)))
+            .chain(self.payloads.iter().map(|locked| payload(&locked.name, locked.url.as_deref())))
             .chain(scope(self.scope))
             .collect();
         let want: BTreeSet<String> = (wanted.requests.iter().map(PackageName::to_string))
             .chain(wanted.suites.iter().map(|(archive, name)| suite(*archive, name)))
-            .chain(wanted.payloads.iter().map(|name| payload(name)))
+            .chain(wanted.payloads.iter().map(|one| payload(one.name, one.url)))
+            .chain(wanted.payloads.iter().filter_map(|one| self.other_digest(one)))
             .chain(scope(wanted.scope))
             .collect();
         if have == want {
@@ -53,6 +68,13 @@ impl Target {
         }
         let without = |a: &BTreeSet<String>, b: &BTreeSet<String>| a.difference(b).cloned().collect();
         Err(Stale { missing: without(&want, &have), superfluous: without(&have, &want) })
+    }
+
+    /// A digest that the profile has come to ask for since.
+    fn other_digest(&self, wanted: &WantedPayload<'_>) -> Option<String> {
+        let locked = self.payloads.iter().find(|locked| locked.name == wanted.name)?;
+        let sha256 = wanted.sha256.filter(|sha256| *sha256 != locked.sha256)?;
+        Some(format!("payload {} with sha256 {sha256}", wanted.name))
     }
 }
 
@@ -87,8 +109,6 @@ impl Explain for Stale {
 
 #[cfg(test)]
 mod tests {
-    use rootsmith_types::Sha256Digest;
-
     use super::*;
     use crate::{LockedPayload, LockedRepository};
 
@@ -108,14 +128,16 @@ mod tests {
                 sha256: Sha256Digest::of(b""),
             }],
             packages: Vec::new(),
-            payloads: vec![LockedPayload { name: "k0s".into(), size: 0, sha256: Sha256Digest::of(b"") }],
+            payloads: vec![LockedPayload { name: "k0s".into(), url: None, size: 0, sha256: Sha256Digest::of(b"") }],
         };
+        let k0s = WantedPayload { name: "k0s", url: None, sha256: None };
         let requests = names(&["ssh", "chrony"]);
+        let same_requests = requests.clone();
         let same = Wanted {
-            requests: &requests,
+            requests: &same_requests,
             scope: Scope::System,
             suites: &[(Archive::Main, "trixie")],
-            payloads: &["k0s"],
+            payloads: &[k0s],
         };
         assert_eq!(target.satisfies(&same), Ok(()));
 
@@ -127,6 +149,19 @@ mod tests {
             stale.to_string(),
             "the lock does not match the profile: `htop`, `scope named`, `suite forky` not locked; \
              `chrony`, `suite trixie` no longer asked for"
+        );
+
+        let wanted = WantedPayload { sha256: Some(Sha256Digest::of(b"")), ..k0s };
+        assert_eq!(target.satisfies(&Wanted { payloads: &[wanted], ..same }), Ok(()));
+        let wanted = WantedPayload { sha256: Some(Sha256Digest::of(b"new")), ..k0s };
+        let stale = target.satisfies(&Wanted { payloads: &[wanted], ..same }).unwrap_err();
+        assert_eq!(stale.missing, [format!("payload k0s with sha256 {}", Sha256Digest::of(b"new"))]);
+        let wanted = WantedPayload { url: Some("https://mirror.invalid/k0s"), ..k0s };
+        let stale = target.satisfies(&Wanted { payloads: &[wanted], ..same }).unwrap_err();
+        assert_eq!(
+            stale.to_string(),
+            "the lock does not match the profile: `payload k0s from https://mirror.invalid/k0s` not locked; \
+             `payload k0s` no longer asked for"
         );
     }
 }

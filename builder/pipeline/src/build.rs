@@ -204,6 +204,7 @@ impl Work<'_> {
             cache: self.cache,
             arch,
             root_available: layout.root_available,
+            brought: &self.prepared.brought,
         };
         let (report, digest) = rayon::join(|| check::check_disk(&wanted, &file), || digest_of(&path));
         host.progress.finished(&shown);

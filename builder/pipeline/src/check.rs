@@ -7,7 +7,8 @@ use rootsmith_assemble::AssembleError;
 use rootsmith_fetch::Cache;
 use rootsmith_output::DiskIds;
 use rootsmith_preflight::{
-    BootFacts, BootVolume, Facts, PartitionFacts, PartitionRole, Report, RootFacts, Wanted as WantedSet, find_entries,
+    BootFacts, BootVolume, Brought, Facts, PartitionFacts, PartitionRole, Report, RootFacts, Wanted as WantedSet,
+    find_entries,
 };
 use rootsmith_profile::{Disk, PartitionKind, Profile};
 use rootsmith_tree::{Content, Tree};
@@ -30,6 +31,7 @@ pub(crate) struct Wanted<'a> {
     pub(crate) cache: &'a Cache,
     pub(crate) arch: Arch,
     pub(crate) root_available: NumBytes,
+    pub(crate) brought: &'a Brought,
 }
 
 /// Reads a disk back, compares it with the trees it was made of, and judges what was read.
@@ -82,7 +84,8 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
         device_trees: Vec::new(),
     };
     let facts = Facts { tree: &root.tree, blobs: &root, arch: wanted.arch, boot: Some(&boot) };
-    rootsmith_preflight::check(&facts, Some(wanted.profile), &WantedSet::of_profile(wanted.profile))
+    let sets = WantedSet::of_profile(wanted.profile);
+    rootsmith_preflight::check_brought(&facts, Some(wanted.profile), &sets, wanted.brought)
 }
 
 impl Wanted<'_> {

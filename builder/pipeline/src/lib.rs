@@ -10,6 +10,7 @@ mod container;
 mod host;
 mod inputs;
 mod mounts;
+mod payloads;
 mod places;
 mod prepare;
 mod report;

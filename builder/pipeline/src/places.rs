@@ -7,6 +7,8 @@ use rootsmith_lock::{Target, Why};
 use rootsmith_profile::Profile;
 use rootsmith_types::{Origin, PackageName, Problems, Subject, TreePath};
 
+use crate::payloads::PayloadPackage;
+
 /// A build that failed: everything that is wrong, and where it comes from.
 #[derive(Debug)]
 pub struct Failure {
@@ -33,6 +35,11 @@ impl Places {
             profile.kernel.iter().flat_map(|kernel| kernel.package.by_arch.values().chain(&kernel.package.any));
         let requests = included.chain(kernel).map(|name| (name.value.clone(), name.origin.clone())).collect();
         Places { requests, ..Places::default() }
+    }
+
+    /// Learns which packages come as payloads, and where those are named.
+    pub(crate) fn bring(&mut self, packages: &[PayloadPackage]) {
+        self.requests.extend(packages.iter().map(|it| (it.locked.name.clone(), it.origin.clone())));
     }
 
     /// Learns who needs whom.

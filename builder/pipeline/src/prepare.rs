@@ -6,7 +6,7 @@ use rootsmith_fetch::{Cache, Download};
 use rootsmith_lock::{Lock, Role, Target};
 use rootsmith_output::{DiskIds, DiskInput, names, root_size};
 use rootsmith_preflight::{
-    BootFacts, BootVolume, Facts, PartitionFacts, PartitionRole, Report, RootFacts, Wanted, find_entries,
+    BootFacts, BootVolume, Brought, Facts, PartitionFacts, PartitionRole, Report, RootFacts, Wanted, find_entries,
 };
 use rootsmith_profile::{Disk, OutputKind, PartitionKind, Profile};
 use rootsmith_tree::{Metadata, Tree};
@@ -15,6 +15,7 @@ use rootsmith_types::{Arch, Problems, Sha256Digest, UnixTime};
 use crate::bootable;
 use crate::container;
 use crate::mounts::declared_mounts;
+use crate::payloads;
 use crate::places::Places;
 use crate::target::{arch_of, check_lock, resolve_target};
 use crate::timer::Timer;
@@ -34,6 +35,8 @@ pub(crate) struct Prepared {
     pub(crate) packages: Vec<Package>,
     pub(crate) scripts: rootsmith_configure::Report,
     pub(crate) notes: Vec<String>,
+    /// Which file is from which payload.
+    pub(crate) brought: Brought,
 }
 
 /// Locks, fetches, assembles, configures, and makes what boots.
@@ -51,19 +54,31 @@ pub(crate) fn prepare(
     let arch = arch_of(profile, options)?;
     let name = format!("{}-{arch}", profile.image.name.value);
     let mut notes = Vec::new();
-    let target = match lock.map(|lock| check_lock(profile, arch, lock)) {
-        Some(Ok(target)) => target,
+    let pinned = match lock.map(|lock| check_lock(profile, arch, lock)) {
+        Some(Ok(target)) => Some(target),
         Some(Err(stale)) if locked => return Err(stale),
         Some(Err(stale)) => {
             notes.push(format!("packages were resolved anew: {stale}; `rootsmith lock` pins them again"));
-            resolve_target(profile, arch, cache, options, host)?
+            None
         }
-        None => resolve_target(profile, arch, cache, options, host)?,
+        None => None,
+    };
+    let known = pinned.as_ref().map_or(&[][..], |target| &target.payloads);
+    let payloads = payloads::prepare(profile, arch, known, cache, options, host)?;
+    places.bring(&payloads.packages);
+    timer.lap("payloads");
+    let target = match pinned {
+        Some(target) => target,
+        None => resolve_target(profile, arch, &payloads, cache, options, host)?,
     };
     places.learn(&target);
     timer.lap("lock");
 
-    let packages = fetch(&target, cache, options, host, timer)?;
+    let mut packages = fetch(&target, cache, options, host, timer)?;
+    for payload in &payloads.packages {
+        let (unpacked, pack) = cache.unpacked(&payload.locked)?;
+        packages.push(Package { locked: payload.locked.clone(), unpacked, pack });
+    }
     let (boot_packages, packages): (Vec<Package>, Vec<Package>) =
         packages.into_iter().partition(|package| package.locked.role == Role::Boot);
     let date = target.repositories.iter().map(|repository| repository.date).max().unwrap_or(0);
@@ -87,7 +102,7 @@ pub(crate) fn prepare(
     declared_mounts(&mut assembly, profile, cache, date)?;
     drop_paths(&mut assembly, profile);
     overlay(&mut assembly, profile, host.sources, date)?;
-    embed(&mut assembly, profile, &target.payloads, arch, host.sources, cache, date)?;
+    embed(&mut assembly, profile, &payloads.taken, arch, cache, date)?;
     enable_services(&mut assembly, &input, cache)?;
     container::check_tree(profile, &assembly.tree, cache)?;
     places.owners = assembly.owners.clone();
@@ -102,7 +117,8 @@ pub(crate) fn prepare(
         _ => Tree::new(Metadata::root(0o755, date)),
     };
     timer.lap("boot files");
-    Ok(Prepared { arch, name, target, assembly, esp, ids, date, packages, scripts, notes })
+    let brought = payloads.brought(profile, &assembly);
+    Ok(Prepared { arch, name, target, assembly, esp, ids, date, packages, scripts, notes, brought })
 }
 
 impl Prepared {
@@ -113,7 +129,7 @@ impl Prepared {
             None => None,
         };
         let facts = Facts { tree: &self.assembly.tree, blobs: cache, arch: self.arch, boot: boot.as_ref() };
-        rootsmith_preflight::check(&facts, Some(profile), sets)
+        rootsmith_preflight::check_brought(&facts, Some(profile), sets, &self.brought)
     }
 
     pub(crate) fn disk_input<'a>(&'a self, disk: &'a Disk, cache: &'a Cache) -> DiskInput<'a> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rootsmith_configure::{Identity, Report};
-use rootsmith_lock::{Role, Target};
+use rootsmith_lock::{LockedPayload, Role, Target};
 use rootsmith_types::{Arch, NumBytes, Sha256Digest};
 use serde::Serialize;
 
@@ -64,6 +64,7 @@ struct Manifest<'a> {
     generator: &'static str,
     outputs: Vec<ManifestOutput<'a>>,
     packages: Vec<ManifestPackage<'a>>,
+    payloads: Vec<ManifestPayload<'a>>,
     identity: Vec<ManifestIdentity>,
     scripts: Vec<ManifestScript<'a>>,
     not_modelled: Vec<ManifestIgnored<'a>>,
@@ -92,6 +93,15 @@ struct ManifestIdentity {
     by: &'static str,
     order: &'static str,
     kept: &'static str,
+}
+
+#[derive(Serialize)]
+struct ManifestPayload<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<&'a str>,
+    size: u64,
+    sha256: Sha256Digest,
 }
 
 #[derive(Serialize)]
@@ -136,6 +146,16 @@ pub(crate) fn manifest(
                     Role::Boot => "boot",
                 },
                 sha256: package.sha256,
+            })
+            .collect(),
+        payloads: target
+            .payloads
+            .iter()
+            .map(|LockedPayload { name, url, size, sha256 }| ManifestPayload {
+                name,
+                url: url.as_deref(),
+                size: *size,
+                sha256: *sha256,
             })
             .collect(),
         identity: identity

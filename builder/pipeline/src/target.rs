@@ -1,17 +1,16 @@
 //! From a profile to everything its image is made of.
 
-use rootsmith_assemble::AssembleError;
 use rootsmith_fetch::Cache;
 use rootsmith_fetch::repository::{Repository, refresh};
-use rootsmith_lock::{Archive, Lock, LockedPayload, Role, Scope, Target, Wanted, Why};
+use rootsmith_lock::{Archive, Lock, Role, Scope, Target, Wanted, WantedPayload, Why};
 use rootsmith_package::{Index, Record};
 use rootsmith_profile::{OutputKind, Pocket, Profile};
 use rootsmith_resolve::{Request, Resolved, resolve};
 use rootsmith_signature::Keyring;
-use rootsmith_tree::Content;
 use rootsmith_types::{Arch, PackageName, Problems};
 
 use crate::inputs::InputError;
+use crate::payloads::{self, Payloads};
 use crate::places::{Failure, Places};
 use crate::repository::placed;
 use crate::{Host, Options};
@@ -28,7 +27,8 @@ pub fn lock(profile: &Profile, previous: Option<&Lock>, options: &Options, host:
     let work = || {
         let arch = arch_of(profile, options)?;
         let cache = Cache::open(&options.cache)?;
-        let target = resolve_target(profile, arch, &cache, options, host)?;
+        let payloads = payloads::prepare(profile, arch, &[], &cache, options, host)?;
+        let target = resolve_target(profile, arch, &payloads, &cache, options, host)?;
         let mut lock = previous.cloned().unwrap_or_default();
         lock.targets.insert(arch, target);
         Ok(lock)
@@ -48,15 +48,24 @@ pub(crate) fn check_lock(profile: &Profile, arch: Arch, lock: &Lock) -> Result<T
     let repositories = repositories(profile);
     let suites: Vec<(Archive, &str)> =
         repositories.iter().map(|repository| (repository.archive, repository.suite.as_str())).collect();
-    let payloads: Vec<&str> = profile.payloads.iter().map(|payload| payload.name.value.as_str()).collect();
+    let payloads: Vec<WantedPayload<'_>> = profile
+        .payloads
+        .iter()
+        .filter_map(|payload| {
+            let source = payload.source_for(arch)?;
+            let sha256 = source.sha256().map(|sha256| sha256.value);
+            Some(WantedPayload { name: &payload.name.value, url: source.url(), sha256 })
+        })
+        .collect();
     target.satisfies(&Wanted { requests: &requests, scope: scope(profile), suites: &suites, payloads: &payloads })?;
     Ok(target.clone())
 }
 
-/// Reads the repositories as they are now and resolves.
+/// Reads the repositories as they are now and resolves. What packages among the payloads need comes along.
 pub(crate) fn resolve_target(
     profile: &Profile,
     arch: Arch,
+    taken: &Payloads,
     cache: &Cache,
     options: &Options,
     host: Host<'_>,
@@ -92,12 +101,21 @@ pub(crate) fn resolve_target(
             builder.add(number, text.into_bytes())?;
         }
     }
+    // Packages among the payloads are one repository more, whose packages count alone.
+    let own = repositories.len();
+    if !taken.index().is_empty() {
+        builder.add(own, taken.index().as_bytes().to_vec())?;
+        builder.prefer(own);
+    }
     let index = builder.finish()?;
     let requests = requests(profile, arch);
-    let resolution = resolve(&requests, &index, arch, scope(profile))?;
+    let mut wanted = requests.clone();
+    let own_requests = taken.packages.iter();
+    wanted.extend(own_requests.map(|it| Request { name: it.locked.name.clone(), origin: Some(it.origin.clone()) }));
+    let resolution = resolve(&wanted, &index, arch, scope(profile))?;
     let archive = |record: Record<'_>| repositories[record.repository()].archive;
     let mut packages = Vec::new();
-    for resolved in &resolution.packages {
+    for resolved in resolution.packages.iter().filter(|resolved| resolved.record.repository() != own) {
         packages.push(resolved.locked(Role::Root, archive(resolved.record))?);
     }
     let boots = profile.outputs.iter().any(|output| matches!(output.kind, OutputKind::Disk(_)));
@@ -105,7 +123,9 @@ pub(crate) fn resolve_target(
     let is_there = |name: &str| packages.iter().any(|package| package.name == *name);
     let skeleton = (!is_there(SKELETON_PACKAGE)).then_some(SKELETON_PACKAGE);
     for name in boot.iter().copied().chain(skeleton) {
-        let newest = index.candidates(name).filter(|record| record.is_for(arch)).max_by_key(|record| record.version());
+        // One that comes as a payload is for the root file system.
+        let fits = |record: &Record<'_>| record.is_for(arch) && record.repository() != own;
+        let newest = index.candidates(name).filter(fits).max_by_key(|record| record.version());
         let record = newest.ok_or(InputError::NoBootPackage { name })?;
         packages.push(Resolved { record, why: Why::Builder }.locked(Role::Boot, archive(record))?);
     }
@@ -118,27 +138,8 @@ pub(crate) fn resolve_target(
         scope: scope(profile),
         repositories: locked_repositories,
         packages,
-        payloads: payloads(profile, cache, host)?,
+        payloads: payloads::locked(profile, arch, taken),
     })
-}
-
-fn payloads(profile: &Profile, cache: &Cache, host: Host<'_>) -> Result<Vec<LockedPayload>, Problems> {
-    let mut problems = Problems(Vec::new());
-    let mut payloads = Vec::new();
-    for payload in &profile.payloads {
-        match rootsmith_assemble::payload_digest(payload, host.sources, cache) {
-            Ok(blob) => {
-                let name = payload.name.value.clone();
-                let content = Content::Blob(blob);
-                let sha256 = content.digest(cache).map_err(AssembleError::Store)?;
-                payloads.push(LockedPayload { name, size: content.size(), sha256 });
-            }
-            Err(error) => problems.push(error),
-        }
-    }
-    problems.into_result()?;
-    payloads.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(payloads)
 }
 
 fn requests(profile: &Profile, arch: Arch) -> Vec<Request> {

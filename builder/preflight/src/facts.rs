@@ -1,5 +1,7 @@
 //! What is known of an image besides its tree. All of it can be had from a plan, and again from an image that was read back.
 
+use std::collections::BTreeMap;
+
 use rootsmith_tree::{Blobs, Tree};
 use rootsmith_types::{Arch, NumBytes, TreePath};
 
@@ -15,6 +17,9 @@ pub struct Facts<'a> {
     /// The disk around it; `None` for a tree alone (a tar archive, a folder), whose start is somebody else's matter.
     pub boot: Option<&'a BootFacts>,
 }
+
+/// The files that payloads of the profile brought, each with the payload's number: what only the build knows of an image.
+pub type Brought = BTreeMap<TreePath, usize>;
 
 /// A disk, as its firmware and its kernel see it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -21,9 +21,11 @@ mod set;
 mod tests;
 mod view;
 
-pub use check::check;
+pub use check::{check, check_brought};
 pub use entries::{BootVolume, find_device_trees, find_entries};
-pub use facts::{BootEntry, BootFacts, DeviceTree, EntryKind, Facts, PartitionFacts, PartitionRole, RootFacts};
+pub use facts::{
+    BootEntry, BootFacts, Brought, DeviceTree, EntryKind, Facts, PartitionFacts, PartitionRole, RootFacts,
+};
 pub use finding::{Failure, Finding, Grade, Grading, Report, Upstream, Verdict};
 pub use packages::Packages;
 pub use render::{

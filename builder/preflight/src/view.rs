@@ -13,7 +13,7 @@ use crate::facts::path;
 use crate::init::InitSystem;
 use crate::kconfig::{Embedded, choose, entry};
 use crate::rules::Survey;
-use crate::{BootEntry, Facts};
+use crate::{BootEntry, Brought, Facts};
 
 pub(crate) use crate::kconfig::FoundConfig;
 
@@ -28,6 +28,8 @@ const MAX_SCRIPT: u64 = 1 << 20;
 pub(crate) struct View<'a> {
     pub(crate) facts: &'a Facts<'a>,
     pub(crate) profile: Option<&'a Profile>,
+    /// What payloads brought, where that is known.
+    pub(crate) brought: Option<&'a Brought>,
     /// Of the entry that boots, where several are there.
     pub(crate) kernel: Result<Kernel, KernelError>,
     /// That the kernel was chosen among several, and how: a phrase.
@@ -74,6 +76,7 @@ impl<'a> View<'a> {
         let mut view = View {
             facts,
             profile,
+            brought: None,
             kernel,
             chosen,
             config: FoundConfig::None,

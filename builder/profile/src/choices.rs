@@ -128,6 +128,19 @@ pub(crate) const NETWORK_MANAGERS: Words<NetworkManager> = Words {
     ],
 };
 
+/// `payload.kind`, before its other keys are read.
+pub(crate) const PAYLOAD_KINDS: Words<PayloadWord> = Words {
+    noun: "payload",
+    expected: "a kind of payload",
+    words: &[
+        ("file", Some(PayloadWord::File)),
+        ("tar", Some(PayloadWord::Tar)),
+        ("zip", Some(PayloadWord::Zip)),
+        ("deb", Some(PayloadWord::Deb)),
+        ("oci", Some(PayloadWord::Oci)),
+    ],
+};
+
 /// `output.kind`.
 pub(crate) const OUTPUT_KINDS: Words<Kind> = Words {
     noun: "output",
@@ -201,6 +214,21 @@ pub(crate) const ROOT_FILESYSTEMS: Words<()> = Words {
 /// `filesystem` of the ESP.
 pub(crate) const ESP_FILESYSTEMS: Words<()> =
     Words { noun: "ESP file system", expected: "a file system for the ESP", words: &[("vfat", Some(()))] };
+
+/// `payload.kind` before its other keys are read.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum PayloadWord {
+    /// `file`.
+    File,
+    /// `tar`.
+    Tar,
+    /// `zip`.
+    Zip,
+    /// `deb`.
+    Deb,
+    /// `oci`.
+    Oci,
+}
 
 /// `output.kind` before its other keys are read.
 #[derive(Clone, Copy, PartialEq)]

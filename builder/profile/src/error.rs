@@ -60,6 +60,8 @@ pub enum ProfileError {
         tried: Vec<PathBuf>,
         /// Why.
         kind: io::ErrorKind,
+        /// Where a person gets it, as the profile says.
+        from: Option<String>,
     },
     /// A file that should be text is not UTF-8.
     NotText {
@@ -209,6 +211,17 @@ pub enum ProfileError {
         /// Where the image asks for it.
         asked: Origin,
     },
+    /// A payload names no source for an architecture of the image.
+    NoSourceFor {
+        /// The payload.
+        origin: Origin,
+        /// Its name.
+        name: String,
+        /// The architecture.
+        arch: Arch,
+        /// Where the image asks for it.
+        asked: Origin,
+    },
     /// The command line says what only the build can know.
     RootInCmdline {
         /// The word.
@@ -273,6 +286,7 @@ impl ProfileError {
             | ProfileError::Duplicate { origin, .. }
             | ProfileError::OneshotRestarts { origin, .. }
             | ProfileError::NoKernelFor { origin, .. }
+            | ProfileError::NoSourceFor { origin, .. }
             | ProfileError::RootInCmdline { origin, .. }
             | ProfileError::NoPartition { origin, .. }
             | ProfileError::NoKernel { origin }
@@ -318,6 +332,7 @@ impl fmt::Display for ProfileError {
             ProfileError::Duplicate { what, .. } => write!(f, "there is a second {what}"),
             ProfileError::OneshotRestarts { .. } => f.write_str("a service that runs once is not always started again"),
             ProfileError::NoKernelFor { arch, .. } => write!(f, "no kernel package for `{arch}`"),
+            ProfileError::NoSourceFor { name, arch, .. } => write!(f, "payload `{name}` has no source for `{arch}`"),
             ProfileError::RootInCmdline { word, .. } => write!(f, "`{word}` in the kernel command line"),
             ProfileError::NoPartition { kind: "root", .. } => f.write_str("the disk has no root partition"),
             ProfileError::NoPartition { kind, .. } => write!(f, "the disk has no `{kind}` partition to boot from"),
@@ -349,7 +364,9 @@ impl Explain for ProfileError {
             ProfileError::WrongType { found, .. } | ProfileError::Mismatch { found, .. } => found,
             ProfileError::MissingKey { origin, .. } if !origin.span().is_empty() => "missing in here",
             ProfileError::Duplicate { .. } => "the second",
-            ProfileError::NoKernelFor { arch, .. } => return Some(format!("none for `{arch}`")),
+            ProfileError::NoKernelFor { arch, .. } | ProfileError::NoSourceFor { arch, .. } => {
+                return Some(format!("none for `{arch}`"));
+            }
             ProfileError::NoPartition { .. } => "this disk",
             ProfileError::NoKernel { .. } => "needs a kernel",
             ProfileError::GrowNotLast { .. } => "cannot grow",
@@ -375,7 +392,9 @@ impl Explain for ProfileError {
             ProfileError::Mismatch { earlier, was, .. } => vec![at(&format!("{was} is written"), earlier)],
             ProfileError::Duplicate { first, .. } => vec![at("the first is", first)],
             ProfileError::OneshotRestarts { oneshot, .. } => vec![at("it runs once by", oneshot)],
-            ProfileError::NoKernelFor { arch, asked, .. } => vec![at(&format!("`{arch}` is asked for"), asked)],
+            ProfileError::NoKernelFor { arch, asked, .. } | ProfileError::NoSourceFor { arch, asked, .. } => {
+                vec![at(&format!("`{arch}` is asked for"), asked)]
+            }
             ProfileError::GrowNotLast { behind, .. } => vec![at("the partition behind it is", behind)],
             _ => Vec::new(),
         }
@@ -385,6 +404,10 @@ impl Explain for ProfileError {
         Some(match self {
             ProfileError::NoProfile { kind: io::ErrorKind::NotFound, .. } => {
                 "give the path of a profile, as `profiles/k0s-worker.toml`".to_owned()
+            }
+            ProfileError::NoFile { tried, kind: io::ErrorKind::NotFound, from: Some(from), .. } => {
+                let place = tried.first().map(|path| path.display().to_string()).unwrap_or_default();
+                format!("get it from {from} and put it at `{place}`")
             }
             ProfileError::NoFile { tried, kind: io::ErrorKind::NotFound, .. } => match tried.as_slice() {
                 [only] => format!("put it at `{}`, or correct the path", only.display()),
@@ -428,6 +451,9 @@ impl Explain for ProfileError {
             }
             ProfileError::NoKernelFor { arch, .. } => {
                 format!("name one for each architecture: `package = {{ {arch} = \"linux-image-{arch}\" }}`")
+            }
+            ProfileError::NoSourceFor { arch, .. } => {
+                format!("name one for each architecture: `source = {{ {arch} = {{ path = \"payloads/…\" }} }}`")
             }
             ProfileError::RootInCmdline { .. } => {
                 "take it out: the build adds `root=` with the identifier of the partition it makes".to_owned()

@@ -123,12 +123,25 @@ pub(crate) const SERVICE: &[Key] = &[
 /// `cgroup` of a service.
 pub(crate) const SERVICE_CGROUP: &[Key] = &[key("memory"), key("cpu"), key("pids")];
 
-/// `[[payload]]`.
-pub(crate) const PAYLOAD: &[Key] = &[key("name"), key("source"), key("install"), key("mode")];
+/// `[[payload]]`, whatever its kind.
+pub(crate) const PAYLOAD: &[Key] = &[
+    key("name"),
+    key("source"),
+    key("kind"),
+    key("install"),
+    key("members"),
+    key("strip"),
+    key("owner"),
+    key("group"),
+    key("mode"),
+];
 
-/// `source` of a payload.
-pub(crate) const SOURCE: &[Key] =
-    &[key("path"), key("sha256"), later("url", "download it, and name the file with `path`")];
+/// `source` of a payload: one for all architectures, or one for each.
+pub(crate) const SOURCES: &[Key] =
+    &[key("path"), key("url"), key("sha256"), key("from"), key("amd64"), key("arm64"), key("armhf"), key("riscv64")];
+
+/// `source` of a payload for one architecture.
+pub(crate) const SOURCE: &[Key] = &[key("path"), key("url"), key("sha256"), key("from")];
 
 /// `[[overlay]]`.
 pub(crate) const OVERLAY: &[Key] = &[key("source")];

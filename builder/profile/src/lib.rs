@@ -21,6 +21,7 @@ mod load;
 mod machine;
 mod model;
 mod output;
+mod payload;
 mod relations;
 mod sections;
 mod service;

@@ -184,13 +184,19 @@ impl Loader<'_> {
         self.find(named, "keyring", |sources, path| sources.open(path).map(drop)).map(|(path, ())| path)
     }
 
-    /// Where the payload that `named` means is.
-    pub(crate) fn payload(&self, named: &Located<String>) -> Option<PathBuf> {
-        let path = files::in_workspace(&named.origin.file, &named.value);
-        match self.sources.open(&path) {
-            Ok(_) => Some(path),
-            Err(error) => self.missing(named, "payload", vec![path], error.kind()),
-        }
+    /// Where the payload that `named` means should be.
+    pub(crate) fn payload_path(&self, named: &Located<String>) -> PathBuf {
+        files::in_workspace(&named.origin.file, &named.value)
+    }
+
+    /// The same, when it is there; else it is noted, and where a person gets it.
+    pub(crate) fn payload(&self, named: &Located<String>, from: Option<&Located<String>>) -> Option<PathBuf> {
+        let path = self.payload_path(named);
+        let Err(error) = self.sources.open(&path) else { return Some(path) };
+        let (origin, named, tried) = (named.origin.clone(), named.value.clone(), vec![path]);
+        let from = from.map(|from| from.value.clone());
+        self.findings.push(ProfileError::NoFile { origin, what: "payload", named, tried, kind: error.kind(), from });
+        None
     }
 
     /// Where the overlay that `named` means is.
@@ -231,7 +237,7 @@ impl Loader<'_> {
         kind: io::ErrorKind,
     ) -> Option<T> {
         let (origin, named) = (named.origin.clone(), named.value.clone());
-        self.findings.push(ProfileError::NoFile { origin, what, named, tried, kind });
+        self.findings.push(ProfileError::NoFile { origin, what, named, tried, kind, from: None });
         None
     }
 

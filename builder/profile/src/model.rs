@@ -7,16 +7,18 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rootsmith_types::{Arch, Located, NumBytes, Origin, PackageName, Sha256Digest, TreePath};
+use rootsmith_types::{Arch, Located, NumBytes, Origin, PackageName, TreePath};
 
 mod by_arch;
 mod machine;
 mod oci;
+mod payload;
 mod service;
 
 pub use by_arch::ByArch;
 pub use machine::{Group, Interface, Mount, Network, NetworkManager, User};
 pub use oci::Oci;
+pub use payload::{Account, Member, Payload, PayloadKind, Source, Unpacking};
 pub use service::{CgroupLimits, KillMode, Limit, Resource, Restart, Service};
 
 /// A merged profile.
@@ -281,24 +283,6 @@ impl Profile {
 pub enum FirstBoot {
     /// On the machine's first boot.
     FirstBoot,
-}
-
-/// One `[[payload]]`: a file from outside the distribution.
-#[derive(Debug, Clone)]
-pub struct Payload {
-    /// Its name, for messages.
-    pub name: Located<String>,
-    /// `source = { path = "…" }`, resolved against the workspace: the folder that holds the nearest `profiles/` above the
-    /// file that says it, else that file's own folder.
-    pub path: Located<PathBuf>,
-    /// `source = { path, sha256 }`: the digest it must have.
-    pub sha256: Option<Located<Sha256Digest>>,
-    /// Where it goes.
-    pub install: Located<TreePath>,
-    /// Permissions, `0755` by default.
-    pub mode: u16,
-    /// The whole table.
-    pub origin: Origin,
 }
 
 /// One `[[overlay]]`: a folder laid over the packages' files.

@@ -5,8 +5,8 @@ use rootsmith_types::{Located, Origin};
 use crate::error::ProfileError;
 use crate::fields::Findings;
 use crate::model::{
-    BootMethod, Disk, Group, Image, Kernel, Mount, Output, OutputKind, Partition, PartitionKind, Payload, Restart,
-    Service, User,
+    BootMethod, Disk, Group, Image, Kernel, Mount, Output, OutputKind, Partition, PartitionKind, Payload, PayloadKind,
+    Restart, Service, User,
 };
 
 /// A kernel for every architecture. `table` is where `[kernel]` is written.
@@ -46,12 +46,24 @@ pub(crate) fn services(services: &[Service], findings: &Findings) {
     }
 }
 
-/// One payload of each name, one for each path.
-pub(crate) fn payloads(payloads: &[Payload], findings: &Findings) {
+/// One payload of each name, one for each path, and a source for every architecture.
+pub(crate) fn payloads(payloads: &[Payload], image: Option<&Image>, findings: &Findings) {
     let names = payloads.iter().map(|one| (&one.name.origin, format!("payload called `{}`", one.name.value)));
     no_duplicates(names, findings);
-    let paths = payloads.iter().map(|one| (&one.install.origin, format!("payload at `{}`", one.install.value)));
+    // Several archives may be unpacked in one folder.
+    let files = payloads.iter().filter(|one| matches!(one.kind, PayloadKind::File | PayloadKind::Oci));
+    let paths = files.map(|one| (&one.install.origin, format!("payload at `{}`", one.install.value)));
     no_duplicates(paths, findings);
+    for arch in image.iter().flat_map(|image| &image.arch) {
+        for payload in payloads.iter().filter(|one| one.source_for(arch.value).is_none()) {
+            findings.push_missing(ProfileError::NoSourceFor {
+                origin: payload.origin.clone(),
+                name: payload.name.value.clone(),
+                arch: arch.value,
+                asked: arch.origin.clone(),
+            });
+        }
+    }
 }
 
 /// One output of each kind, and disks that can boot. `kernel` tells whether the profile has `[kernel]`.

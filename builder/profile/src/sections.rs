@@ -10,15 +10,16 @@ use crate::fields::{Fields, unique};
 use crate::keys;
 use crate::keys::{
     ACCEPT, ANSWER, CGROUPS, DISTRIBUTION, IDENTITY, IMAGE, INIT, INITRAMFS, KERNEL, OVERLAY, PACKAGES, PAYLOAD,
-    PREFLIGHT, SOURCE, TOP, elsewhere,
+    PREFLIGHT, TOP, elsewhere,
 };
 use crate::load::Loader;
 use crate::machine;
 use crate::model::{
     Accept, ByArch, Cgroups, Distribution, FirstBoot, Fragment, Hierarchy, Host, Identity, Image, Init, Kernel,
-    Overlay, Packages, Payload, Pocket, Preflight, Profile, ScriptAnswer,
+    Overlay, Packages, Pocket, Preflight, Profile, ScriptAnswer,
 };
 use crate::output;
+use crate::payload::payload;
 use crate::relations;
 use crate::service;
 use crate::value::{Kind, Table};
@@ -54,7 +55,7 @@ pub(crate) fn profile(table: &Table, start: &Origin, loader: &Loader<'_>) -> Opt
     relations::accounts(&users, &groups, &loader.findings);
     relations::mounts(&mounts, &loader.findings);
     relations::services(&services, &loader.findings);
-    relations::payloads(&payloads, &loader.findings);
+    relations::payloads(&payloads, image.as_ref(), &loader.findings);
     relations::outputs(&outputs, root.get("kernel").is_some(), &loader.findings);
     if let (Some(image), Some(kernel)) = (&image, &kernel) {
         relations::kernel(image, kernel, root.get("kernel").map(|value| &value.origin), &loader.findings);
@@ -221,21 +222,6 @@ fn identity(root: &Fields<'_>) -> Identity {
         random_seed: made("random-seed"),
         hostname: table.text("hostname", words::host_pattern),
     }
-}
-
-fn payload(table: &Fields<'_>, loader: &Loader<'_>) -> Option<Payload> {
-    let name = table.required("name", "name = \"k0s\"", words::image_name);
-    table.require("source", "source = { path = \"payloads/k0s\" }");
-    let source = table.table("source", SOURCE, &|_| None);
-    if table.get("source").is_some() && source.get("url").is_none() {
-        source.require("path", "path = \"payloads/k0s\"");
-    }
-    let path = source.text("path", words::host_path);
-    let path = path.and_then(|named| Some(Located::new(loader.payload(&named)?, named.origin)));
-    let sha256 = source.text("sha256", words::digest);
-    let install = table.required("install", "install = \"/usr/local/bin/k0s\"", words::target_path);
-    let mode = table.text("mode", words::mode).map_or(0o755, |mode| mode.value);
-    Some(Payload { name: name?, path: path?, sha256, install: install?, mode, origin: table.origin.clone() })
 }
 
 fn overlay(table: &Fields<'_>, loader: &Loader<'_>) -> Option<Overlay> {

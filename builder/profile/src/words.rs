@@ -7,7 +7,7 @@ use rootsmith_types::{Arch, NumBytes, PackageName, Sha256Digest, TreePath};
 
 use crate::error::ProfileError;
 use crate::fields::Refusal;
-use crate::model::{Limit, PartitionSize};
+use crate::model::{Account, Limit, PartitionSize};
 
 /// An architecture.
 pub(crate) fn arch(text: &str) -> Result<Arch, Refusal> {
@@ -111,6 +111,47 @@ pub(crate) fn target_path(text: &str) -> Result<TreePath, Refusal> {
     };
     let path = TreePath::new(text).map_err(|_| refused())?;
     if text.starts_with('/') && !path.is_root() { Ok(path) } else { Err(refused()) }
+}
+
+/// A folder in the target: absolute, and `/` too.
+pub(crate) fn target_folder(text: &str) -> Result<TreePath, Refusal> {
+    if text == "/" { Ok(TreePath::root()) } else { target_path(text) }
+}
+
+/// A path in an archive, or below a folder of the image: relative, and of one component at least.
+pub(crate) fn member(text: &str) -> Result<TreePath, Refusal> {
+    let refused = || Refusal::Invalid {
+        expected: "a path in an archive",
+        hint: "write it as the archive has it, without `/` at its start and without `..`: `linux-amd64/helm`",
+    };
+    let path = TreePath::new(text).map_err(|_| refused())?;
+    if text.starts_with('/') || path.is_root() { Err(refused()) } else { Ok(path) }
+}
+
+/// The address of a file.
+pub(crate) fn url(text: &str) -> Result<String, Refusal> {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let ok = rest
+        .is_some_and(|rest| rest.split_once('/').is_some_and(|(host, path)| !host.is_empty() && !path.is_empty()))
+        && !text.chars().any(|c| c.is_whitespace() || c.is_control());
+    checked(text, ok, "the address of a file", "write it in full: `https://example.org/releases/k0s-amd64`")
+}
+
+/// A user or a group, by name or number.
+pub(crate) fn owner(text: &str) -> Result<Account, Refusal> {
+    let hint = "write its name or its number: `etcd`, `1000`";
+    let number = id(text).map(Account::Number);
+    number
+        .or_else(|_| account(text).map(Account::Name))
+        .map_err(|_| Refusal::Invalid { expected: "a user or group", hint })
+}
+
+/// How many components of a path are left out.
+pub(crate) fn strip(text: &str) -> Result<usize, Refusal> {
+    // A path has at most 4095 bytes.
+    let count = text.parse().ok().filter(|count| *count < 2048);
+    count
+        .ok_or(Refusal::Invalid { expected: "a number of components", hint: "write a small whole number: `strip = 1`" })
 }
 
 /// Where a file of the host is: relative or absolute.

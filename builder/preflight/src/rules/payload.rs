@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use rayon::prelude::*;
+use rootsmith_profile::{Payload, PayloadKind};
 use rootsmith_tree::{Node, Tree};
 use rootsmith_types::{Arch, Origin, TreePath};
 
@@ -74,6 +75,8 @@ struct Candidate {
     at: TreePath,
     place: Place,
     payload: Option<usize>,
+    /// The payload is this file: its mode is the author's own, not that of an archive, where everything may have x bits.
+    single: bool,
     is_executable: bool,
 }
 
@@ -92,11 +95,17 @@ pub(super) fn judge(view: &View<'_>, kind: Kind) -> Outcome {
     Outcome { met, evidence, said: None }
 }
 
-/// The line of the profile with the first payload that has such trouble.
+/// The line of the profile with the first payload that has such trouble: that of its place, or of the archive it was in.
 pub(crate) fn payload_line<'a>(view: &View<'a>, kind: Kind) -> Option<&'a Origin> {
     let mut found = survey(view).found.iter().filter(|found| found.kind == kind);
-    let payload = found.find_map(|found| found.payload)?;
-    view.profile?.payloads.get(payload).map(|payload| &payload.install.origin)
+    let payload = view.profile?.payloads.get(found.find_map(|found| found.payload)?)?;
+    let source = || payload.source_for(view.facts.arch).map_or(&payload.origin, |source| source.origin());
+    Some(if is_single(payload) { &payload.install.origin } else { source() })
+}
+
+/// Whether a payload is one file, whose place and mode the profile says.
+fn is_single(payload: &Payload) -> bool {
+    matches!(payload.kind, PayloadKind::File | PayloadKind::Oci)
 }
 
 impl Found {
@@ -171,7 +180,7 @@ impl Candidate {
             }
             File::Elf(_) | File::Broken(_) => true,
             File::Script(_) => self.is_executable,
-            File::Other => self.payload.is_some() && self.is_executable,
+            File::Other => self.single && self.is_executable,
         };
         let depth = if own { Depth::Symbols } else { Depth::Libraries };
         looked_at.then(|| programs.troubles(&self.at, depth))
@@ -181,18 +190,21 @@ impl Candidate {
 /// Payloads, files with an x bit, and libraries; each once, under its first name.
 fn candidates(view: &View<'_>) -> Vec<Candidate> {
     let tree = view.facts.tree;
-    let mut payloads: BTreeMap<TreePath, usize> = BTreeMap::new();
-    for (index, payload) in view.profile.iter().flat_map(|profile| &profile.payloads).enumerate() {
+    let mut payloads = view.brought.cloned().unwrap_or_default();
+    let of_profile = view.profile.map(|profile| profile.payloads.as_slice()).unwrap_or_default();
+    for (index, payload) in of_profile.iter().enumerate().filter(|(_, payload)| is_single(payload)) {
         let install = &payload.install.value;
         payloads.entry(tree.resolve(install).unwrap_or_else(|_| install.clone())).or_insert(index);
     }
+    let single = |index: usize| of_profile.get(index).is_some_and(is_single);
     let mut candidates: Vec<Candidate> = Vec::new();
     for (at, index) in &payloads {
         let node = tree.get(at);
         // A payload that nobody may execute is data, unless it is a library.
         if node.is_none_or(|node| is_executable(node) || is_library(at)) {
             let is_executable = node.is_some_and(is_executable);
-            candidates.push(Candidate { at: at.clone(), place: Place::Own, payload: Some(*index), is_executable });
+            let (payload, single) = (Some(*index), single(*index));
+            candidates.push(Candidate { at: at.clone(), place: Place::Own, payload, single, is_executable });
         }
     }
     let skipped: Vec<TreePath> = NOT_OURS.iter().filter_map(|folder| crate::facts::path(folder)).collect();
@@ -218,7 +230,8 @@ fn candidates(view: &View<'_>) -> Vec<Candidate> {
             _ if entry.path.starts_with(&libexec) && !view.programs.is_guest(&entry.path) => Place::Path,
             _ => Place::Elsewhere,
         };
-        candidates.push(Candidate { at: entry.path, place, payload: None, is_executable: executable });
+        let (payload, single) = (None, false);
+        candidates.push(Candidate { at: entry.path, place, payload, single, is_executable: executable });
     }
     candidates
 }
