@@ -79,7 +79,8 @@ fn pairs(
     key: &str,
     name: fn(&str) -> Result<String, Refusal>,
 ) -> Vec<(Located<String>, Located<String>)> {
-    let entries = table.map(key).entries().filter_map(|(key, value)| {
+    let table = table.map(key);
+    let entries = table.entries().filter_map(|(key, value)| {
         let name = table.accept(&key.value, &key.origin, name);
         let value = table.text_of(&key.value, value, words::argument);
         name.zip(value)
