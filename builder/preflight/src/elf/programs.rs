@@ -315,6 +315,13 @@ impl<'a> Programs<'a> {
         }
     }
 
+    /// Whether the busybox `file` has an applet; `None` when it does not tell which it has.
+    pub(crate) fn has_applet(&self, file: &TreePath, name: &[u8]) -> Option<bool> {
+        let data = self.bytes_at(file, MAX_BUSYBOX)?;
+        let applets = busybox::applets(&data);
+        (!applets.is_empty()).then(|| applets.iter().any(|applet| applet.as_bytes() == name))
+    }
+
     /// Whether `at`, which leads to `file`, is a name that a busybox answers to.
     pub(crate) fn applet(&self, at: &TreePath, file: &TreePath) -> Result<(), String> {
         let (Some(name), Some(target)) = (at.name(), file.name()) else { return Ok(()) };

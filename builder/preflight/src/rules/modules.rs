@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rootsmith_types::Arch;
+use rootsmith_types::{Arch, TreePath};
 
 use super::{Met, Outcome};
 use crate::elf::find_in_path;
@@ -102,6 +102,27 @@ const COMPRESSIONS: [(&str, &str, &str); 3] = [
     (".zst", "libzstd.so", "MODULE_COMPRESS_ZSTD"),
 ];
 
+/// BusyBox's `modprobe` reads what its other applets unpack: the code is one and the same (`FEATURE_SEAMLESS_XZ`).
+fn by_busybox<'a>(view: &View<'_>, busybox: &TreePath, endings: impl Iterator<Item = &'a str>) -> Outcome {
+    let unpacker = |ending: &str| match ending {
+        ".gz" => Some("gunzip"),
+        ".xz" => Some("unxz"),
+        _ => None,
+    };
+    let (mut unknown, mut fine) = (Vec::new(), Vec::new());
+    for ending in endings {
+        match unpacker(ending).filter(|name| view.programs.has_applet(busybox, name.as_bytes()) == Some(true)) {
+            Some(name) => fine.push(format!("`{busybox}` has `{name}`, and reads `{ending}`")),
+            _ => unknown.push(format!("whether `{busybox}` reads modules in {ending} is not known")),
+        }
+    }
+    if unknown.is_empty() {
+        Outcome::yes(fine.join(", "))
+    } else {
+        Outcome { evidence: unknown, ..Outcome::almost("") }
+    }
+}
+
 pub(super) fn compression(view: &View<'_>) -> Outcome {
     if view.kernel.is_err() {
         return Outcome::unknown("there is no kernel");
@@ -115,8 +136,7 @@ pub(super) fn compression(view: &View<'_>) -> Outcome {
         return Outcome::no("no executable file `modprobe` in the PATH of a service");
     };
     if modprobe.name().is_some_and(|name| name.starts_with(b"busybox")) {
-        let endings: Vec<&str> = used.iter().map(|(it, _)| it.0).collect();
-        return Outcome::almost(format!("whether `{modprobe}` reads modules in {} is not known", endings.join(", ")));
+        return by_busybox(view, &modprobe, used.iter().map(|(it, _)| it.0));
     }
     let mut wrong = Vec::new();
     let mut fine = Vec::new();

@@ -209,6 +209,11 @@ fn modules_are_read_by_whoever_can() {
     image.put("/usr/bin/busybox", 0o755, program(AMD64, "", &[]));
     image.link("/usr/sbin/modprobe", "../bin/busybox");
     assert_eq!(image.finding("kernel.module-compression").verdict, Verdict::Warning);
+    image.put("/usr/bin/busybox", 0o755, busybox(&["modprobe", "gunzip"]));
+    assert_eq!(image.finding("kernel.module-compression").verdict, Verdict::Warning);
+    image.put("/usr/bin/busybox", 0o755, busybox(&["modprobe", "unxz"]));
+    let reads = "`/usr/bin/busybox` has `unxz`, and reads `.xz`";
+    assert_eq!(evidence(&image, "kernel.module-compression"), pass(reads));
 
     // kmod of newer distributions opens its libraries only when it needs them: they stand in its own library.
     let mut image = good();
