@@ -10,8 +10,8 @@
 mod accelerator;
 mod command;
 mod console;
-mod credentials;
 mod error;
+mod gifts;
 mod overlay;
 mod process;
 mod tools;
@@ -23,8 +23,8 @@ use std::time::{Duration, Instant};
 
 use rootsmith_types::Arch;
 
-pub use credentials::{Credential, hand_over};
 pub use error::{BootError, MissingTool};
+pub use gifts::{Gift, hand_over};
 pub use overlay::overlay;
 pub use tools::{Tools, find_tools};
 

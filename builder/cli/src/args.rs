@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use rootsmith_preflight::live::WayIn;
 use rootsmith_types::Arch;
 
 /// Builds minimal Linux root file systems and bootable disk images from a TOML profile, and refuses to hand over one that
@@ -135,6 +136,10 @@ pub(crate) struct BootArgs {
     /// With --check, a requirement set: `name`, `name@version`, or a file that ends in .toml [default: boot, k0s-worker]
     #[arg(long = "set", value_name = "SET", requires = "check")]
     pub(crate) sets: Vec<String>,
+    /// With --check, how the questions get into the system: credentials (systemd 256 and later), initramfs (any init; the image
+    /// boots a unified kernel image with BusyBox in its initramfs) [default: the first that this image has]
+    #[arg(long, value_name = "WAY", value_parser = parse_way_in, requires = "check")]
+    pub(crate) way_in: Option<WayIn>,
     /// With --check, show the console on stderr
     #[arg(long, requires = "check")]
     pub(crate) console: bool,
@@ -154,6 +159,11 @@ fn parse_arch(text: &str) -> Result<Arch, String> {
         let known: Vec<&str> = Arch::ALL.iter().map(|arch| arch.debian()).collect();
         format!("known architectures: {}", known.join(", "))
     })
+}
+
+fn parse_way_in(text: &str) -> Result<WayIn, String> {
+    let known = WayIn::ALL.map(WayIn::name).join(", ");
+    WayIn::ALL.into_iter().find(|way| way.name() == text).ok_or(format!("known ways: {known}"))
 }
 
 fn parse_seconds(text: &str) -> Result<Duration, String> {

@@ -4,9 +4,9 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use rootsmith_boot::{BootError, Credential, Transcript, Vm, boot as run, find_tools, hand_over, overlay};
+use rootsmith_boot::{BootError, Gift, Transcript, Vm, boot as run, find_tools, hand_over, overlay};
 use rootsmith_pipeline::Places;
-use rootsmith_preflight::live::{self, Answer, Answers, Comparison, Probe, Row, WayIn};
+use rootsmith_preflight::live::{self, Answer, Answers, Comparison, Probe, Row, Seed, WayIn};
 use rootsmith_preflight::{Verdict, check};
 use rootsmith_types::{Arch, Problems};
 
@@ -30,7 +30,11 @@ pub(crate) fn check_live(args: &BootArgs, environment: &Environment) -> Result<(
     let boot = image.boot_facts();
     let facts = image.facts(args.arch, boot.as_ref());
     let of_image = check(&facts, None, &sets).map_err(failed)?;
-    let way_in = live::way_in(&facts).map_err(|error| failed(error.into()))?;
+    let way_in = match args.way_in {
+        Some(way) => way.opens(&facts).map(|()| way),
+        None => live::way_in(&facts),
+    };
+    let way_in = way_in.map_err(|error| failed(error.into()))?;
     // Seconds and the process tell this run's lines from those of any other.
     let token = format!("{:x}x{:x}", environment.now, std::process::id());
     let probe = live::probe(&sets, args.arch, &token).map_err(failed)?;
@@ -99,10 +103,13 @@ fn ask(
 }
 
 fn machine<'a>(args: &BootArgs, disk: &'a Path, way_in: WayIn, probe: &Probe, folder: &'a Path) -> io::Result<Vm<'a>> {
-    let seeds = way_in.seeds(probe).into_iter();
-    let credentials: Vec<Credential> =
-        seeds.map(|seed| Credential { name: seed.name, content: seed.content }).collect();
-    let extra = hand_over(&credentials, folder)?;
+    let gifts = way_in.seeds(probe).into_iter().map(|seed| match seed {
+        Seed::Credential { name, content } => Gift::Credential { name, content },
+        Seed::Text(text) => Gift::Text(text),
+        Seed::Encoded { before, content } => Gift::Encoded { before, content },
+    });
+    let gifts: Vec<Gift> = gifts.collect();
+    let extra = hand_over(&gifts, folder)?;
     let arch: Arch = args.arch;
     // What the machine writes goes into the overlay, which goes away with the folder.
     Ok(Vm { image: disk, arch, memory_mib: args.memory, cpus: 2, snapshot: false, extra, scratch: folder })

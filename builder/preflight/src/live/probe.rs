@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use rootsmith_types::{Arch, Problems};
 
 use super::rules::limits::DATA_FOLDER;
+use super::way_in::without_comments;
 use crate::rules::netfilter::{LEGACY, NFT};
 use crate::set::Set;
 use crate::{Check, Rule, Wanted};
@@ -30,6 +31,8 @@ pub struct Probe {
     pub script: String,
     /// The last thing it writes to the console.
     pub end: String,
+    /// What is in all lines it writes.
+    pub(crate) token: String,
 }
 
 /// The script that asks what the checks of `sets` want to know. `token` is in all lines it writes: letters and digits that
@@ -58,7 +61,7 @@ pub fn probe(sets: &[Wanted], arch: Arch, token: &str) -> Result<Probe, Problems
     script.push_str(&questions.text());
     script.push_str("finish\n");
     let script = without_comments(&script);
-    Ok(Probe { script, end: format!("@rs {token} end") })
+    Ok(Probe { script, end: format!("@rs {token} end"), token })
 }
 
 /// What is asked for by name, each once.
@@ -142,12 +145,6 @@ impl Questions {
         }
         text
     }
-}
-
-/// The room for it is small. No line of the script continues a text that would have blanks at its beginning.
-fn without_comments(script: &str) -> String {
-    let lines = script.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    lines.flat_map(|line| [line, "\n"]).collect()
 }
 
 /// As one word of sh.

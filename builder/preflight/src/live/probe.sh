@@ -80,7 +80,8 @@ ask_system() {
     say uname.machine "$(uname -m)"
     say uptime "$(cut -d ' ' -f 1 /proc/uptime 2>/dev/null)"
     say memory.kib "$(sed -n 's/^MemTotal:  *\([0-9]*\) kB$/\1/p' /proc/meminfo 2>/dev/null)"
-    say cmdline "$(head -c 4000 /proc/cmdline 2>/dev/null | tr '\n' ' ')"
+    # Without the words that led here.
+    say cmdline "$(head -c 4000 /proc/cmdline 2>/dev/null | tr '\n' ' ' | sed 's/ rootsmith\.probe .*//')"
     say init.comm "$(cat /proc/1/comm 2>/dev/null)"
     say init.exe "$(readlink /proc/1/exe 2>/dev/null)"
     say efi "$(if [ -d /sys/firmware/efi ]; then echo yes; else echo no; fi)"
@@ -116,8 +117,44 @@ ask_mounts() {
             names="$names $key=${link##*/}"
         done
     done
+    # Without udev there are no such links.
+    [ -n "$names" ] || names=$(names_of "$root" "/dev/$device")
     say root.device "$device"
     say root.names "$names"
+}
+
+# Bytes of a device ($1) from a place ($2) on, so many ($3), in hexadecimal.
+bytes() {
+    dd if="$1" bs=1 skip="$2" count="$3" 2>/dev/null | od -A n -v -t x1 | tr -d ' \n'
+}
+
+# The number that four little-endian bytes ($1, in hexadecimal) are.
+number_of() {
+    echo "$((0x$(printf '%s' "$1" | sed 's/\(..\)\(..\)\(..\)\(..\)/\4\3\2\1/')))"
+}
+
+# A partition's ($1: its numbers, $2: its device) names as the partition table and the file system have them. GPT: a header in
+# the second block, at 72 where its entries are, at 84 how long one is. Else an MBR's signature and the number.
+names_of() {
+    sys=/sys/dev/block/$1
+    block=$(cat "$sys/../queue/logical_block_size" 2>/dev/null)
+    index=$(cat "$sys/partition" 2>/dev/null)
+    disk=/dev/$(sed -n 's/^DEVNAME=//p' "$sys/../uevent" 2>/dev/null)
+    if [ -n "$block" ] && [ -n "$index" ] && [ -b "$disk" ]; then
+        if [ "$(bytes "$disk" "$block" 8)" = 4546492050415254 ]; then
+            first=$(number_of "$(bytes "$disk" "$((block + 72))" 4)")
+            length=$(number_of "$(bytes "$disk" "$((block + 84))" 4)")
+            bytes "$disk" "$((first * block + (index - 1) * length + 16))" 16 |
+                sed 's/^\(..\)\(..\)\(..\)\(..\)\(..\)\(..\)\(..\)\(..\)\(....\)/ partuuid=\4\3\2\1-\6\5-\8\7-\9-/'
+            sed -n 's/^PARTNAME=/ partlabel=/p' "$sys/uevent"
+        elif [ "$(bytes "$disk" 510 2)" = 55aa ]; then
+            printf ' partuuid=%08x-%02x' "$(number_of "$(bytes "$disk" 440 4)")" "$index"
+        fi | tr -d '\n'
+    fi
+    if has blkid; then
+        blkid "$2" 2>/dev/null | tr ' ' '\n' |
+            sed -n 's/^UUID="\(.*\)"$/ uuid=\1/p; s/^LABEL="\(.*\)"$/ label=\1/p' | tr -d '\n'
+    fi
 }
 
 ask_cgroups() {
@@ -125,7 +162,14 @@ ask_cgroups() {
     say cgroup.v1 "$(sed -n 's/^\([a-z_]*\)[[:blank:]].*[[:blank:]]1$/\1/p' /proc/cgroups 2>/dev/null | tr '\n' ' ')"
     own=$(sed -n 's/^0:://p' /proc/self/cgroup 2>/dev/null)
     say cgroup.own "$own"
-    say cgroup.freeze "$(if [ -n "$own" ] && [ -e "/sys/fs/cgroup$own/cgroup.freeze" ]; then echo yes; else echo no; fi)"
+    # The topmost group has no such file. k0s makes one below it then, and so does this.
+    group=$own
+    if [ "$own" = / ]; then
+        group=/rootsmith-probe
+        mkdir "/sys/fs/cgroup$group" 2>/dev/null
+    fi
+    say cgroup.freeze "$(if [ -n "$own" ] && [ -e "/sys/fs/cgroup$group/cgroup.freeze" ]; then echo yes; else echo no; fi)"
+    [ "$group" = "$own" ] || rmdir "/sys/fs/cgroup$group" 2>/dev/null
     # A service under `DevicePolicy=closed` must not open what this one can.
     opened=no
     (exec 3</dev/kmsg) 2>/dev/null && opened=yes
@@ -152,7 +196,8 @@ ask_names() {
     say_lines nameserver "$(sed -n 's/^[[:blank:]]*nameserver[[:blank:]]*//p' /etc/resolv.conf 2>/dev/null | head -n 10)"
     # A lease may take longer than everything else.
     tries=0
-    while [ -d /run/systemd/system ] && [ -z "$(sed 1d /proc/net/route 2>/dev/null)" ] && [ "$tries" -lt 10 ]; do
+    while [ -n "$(sed '1,2d; /^ *lo:/d' /proc/net/dev 2>/dev/null)" ] && [ -z "$(sed 1d /proc/net/route 2>/dev/null)" ] &&
+        [ "$tries" -lt 10 ]; do
         sleep 2
         tries=$((tries + 1))
     done

@@ -200,19 +200,57 @@ fn where_we_ask_for_more_the_programs_own_word_counts() {
 }
 
 #[test]
-fn only_a_systemd_that_takes_units_can_be_asked() {
-    let facts = |image: &crate::tests::Image| {
+fn a_systemd_that_takes_units_is_asked_by_them_and_all_else_through_the_initramfs() {
+    let way = |image: &crate::tests::Image| {
         let facts = crate::Facts { tree: &image.tree, blobs: &NoBlobs, arch: Arch::Amd64, boot: Some(&image.boot) };
         way_in(&facts).map_err(|error| error.to_string())
     };
     let mut image = good();
-    let way = facts(&image).unwrap();
-    assert_eq!(way, WayIn::SystemdCredentials);
+    assert_eq!(way(&image).unwrap(), WayIn::Credentials);
+    let library = "/usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared-257.so";
+    image.remove(library);
+    image.put(&library.replace("257", "252"), 0o644, "");
+    assert_eq!(
+        way(&image).unwrap_err(),
+        "this image's system cannot be asked: systemd 252 takes no units from outside, 256 is the first that does; \
+         the initramfs in `/EFI/BOOT/BOOTX64.EFI` has no `/init` and `/bin/busybox`"
+    );
+    image.boot.entries[0].initramfs = Some(vec!["./init".to_owned(), "bin/busybox".to_owned()]);
+    assert_eq!(way(&image).unwrap(), WayIn::Initramfs);
+    image.cmdline("init=/bin/sh");
+    assert_eq!(way(&image).unwrap(), WayIn::Initramfs);
+    image.boot.entries.clear();
+    let error = way(&image).unwrap_err();
+    assert!(error.contains("no unified kernel image starts it"), "{error}");
+}
+
+#[test]
+fn seeds_of_the_initramfs_are_what_kernel_and_shell_can_read() {
     let probe = probe(&every_set(), Arch::Amd64, "t-1 ").unwrap();
     assert_eq!(probe.end, "@rs t1 end");
-    let names: Vec<String> = way.seeds(&probe).into_iter().map(|seed| seed.name).collect();
+    let seeds = WayIn::Initramfs.seeds(&probe);
+    let [Seed::Text(line), Seed::Encoded { before, content }] = seeds.as_slice() else { panic!("{seeds:?}") };
+    let words = line.strip_prefix("io.systemd.stub.kernel-cmdline-extra=").unwrap();
+    let (words, script) = words.split_once(" -- sh -c ").unwrap();
+    assert_eq!(words, "rootsmith.probe systemd.default_device_timeout_sec=600 rdinit=/bin/busybox");
+    // One argument for the kernel: quoted once, and no name of a parameter. x86 keeps 2048 bytes.
+    let script = script.strip_prefix('"').and_then(|script| script.strip_suffix('"')).unwrap();
+    assert!(!script.contains(['"', '=']) && line.len() < 1024, "{script}");
+    // The line looks for the other string, and does not find itself.
+    assert!(before == "rootsmith.bootstrap:" && !line.contains(before.as_str()));
+    let bootstrap = std::str::from_utf8(content).unwrap();
+    // All that is left where a kernel without it would look: base64 makes four bytes of three.
+    assert!(bootstrap.len() < (40 << 10), "{}", bootstrap.len());
+    for name in ["probe", "attend", "start", "rootsmith-probe.service", "rootsmith-closed.service"] {
+        assert_eq!(bootstrap.matches(&format!("\n=== {name}\n")).count(), 1, "{name}");
+    }
+    let other = WayIn::Credentials.seeds(&probe);
+    let names = other.iter().filter_map(|seed| match seed {
+        Seed::Credential { name, .. } => Some(name.as_str()),
+        _ => None,
+    });
     assert_eq!(
-        names,
+        names.collect::<Vec<_>>(),
         [
             "rootsmith.probe",
             "systemd.extra-unit.rootsmith-probe.service",
@@ -220,15 +258,6 @@ fn only_a_systemd_that_takes_units_can_be_asked() {
             "systemd.unit-dropin.multi-user.target",
         ]
     );
-    let library = "/usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared-257.so";
-    image.remove(library);
-    image.put(&library.replace("257", "252"), 0o644, "");
-    assert_eq!(
-        facts(&image).unwrap_err(),
-        "this image's system cannot be asked: systemd 252 takes no units from outside, 256 is the first that does"
-    );
-    image.cmdline("init=/bin/sh");
-    assert!(facts(&image).unwrap_err().ends_with("its init `/bin/sh` is not systemd"));
 }
 
 #[test]

@@ -55,3 +55,30 @@ fn it_runs_to_its_end_under_busybox() {
         run(&["busybox", "sh"], tempfile::tempdir().unwrap().path());
     }
 }
+
+/// The way through the initramfs is walked by shells as well: none of its scripts may be wrong for one of them.
+#[test]
+fn the_scripts_of_the_way_in_are_read_by_both_shells() {
+    let probe = probe(&every_set(), Arch::Amd64, "t7").unwrap();
+    let seeds = WayIn::Initramfs.seeds(&probe);
+    let Some(Seed::Encoded { content, .. }) = seeds.last() else { panic!("{seeds:?}") };
+    let folder = tempfile::tempdir().unwrap();
+    let bootstrap = folder.path().join("bootstrap");
+    std::fs::write(&bootstrap, content).unwrap();
+    for shell in [&["dash"][..], &["busybox", "sh"]] {
+        if !found(shell[0]) {
+            continue;
+        }
+        for name in ["bootstrap", "attend", "start"] {
+            let script = folder.path().join(name);
+            let text = std::str::from_utf8(content).unwrap();
+            if name != "bootstrap" {
+                let (_, rest) = text.split_once(&format!("<<'=== {name}'\n")).unwrap();
+                std::fs::write(&script, rest.split_once(&format!("=== {name}\n")).unwrap().0).unwrap();
+            }
+            let read = Command::new(shell[0]).args(&shell[1..]).arg("-n").arg(&script).output().unwrap();
+            let said = String::from_utf8_lossy(&read.stderr).into_owned();
+            assert!(read.status.success() && said.is_empty(), "{shell:?} {name}: {said}");
+        }
+    }
+}

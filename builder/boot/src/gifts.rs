@@ -1,6 +1,7 @@
-//! Credentials for the machine's systemd (systemd.system-credentials(7)): they are in the machine, never on its disk.
+//! What the machine is given beside its disk: strings in its firmware's tables, and credentials for its systemd
+//! (systemd.system-credentials(7)).
 //!
-//! They are SMBIOS strings of type 11 (`io.systemd.credential.binary:NAME=BASE64`, read through `dmi-sysfs`, which kernels for
+//! Credentials are SMBIOS strings of type 11 (`io.systemd.credential.binary:NAME=BASE64`, read through `dmi-sysfs`, which kernels for
 //! virtual machines have built in). What the table has no room for goes as a file of QEMU's firmware configuration device
 //! (`opt/io.systemd.credentials/NAME`, read through the module `qemu_fw_cfg`), whose names are short.
 
@@ -15,45 +16,71 @@ const MAX_SMBIOS: usize = 56 << 10;
 /// The longest name of a file that QEMU's device takes.
 const MAX_FW_CFG_NAME: usize = 55;
 
-/// Something that the machine's systemd is to know.
+/// Something that the machine is given.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Credential {
-    /// Its name: letters, digits, `.`, `-`, `_`, `~` and `@`.
-    pub name: String,
-    /// What is in it.
-    pub content: Vec<u8>,
+pub enum Gift {
+    /// For its systemd.
+    Credential {
+        /// Letters, digits, `.`, `-`, `_`, `~` and `@`.
+        name: String,
+        /// What is in it.
+        content: Vec<u8>,
+    },
+    /// An SMBIOS string.
+    Text(String),
+    /// An SMBIOS string that ends in base64.
+    Encoded {
+        /// What is before it.
+        before: String,
+        /// What is encoded.
+        content: Vec<u8>,
+    },
 }
 
-/// The arguments for [`Vm::extra`](crate::Vm::extra) that hand the credentials over. Files are left in `folder`, which must be
+/// The arguments for [`Vm::extra`](crate::Vm::extra) that hand the gifts over. Files are left in `folder`, which must be
 /// there for as long as the machine.
-pub fn hand_over(credentials: &[Credential], folder: &Path) -> io::Result<Vec<String>> {
+pub fn hand_over(gifts: &[Gift], folder: &Path) -> io::Result<Vec<String>> {
     let mut arguments = Vec::new();
     let mut total: usize = 0;
-    for (number, credential) in credentials.iter().enumerate() {
-        let known = |b: u8| b.is_ascii_alphanumeric() || b".-_~@".contains(&b);
-        if credential.name.is_empty() || !credential.name.bytes().all(known) {
-            return Err(invalid(format!("`{}` is no name", credential.name)));
-        }
-        let text = format!("io.systemd.credential.binary:{}={}", credential.name, base64(&credential.content));
-        let file = folder.join(format!("credential-{number}"));
+    for (number, gift) in gifts.iter().enumerate() {
+        let text = string(gift)?;
+        let file = folder.join(format!("gift-{number}"));
         let (option, argument) = if total.saturating_add(text.len()) <= MAX_SMBIOS {
             total = total.saturating_add(text.len());
             fs::write(&file, text)?;
             // Here the option is called `path`.
             ("-smbios", drive("type=11", &file).into_string().map(|it| it.replacen(",file=", ",path=", 1)))
         } else {
-            let name = format!("opt/io.systemd.credentials/{}", credential.name);
-            if name.len() > MAX_FW_CFG_NAME {
-                return Err(invalid(format!("`{}` is too large, or its name too long", credential.name)));
+            let Gift::Credential { name, content } = gift else {
+                return Err(invalid("the firmware's tables have no room for it".to_owned()));
+            };
+            let path = format!("opt/io.systemd.credentials/{name}");
+            if path.len() > MAX_FW_CFG_NAME {
+                return Err(invalid(format!("`{name}` is too large, or its name too long")));
             }
-            fs::write(&file, &credential.content)?;
-            ("-fw_cfg", drive(&format!("name={name}"), &file).into_string())
+            fs::write(&file, content)?;
+            ("-fw_cfg", drive(&format!("name={path}"), &file).into_string())
         };
         arguments.push(option.to_owned());
         let no_text = |_| invalid("the folder for temporary files has a name that is no UTF-8".to_owned());
         arguments.push(argument.map_err(no_text)?);
     }
     Ok(arguments)
+}
+
+/// As a string of the table.
+fn string(gift: &Gift) -> io::Result<String> {
+    match gift {
+        Gift::Credential { name, content } => {
+            let known = |b: u8| b.is_ascii_alphanumeric() || b".-_~@".contains(&b);
+            if name.is_empty() || !name.bytes().all(known) {
+                return Err(invalid(format!("`{name}` is no name")));
+            }
+            Ok(format!("io.systemd.credential.binary:{name}={}", base64(content)))
+        }
+        Gift::Text(text) => Ok(text.clone()),
+        Gift::Encoded { before, content } => Ok(format!("{before}{}", base64(content))),
+    }
 }
 
 fn invalid(reason: String) -> io::Error {
@@ -102,24 +129,30 @@ mod tests {
     #[test]
     fn what_the_table_has_no_room_for_goes_the_other_way() {
         let folder = tempfile::Builder::new().prefix("a,b").tempdir().unwrap();
-        let credential = |name: &str, size| Credential { name: name.to_owned(), content: vec![b'x'; size] };
-        let all = [credential("a.b", 3), credential("large", 1 << 16), credential("c", 1)];
+        let credential = |name: &str, size| Gift::Credential { name: name.to_owned(), content: vec![b'x'; size] };
+        let encoded = |size| Gift::Encoded { before: "e:".to_owned(), content: vec![b'x'; size] };
+        let all = [credential("a.b", 3), credential("large", 1 << 16), Gift::Text("t=1".to_owned()), encoded(1)];
         let at = folder.path().to_str().unwrap().replace(',', ",,");
         assert_eq!(
             hand_over(&all, folder.path()).unwrap(),
             [
                 "-smbios",
-                &format!("type=11,path={at}/credential-0"),
+                &format!("type=11,path={at}/gift-0"),
                 "-fw_cfg",
-                &format!("name=opt/io.systemd.credentials/large,file={at}/credential-1"),
+                &format!("name=opt/io.systemd.credentials/large,file={at}/gift-1"),
                 "-smbios",
-                &format!("type=11,path={at}/credential-2"),
+                &format!("type=11,path={at}/gift-2"),
+                "-smbios",
+                &format!("type=11,path={at}/gift-3"),
             ]
         );
-        let string = fs::read_to_string(folder.path().join("credential-0")).unwrap();
-        assert_eq!(string, "io.systemd.credential.binary:a.b=eHh4");
+        for (file, text) in
+            [("gift-0", "io.systemd.credential.binary:a.b=eHh4"), ("gift-2", "t=1"), ("gift-3", "e:eA==")]
+        {
+            assert_eq!(fs::read_to_string(folder.path().join(file)).unwrap(), text);
+        }
         let long = credential("systemd.extra-unit.a-long-name.service", 1 << 16);
-        for wrong in [credential("a,b", 1), credential("", 1), long] {
+        for wrong in [credential("a,b", 1), credential("", 1), long, encoded(1 << 16)] {
             assert!(hand_over(&[wrong], folder.path()).is_err());
         }
     }
