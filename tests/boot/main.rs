@@ -60,28 +60,47 @@ fn answer<'a>(console: &'a str, name: &str) -> Vec<&'a str> {
     answer.lines().map(str::trim).filter(|line| !line.is_empty()).collect()
 }
 
-#[test]
-fn image_and_system_answer_alike() {
-    if !judges(&TOOLS) {
-        return;
-    }
+/// Builds a profile and asks image and system: they must agree, on nearly all of the questions, and the probe must leave no trace.
+fn image_and_system_agree(profile: &str, arch: &str, more: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     copy_workspace(folder.path());
-    succeed(folder.path(), &["build", "profiles/k0s-worker.toml"]);
-    let image = "outputs/k0s-worker-amd64/k0s-worker-amd64.img";
-    let before = judge("sha256sum", &[folder.path().join(image).to_str().unwrap()]);
+    succeed(folder.path(), &["build", "--arch", arch, &format!("profiles/{profile}.toml")]);
+    let image = format!("outputs/{profile}-{arch}/{profile}-{arch}.img");
+    let before = judge("sha256sum", &[folder.path().join(&image).to_str().unwrap()]);
+    let mut arguments = vec!["boot", &image, "--arch", arch, "--check", "--timeout", "600"];
+    arguments.extend(more);
     let output = {
         let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-        run(folder.path(), &["boot", image, "--check", "--timeout", "600"])
+        run(folder.path(), &arguments)
     };
     assert!(output.status.success(), "{}", said(&output));
     let table = String::from_utf8_lossy(&output.stdout);
     assert!(table.contains(" 0 differently\n"), "{table}");
-    // Nearly all questions can be put to both.
     let confirmed = table.lines().last().and_then(|line| line.split_whitespace().nth(2)?.parse::<u32>().ok());
     assert!(confirmed.is_some_and(|confirmed| confirmed > 80), "{table}");
-    // And the probe left no trace.
     assert_eq!(judge("sha256sum", &[folder.path().join(image).to_str().unwrap()]), before);
+}
+
+#[test]
+fn image_and_system_answer_alike() {
+    if judges(&TOOLS) {
+        image_and_system_agree("k0s-worker", "amd64", &[]);
+    }
+}
+
+/// The way for other inits, on the one that needs it least: the answers must be the same.
+#[test]
+fn who_comes_through_the_initramfs_gets_the_same_answers() {
+    if judges(&TOOLS) {
+        image_and_system_agree("k0s-worker", "amd64", &["--way-in", "initramfs"]);
+    }
+}
+
+#[test]
+fn an_image_for_arm_and_its_system_answer_alike() {
+    if judges(&["qemu-system-aarch64"]) {
+        image_and_system_agree("k0s-worker", "arm64", &[]);
+    }
 }
 
 #[test]
