@@ -8,10 +8,10 @@ use std::sync::Arc;
 use rootsmith_lock::{Archive, LockedPackage, Role, Why};
 use rootsmith_package::{Control, PackedEntry, PackedKind, Unpacked};
 use rootsmith_profile::Profile;
-use rootsmith_tree::PackId;
+use rootsmith_tree::{Blob, Blobs, PackId};
 use rootsmith_types::{Arch, Sha256Digest, SourceEntry, SourceKind, Sources, TreePath};
 
-use crate::{AssembleError, Owner, Package, drop_paths, overlay, unpack};
+use crate::{AssembleError, Assembly, Owner, Package, Taken, drop_paths, embed, overlay, unpack};
 
 const PROFILE: &str = r#"
 schema = 1
@@ -201,4 +201,121 @@ fn overlays_lie_over_everything_and_follow_links() {
     let motd = assembly.tree.get(&path("/etc/motd")).unwrap();
     assert_eq!((motd.content().unwrap().size(), motd.metadata.mode, motd.metadata.mtime.seconds), (5, 0o644, 7));
     assert!(matches!(assembly.owners.exactly(&path("/etc/motd")), Some(Owner::Profile(_))));
+}
+
+/// A payload that was taken in: a container with the file alone, or with the contents of an archive.
+fn taken(members: Option<Vec<PackedEntry>>) -> Taken {
+    let blob = Blob { digest: Some(Sha256Digest::of(b"payload")), size: 7, pack: PackId(1), offset: 0 };
+    Taken { blob, members: members.map(|members| (members.into(), PackId(2))) }
+}
+
+/// The tree with one payload in it, or what is wrong with that.
+fn embedded(keys: &str, members: Option<Vec<PackedEntry>>) -> Result<Assembly, Vec<String>> {
+    let text = format!("[[payload]]\nname = \"tools\"\nsource = {{ path = \"p\" }}\n{keys}\n");
+    let (profile, _) = profile(&text, &[("p", "payload")]);
+    let mut assembly = unpack(&profile, &[base()], &[], Arch::Amd64, 0).unwrap();
+    let embedded = embed(&mut assembly, &profile, &[taken(members)], Arch::Amd64, &Zeros, 9);
+    embedded.map(|()| assembly).map_err(|errors| errors.iter().map(AssembleError::to_string).collect())
+}
+
+/// Contents of zeros.
+struct Zeros;
+
+impl Blobs for Zeros {
+    fn read_at(&self, _: &Blob, _: u64, buf: &mut [u8]) -> io::Result<()> {
+        buf.fill(0);
+        Ok(())
+    }
+
+    fn insert(&self, _: &mut dyn io::Read) -> io::Result<Blob> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// What is below a folder: path, mode, and what a hard link or symbolic link leads to.
+fn below(assembly: &Assembly, folder: &'static str) -> Vec<String> {
+    let entries = assembly.tree.walk_from(&path(folder)).skip(1);
+    let shown = entries.map(|entry| {
+        let links = entry.leaf.map_or(0, |leaf| assembly.tree.links(leaf));
+        let target = entry.node.link_target().map(|target| format!(" -> {}", String::from_utf8_lossy(target)));
+        let (mode, target) = (entry.node.metadata.mode, target.unwrap_or_default());
+        format!("{} {mode:o} {links}{target}", entry.path)
+    });
+    shown.collect()
+}
+
+fn archive() -> Vec<PackedEntry> {
+    vec![
+        entry("/tools-1", 0o777, PackedKind::Directory),
+        entry("/tools-1/bin", 0o775, PackedKind::Directory),
+        entry("/tools-1/bin/tool", 0o6775, file("/tools-1/bin/tool").kind),
+        entry("/tools-1/bin/alias", 0o755, PackedKind::HardLink(b"/tools-1/bin/tool".to_vec())),
+        entry("/tools-1/bin/other", 0o755, PackedKind::HardLink(b"/tools-1/bin/alias".to_vec())),
+        entry("/tools-1/link", 0o777, PackedKind::Symlink(b"bin/tool".to_vec())),
+        file("/tools-1/README"),
+    ]
+}
+
+#[test]
+fn an_archive_is_unpacked_as_a_person_would() {
+    let all = embedded("kind = \"tar\"\ninstall = \"/opt\"\nstrip = 1", Some(archive())).unwrap();
+    assert_eq!(
+        below(&all, "/opt"),
+        [
+            "/opt/README 644 1",
+            "/opt/bin 755 0",
+            "/opt/bin/alias 755 3",
+            "/opt/bin/other 755 3",
+            "/opt/bin/tool 755 3",
+            "/opt/link 777 1 -> bin/tool"
+        ]
+    );
+    let Some(Owner::Profile(_)) = all.owners.exactly(&path("/opt/bin/alias")) else { panic!("a payload's own") };
+    // Through the image's own link, with another name; the first name of a hard link was not chosen.
+    let keys = "kind = \"tar\"\ninstall = \"/bin\"\nmembers = { \"tools-1/bin/other\" = \"tool\" }\nmode = \"0700\"";
+    let chosen = embedded(keys, Some(archive())).unwrap();
+    assert_eq!(below(&chosen, "/usr/bin"), ["/usr/bin/tool 700 1"]);
+    let node = chosen.tree.get(&path("/usr/bin/tool")).unwrap();
+    assert_eq!(node.content().unwrap().size(), 1);
+}
+
+#[test]
+fn what_cannot_be_unpacked_names_the_member() {
+    let refused = |keys: &str, members| embedded(&format!("kind = \"tar\"\n{keys}"), Some(members)).unwrap_err();
+    assert_eq!(
+        refused("install = \"/opt\"\nmembers = [\"tools-1/bin\", \"tool\", \"none\"]", archive()),
+        ["payload `tools` has no member `tool`", "payload `tools` has no member `none`"]
+    );
+    assert_eq!(
+        refused("install = \"/opt\"\nstrip = 3", archive()),
+        ["payload `tools` cannot be installed: `strip = 3` leaves nothing of it"]
+    );
+    let two = "install = \"/opt\"\nmembers = { \"tools-1/bin/tool\" = \"x\", \"tools-1/README\" = \"x\" }";
+    assert_eq!(
+        refused(two, archive()),
+        ["`tools-1/README` of payload `tools` cannot be unpacked: another member of it goes to `/opt/x`, too"]
+    );
+    let device = vec![entry("/null", 0o666, PackedKind::CharDevice(1, 3))];
+    assert_eq!(refused("install = \"/dev\"", device), ["`null` of payload `tools` cannot be unpacked: it is a device"]);
+    // `/usr/bin` is a folder of the image.
+    let over = vec![file("/bin")];
+    assert_eq!(
+        refused("install = \"/usr\"", over),
+        ["`bin` of payload `tools` cannot be unpacked: `/usr/bin` is a directory"]
+    );
+}
+
+#[test]
+fn a_payload_belongs_to_whom_the_image_knows() {
+    let keys = "install = \"/srv/a\"\nowner = \"etcd\"\ngroup = \"adm\"";
+    assert_eq!(
+        embedded(keys, None).unwrap_err(),
+        [
+            "payload `tools` belongs to the user `etcd`, which the image does not have",
+            "payload `tools` belongs to the group `adm`, which the image does not have"
+        ]
+    );
+    let numbers = embedded("install = \"/srv/a\"\nowner = 7\nmode = \"0600\"", None).unwrap();
+    let metadata = &numbers.tree.get(&path("/srv/a")).unwrap().metadata;
+    assert_eq!((metadata.uid, metadata.gid, metadata.mode, metadata.mtime.seconds), (7, 0, 0o600, 9));
 }

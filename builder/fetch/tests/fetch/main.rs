@@ -4,6 +4,8 @@
 mod deb;
 #[path = "download.rs"]
 mod download;
+#[path = "file.rs"]
+mod file;
 #[path = "killed.rs"]
 mod killed;
 #[path = "proxy.rs"]

@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use rootsmith_profile::{Profile, load};
-use rootsmith_types::{Explain, SourceEntry, Sources, Subject};
+use rootsmith_types::{Explain, SourceEntry, Sources, Subject, TreePath};
 
 use super::*;
 use std::path::Path;
@@ -152,4 +152,31 @@ fn a_payload_must_run_wherever_it_is() {
     );
     image.put("/srv/agent", 0o755, program(AMD64, LOADER, &["libc.so.6"]));
     assert!(shown(&image).is_empty());
+}
+
+#[test]
+fn a_program_of_an_archive_must_run_as_one_that_came_alone() {
+    let text = TEXT.replace("sets = [\"boot\", \"k0s-worker@1.36\"]", "sets = ['payload']")
+        + "[[payload]]\nname = 'tools'\nkind = 'tar'\nsource = { path = 'a' }\ninstall = '/opt/tools'\n";
+    let named = |(name, text): (&str, &str)| (PathBuf::from(name), text.as_bytes().to_vec());
+    let files = Files([("p.toml", text.as_str()), ("a", "")].map(named).into());
+    let profile = load(Path::new("p.toml"), &files).unwrap();
+    let mut image = good();
+    // Data with x bits, as archives from some systems have them, is nothing to complain of.
+    image.put("/opt/tools/README", 0o755, "read me\n");
+    image.put("/opt/tools/agent", 0o755, program(AMD64, "/lib/ld-musl-x86_64.so.1", &[]));
+    let judged = |brought: &Brought| {
+        let facts = Facts { tree: &image.tree, blobs: &NoBlobs, arch: Arch::Amd64, boot: None };
+        let sets = Wanted::of_profile(&profile);
+        let report = check_brought(&facts, Some(&profile), &sets, brought).unwrap();
+        let of = |check: &str| report.findings.iter().find(|finding| finding.check == check).unwrap().clone();
+        (of("payload.interpreter"), of("payload.machine"))
+    };
+    // Nobody knows that it is the author's own.
+    assert_eq!(judged(&Brought::new()).0.verdict, Verdict::Warning);
+    let brought = ["/opt/tools/README", "/opt/tools/agent"].map(|path| (TreePath::literal(path), 0)).into();
+    let (interpreter, machine) = judged(&brought);
+    assert_eq!((interpreter.verdict, machine.verdict), (Verdict::Fail, Verdict::Pass));
+    let Subject::Profile(origin) = interpreter.subject else { panic!("{:?}", interpreter.subject) };
+    assert_eq!(text[origin.span()], *"'a'");
 }
