@@ -38,8 +38,8 @@ fn answer<'a>(console: &'a str, name: &str) -> Vec<&'a str> {
     answer.lines().map(str::trim).filter(|line| !line.is_empty()).collect()
 }
 
-/// What is added to a worker: the probe, run once when the machine is up, and the container image. A login prompt would come between
-/// the answers: systemd is told to ask nobody, OpenRC asks when all of its services have started.
+/// What is added to a worker: the probe, run once when the machine is up, and the container image. Nothing else may come between the
+/// answers: systemd is told to show no login prompt and no state of services; OpenRC shows one when all of them have started.
 const PROFILE: &str = r#"
 schema = 1
 extends = ["BASE"]
@@ -48,7 +48,7 @@ extends = ["BASE"]
 name = "containers"
 
 [kernel]
-cmdline = ["systemd.mask=serial-getty@ttyS0.service"]
+cmdline = ["systemd.mask=serial-getty@ttyS0.service", "systemd.show_status=no"]
 
 [[service]]
 name = "probe"
