@@ -4,6 +4,7 @@
 //! profile) or [`Subject`]; one that needs to say *what went wrong* implements [`Explain`].
 
 mod arch;
+pub mod busybox;
 mod bytes;
 mod digest;
 mod explain;

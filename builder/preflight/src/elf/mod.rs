@@ -12,7 +12,6 @@
 //!
 //! Nothing of the image runs, and nothing is read twice: [`Programs`] remembers every file and every library's place.
 
-mod busybox;
 mod cache;
 mod closure;
 mod libc;

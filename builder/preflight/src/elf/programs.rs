@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, RwLock};
 
 use rootsmith_tree::{Blobs, Node, Tree};
-use rootsmith_types::{Arch, TreePath};
+use rootsmith_types::{Arch, TreePath, busybox};
 
 use super::closure::Closure;
 use super::loader::{Loader, Rules, rules_of};
@@ -14,7 +14,7 @@ use super::script::{self, Shebang};
 use super::symbols::{self, Symbols};
 use super::window::Window;
 use super::words::listed;
-use super::{Unfit, busybox, cache, is_executable, libc, locate};
+use super::{Unfit, cache, is_executable, libc, locate};
 use crate::Packages;
 use crate::facts::path;
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rootsmith_tree::{Blob, Blobs, Content, Metadata, Node, PackId, Tree};
-use rootsmith_types::{Arch, TreePath};
+use rootsmith_types::{Arch, TreePath, busybox};
 
 use super::closure::Closure;
 use super::read::Elf;

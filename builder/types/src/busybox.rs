@@ -1,4 +1,4 @@
-//! Which applets a busybox has: a link to it under another name does nothing.
+//! Which applets a BusyBox has, read out of its program: a link to it under another name does nothing.
 
 /// Shorter lists are something else: a busybox of one applet has no list.
 const LEAST: usize = 8;
@@ -7,7 +7,7 @@ const LONGEST: usize = 32;
 
 /// The names of its applets, sorted: `applet_names`, one after the other, each closed by a NUL. They are the longest run
 /// of sorted words in the file. Empty when there is none.
-pub(super) fn applets(data: &[u8]) -> Vec<&str> {
+pub fn applets(data: &[u8]) -> Vec<&str> {
     let mut best: Vec<&str> = Vec::new();
     let mut run: Vec<&str> = Vec::new();
     // The first name follows whatever came before: the run begins with what is a word from the last byte on that is none.
