@@ -99,6 +99,8 @@ pub(crate) fn prepare_disk(
     ids: &DiskIds,
     date: UnixTime,
 ) -> Result<(), Problems> {
+    // BusyBox's mount knows file systems by their own identifiers alone, and has no word for those that may be missing.
+    let busybox = init == InitSystem::Busybox;
     let mut fstab = String::from("# <file system> <mount point> <type> <options> <dump> <pass>\n");
     for partition in &disk.partitions {
         match partition.kind.value {
@@ -107,11 +109,16 @@ pub(crate) fn prepare_disk(
                 let grow = if by_systemd { ",x-systemd.growfs" } else { "" };
                 // Pass 1 needs a checker: without one, some inits stop in a maintenance shell.
                 let pass = u8::from(assembly.tree.lookup(&TreePath::literal("/usr/sbin/fsck.ext4")).is_some());
-                fstab.push_str(&format!("PARTUUID={} / ext4 errors=remount-ro{grow} 0 {pass}\n", ids.root_partition));
+                let device = match busybox {
+                    true => format!("UUID={}", ids.root_filesystem),
+                    false => format!("PARTUUID={}", ids.root_partition),
+                };
+                fstab.push_str(&format!("{device} / ext4 errors=remount-ro{grow} 0 {pass}\n"));
                 if partition.grow {
-                    let (tools, packages) = growing_tools(init);
-                    if tools.iter().any(|tool| assembly.tree.lookup(&TreePath::literal(tool)).is_none()) {
-                        return Err(InputError::NothingGrows { packages, origin: partition.origin.clone() }.into());
+                    let (tools, instead) = growing_tools(init);
+                    let there = |tool: &&'static str| assembly.tree.lookup(&TreePath::literal(tool)).is_some();
+                    if tools.is_empty() || !tools.iter().all(there) {
+                        return Err(InputError::NothingGrows { instead, origin: partition.origin.clone() }.into());
                     }
                 }
                 if by_systemd {
@@ -120,7 +127,11 @@ pub(crate) fn prepare_disk(
                 }
             }
             PartitionKind::Esp => {
-                fstab.push_str(&format!("PARTUUID={} /boot/efi vfat umask=0077,nofail 0 0\n", ids.esp_partition));
+                let (device, nofail) = match busybox {
+                    true => (format!("UUID={}", ids.esp_serial()), ""),
+                    false => (format!("PARTUUID={}", ids.esp_partition), ",nofail"),
+                };
+                fstab.push_str(&format!("{device} /boot/efi vfat umask=0077{nofail} 0 0\n"));
                 let mount = TreePath::literal("/boot/efi");
                 assembly.tree.create_directories(&mount, &Metadata::root(0o755, date)).map_err(tree_error)?;
                 assembly.owners.set(mount, Owner::Builder("mount point"));
@@ -130,12 +141,19 @@ pub(crate) fn prepare_disk(
     put(assembly, "/etc/fstab", &fstab, date)
 }
 
-/// What grows a partition and its file system, and the packages that bring it.
+/// What grows a partition and its file system, and what to do where that is not there.
 fn growing_tools(init: InitSystem) -> (&'static [&'static str], &'static str) {
     match init {
-        InitSystem::Systemd => (&["/usr/bin/systemd-repart"], "`systemd-repart`"),
-        InitSystem::Openrc | InitSystem::Busybox => {
-            (&["/usr/sbin/sfdisk", "/usr/sbin/resize2fs"], "`fdisk` and `e2fsprogs`")
+        InitSystem::Systemd => {
+            (&["/usr/bin/systemd-repart"], "add `systemd-repart` to `packages.include`, or take `grow` away")
+        }
+        InitSystem::Openrc => (
+            &["/usr/sbin/sfdisk", "/usr/sbin/resize2fs"],
+            "add `fdisk` and `e2fsprogs` to `packages.include`, or take `grow` away",
+        ),
+        // No applet changes a partition.
+        InitSystem::Busybox => {
+            (&[], "BusyBox grows nothing: give the partition the size it needs, and take `grow` away")
         }
     }
 }

@@ -39,8 +39,8 @@ pub(crate) enum InputError {
     },
     /// A partition grows, but nothing in the image would do it.
     NothingGrows {
-        /// What would, in words.
-        packages: &'static str,
+        /// What would do.
+        instead: &'static str,
         /// The partition.
         origin: Origin,
     },
@@ -155,9 +155,7 @@ impl Explain for InputError {
     fn help(&self) -> Option<String> {
         match self {
             InputError::NotLocked { arch } => Some(format!("run `rootsmith lock --arch {arch}` on the profile")),
-            InputError::NothingGrows { packages, .. } => {
-                Some(format!("add {packages} to `packages.include`, or take `grow` away"))
-            }
+            InputError::NothingGrows { instead, .. } => Some((*instead).to_owned()),
             InputError::ContainerProgram { .. } => {
                 Some("name a program by its path in the image, or add the package that has it".to_owned())
             }
