@@ -4,6 +4,7 @@
 //! What every init reads alike is written here; the rest by the module of the init. What an init cannot do is an error at
 //! the line that asks for it ([`refuse`]), never left out.
 
+mod busybox;
 mod openrc;
 mod systemd;
 
@@ -40,10 +41,7 @@ pub(crate) fn write(edit: &mut Edit<'_>, profile: &Profile, arch: Arch) {
     match profile.init.system.value {
         InitSystem::Systemd => systemd::write(edit, profile),
         InitSystem::Openrc => openrc::write(edit, profile, arch),
-        InitSystem::Busybox => {
-            let system = &profile.init.system;
-            refuse(edit, system.value, &system.origin, "start a system", "write `system = \"systemd\"`");
-        }
+        InitSystem::Busybox => busybox::write(edit, profile, arch),
     }
 }
 
@@ -81,8 +79,10 @@ fn dropped_paths(edit: &mut Edit<'_>, profile: &Profile) {
 
 /// Enables and disables the services of `[init]`.
 pub(crate) fn services(edit: &mut Edit<'_>, profile: &Profile) -> Vec<String> {
-    if profile.init.system.value == InitSystem::Openrc {
-        return openrc::services(edit, profile);
+    match profile.init.system.value {
+        InitSystem::Systemd => {}
+        InitSystem::Openrc => return openrc::services(edit, profile),
+        InitSystem::Busybox => return busybox::services(edit, profile),
     }
     let mut done = Vec::new();
     for name in &profile.init.enable {
