@@ -12,6 +12,8 @@ use std::sync::{Mutex, PoisonError};
 use rootsmith_tests::{copy_workspace, judge, judges, run, said, succeed};
 use tempfile::TempDir;
 
+mod busybox;
+
 const TOOLS: [&str; 3] = ["qemu-system-x86_64", "e2fsck", "sfdisk"];
 
 /// Builds `profiles/k0s-worker.toml` with a service that runs `script` once the system is up.

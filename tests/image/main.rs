@@ -11,6 +11,8 @@ use std::sync::OnceLock;
 use rootsmith_tests::{cache, command, copy_workspace, judge, judges, partition, rootsmith, said, succeed, workspace};
 use tempfile::TempDir;
 
+mod busybox;
+
 const NAME: &str = "k0s-worker-amd64";
 
 /// One workspace with a lock and a finished build, for all tests here.
