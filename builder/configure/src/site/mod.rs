@@ -6,6 +6,7 @@
 
 mod busybox;
 mod openrc;
+mod quote;
 mod systemd;
 
 use std::fmt::Write;

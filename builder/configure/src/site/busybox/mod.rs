@@ -15,7 +15,6 @@ mod applets;
 mod cgroups;
 mod inittab;
 mod network;
-mod quote;
 mod rcs;
 mod service;
 

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use rootsmith_profile::{InitSystem, Interface, NetworkManager, Profile};
 
+use super::super::quote::quote;
 use super::super::refuse;
-use super::quote::quote;
 use crate::edit::Edit;
 
 const SCRIPT: &str = include_str!("scripts/default.script");

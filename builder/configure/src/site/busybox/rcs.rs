@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use rootsmith_profile::{Profile, Service};
 
-use super::quote::quote;
+use super::super::quote::quote;
 use super::{cgroups, network, service};
 use crate::edit::Edit;
 

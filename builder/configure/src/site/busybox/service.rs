@@ -5,9 +5,9 @@ use std::fmt::Write;
 use rootsmith_profile::{Hierarchy, InitSystem, KillMode, Limit, Profile, Resource, Restart, Service};
 use rootsmith_types::{Located, Origin};
 
+use super::super::quote::quote;
 use super::super::refuse;
 use super::cgroups;
-use super::quote::quote;
 use crate::edit::Edit;
 
 /// Where the scripts are.

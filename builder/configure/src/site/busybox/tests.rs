@@ -8,8 +8,8 @@ use rootsmith_assemble::Assembly;
 use rootsmith_profile::Profile;
 use rootsmith_types::{Arch, Explain, SourceEntry, Sources, Subject, TreePath};
 
+use super::super::quote::quote;
 use super::applets::NEEDED;
-use super::quote::quote;
 use crate::ConfigureError;
 use crate::edit::testing::{edit, target, text};
 use crate::edit::{Edit, testing};

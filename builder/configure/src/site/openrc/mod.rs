@@ -6,7 +6,6 @@
 mod console;
 mod first_boot;
 mod network;
-mod quote;
 mod service;
 
 use std::collections::BTreeSet;

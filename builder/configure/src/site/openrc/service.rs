@@ -15,8 +15,8 @@ use std::fmt::Write;
 use rootsmith_profile::{Hierarchy, InitSystem, KillMode, Limit, Profile, Resource, Restart, Service};
 use rootsmith_types::Located;
 
+use super::super::quote::{Words, is_plain, quote};
 use super::super::refuse;
-use super::quote::{Words, is_plain, quote};
 use crate::edit::Edit;
 
 /// One period of `cpu.max`, in microseconds: the kernel's own.
