@@ -1,5 +1,7 @@
 //! Whole packages, made by hand, through the whole step.
 
+mod openrc;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
