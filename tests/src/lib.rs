@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods, clippy::print_stderr)]
 
 pub mod archive;
+pub mod machine;
 pub mod oracle_tree;
 
 use std::path::{Path, PathBuf};
