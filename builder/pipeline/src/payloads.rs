@@ -167,7 +167,7 @@ fn package(
     let control = cache.control_of(payload_name, blob).map_err(placed)?;
     let text = control.stanza.trim_matches('\n');
     let stanza = Stanza::new(text);
-    let field = |name| stanza.get(name).ok_or_else(|| damaged(Defect::ControlFile));
+    let field = |name| stanza.get(name).ok_or_else(|| Problems::from(damaged(Defect::ControlFile)));
     let (name, version, architecture) = (field("Package")?, field("Version")?, field("Architecture")?);
     if stanza.fields().any(|field| field.is_err()) {
         return Err(damaged(Defect::ControlFile).into());

@@ -219,7 +219,7 @@ fn zip_that_contradicts_itself_or_leads_out_is_refused() {
 #[test]
 fn zip_that_unfolds_to_too_much_is_refused_before_it_is_unpacked() {
     let zeros = deflated("zeros", &vec![0; 70 << 20]);
-    let bytes = zip(&[zeros.clone()]);
+    let bytes = zip(std::slice::from_ref(&zeros));
     let limits = Limits { ratio: 10, ..Limits::default() };
     let error = unpack(ArchiveKind::Zip, &bytes, &limits).unwrap_err();
     assert_eq!(error.to_string(), "has a `zip` that unpacks to more than 10 times its size");
