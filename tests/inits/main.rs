@@ -21,7 +21,8 @@ type Entries = BTreeMap<String, (String, Option<String>)>;
 /// Builds `name` out of a base and `text` as a tar.
 fn build(folder: &Path, name: &str, base: &str, text: &str) -> Entries {
     let head = format!(
-        "schema = 1\nextends = [\"{base}\"]\n[image]\nname = \"{name}\"\narch = [\"amd64\"]\n[[output]]\nkind = \"tar\"\n"
+        "schema = 1\nextends = [\"{base}\"]\noutput = {{ replace = [{{ kind = \"tar\" }}] }}\npreflight = {{ sets = {{ replace = [] }} }}\n\
+         [image]\nname = \"{name}\"\narch = {{ replace = [\"amd64\"] }}\n"
     );
     fs::write(folder.join(format!("profiles/{name}.toml")), head + text).unwrap();
     succeed(folder, &["build", &format!("profiles/{name}.toml")]);
