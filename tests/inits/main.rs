@@ -12,8 +12,11 @@ use rootsmith_tree::{Node, NodeKind};
 use rootsmith_verify::{Kind, Slice, read_back};
 use tempfile::TempDir;
 
-const INITS: [(&str, &str); 3] =
-    [("systemd", "base/debian-systemd.toml"), ("openrc", "base/debian-openrc.toml"), ("busybox", "base/busybox.toml")];
+const INITS: [(&str, &str); 3] = [
+    ("systemd", "base/debian-systemd.toml"),
+    ("openrc", "base/debian-openrc.toml"),
+    ("busybox", "busybox-appliance.toml"),
+];
 
 /// A path of an image as one line, and the text of a file.
 type Entries = BTreeMap<String, (String, Option<String>)>;
@@ -51,6 +54,12 @@ fn about(path: &str, node: &Node) -> String {
     }
 }
 
+/// A line of `/etc/shadow` without the day of the last change: that is the archive's date.
+fn without_day(line: &str) -> String {
+    let is_day = |field: &str| field.len() == 5 && field.bytes().all(|b| b.is_ascii_digit());
+    line.split(':').map(|field| if is_day(field) { "DAY" } else { field }).collect::<Vec<_>>().join(":")
+}
+
 /// What `after` has that `before` has not: whole files, and the lines that changed in others.
 fn difference(before: &Entries, after: &Entries) -> String {
     let mut dump = String::new();
@@ -62,7 +71,9 @@ fn difference(before: &Entries, after: &Entries) -> String {
                 let [old, new] = [earlier, text].map(|text| text.as_deref().unwrap_or_default().lines());
                 let (old, new): (Vec<_>, Vec<_>) = (old.collect(), new.collect());
                 old.iter().filter(|line| !new.contains(line)).for_each(|line| _ = writeln!(dump, "  - {line}"));
-                new.iter().filter(|line| !old.contains(line)).for_each(|line| _ = writeln!(dump, "  + {line}"));
+                new.iter()
+                    .filter(|line| !old.contains(line))
+                    .for_each(|line| _ = writeln!(dump, "  + {}", without_day(line)));
             }
             None => {
                 let _ = writeln!(dump, "{about}");
@@ -141,7 +152,7 @@ fn systemd_finds_nothing_wrong_with_the_units() {
     let spoiled = fs::read_to_string(&unit).unwrap().replace("Restart=always", "Restart=sometimes");
     fs::write(&unit, spoiled).unwrap();
     let (_, said) = verify(&["metrics.service"]);
-    assert!(said.contains("Restart"), "{said}");
+    assert!(said.contains("sometimes"), "{said}");
 }
 
 #[test]
