@@ -46,7 +46,7 @@ fn the_root_is_far_below_ten_mebibytes_and_its_scripts_are_clean() {
     let mut scripts = vec!["etc/init.d/rcS", "etc/init.d/rcK", "etc/udhcpc/default.script", "etc/init.d/services/web"];
     for script in scripts.drain(..) {
         let script = root.join(script);
-        judge("shellcheck", &["--shell=sh", script.to_str().unwrap()]);
+        judge("shellcheck", &["--shell=dash", script.to_str().unwrap()]);
         judge("busybox", &["sh", "-n", script.to_str().unwrap()]);
     }
 }

@@ -5,11 +5,11 @@
 //!
 //! | entry                   | holds                                              | specification  |
 //! |-------------------------|----------------------------------------------------|----------------|
-//! | `oci-layout`            | [`Layout`](format::Layout): that this is a layout  | image-layout.md|
+//! | `oci-layout`            | that this is a layout                              | image-layout.md|
 //! | `blobs/sha256/LAYER`    | the tree, a tar archive compressed with Zstandard  | layer.md       |
-//! | `blobs/sha256/CONFIG`   | [`Config`](format::Config): platform, what runs    | config.md      |
-//! | `blobs/sha256/MANIFEST` | [`Manifest`](format::Manifest): config and layer   | manifest.md    |
-//! | `index.json`            | [`Index`](format::Index): the manifest by its name | image-index.md |
+//! | `blobs/sha256/CONFIG`   | platform, what runs                                | config.md      |
+//! | `blobs/sha256/MANIFEST` | config and layer                                   | manifest.md    |
+//! | `index.json`            | the manifest by its name                           | image-index.md |
 //!
 //! A blob is called after the SHA-256 of its bytes, so the layer's name is known only when it has been written: its header is
 //! put in afterwards, which is why the sink must be able to seek.
