@@ -93,6 +93,15 @@ pub fn judges(tools: &[&str]) -> bool {
     missing.is_empty()
 }
 
+/// Whether tests that are too long for every run are asked for, by `ROOTSMITH_LONG=1`. Where they are not, that is printed.
+pub fn on_request() -> bool {
+    let asked = env::var_os("ROOTSMITH_LONG").is_some();
+    if !asked {
+        eprintln!("skipped: ROOTSMITH_LONG is not set");
+    }
+    asked
+}
+
 /// Runs a judge and demands that it is content.
 pub fn judge(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output().unwrap_or_else(|e| panic!("{program}: {e}"));
