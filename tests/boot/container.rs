@@ -1,7 +1,7 @@
 //! A container really runs: containerd and runc of the distribution in a machine of ours, a container image of ours as its payload,
 //! and a memory limit that holds.
 //!
-//! The machine is declared once and built for two inits.
+//! The machine is declared once and built for two inits. On request: two long boots.
 #![allow(missing_docs)]
 
 use std::fs;
