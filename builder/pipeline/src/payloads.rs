@@ -13,7 +13,7 @@ use rootsmith_lock::{Archive, LockedPackage, LockedPayload, Role, Why};
 use rootsmith_package::{ArchiveKind, Defect, Stanza};
 use rootsmith_preflight::Brought;
 use rootsmith_profile::{Payload, PayloadKind, Profile, Source};
-use rootsmith_tree::{Blob, Blobs};
+use rootsmith_tree::{Blob, Blobs, Content};
 use rootsmith_types::{Arch, Blame, Explain, Note, Origin, PackageName, Problems, Sha256Digest, Sha256Writer, Subject};
 
 use crate::{Host, Options};
@@ -178,8 +178,7 @@ fn package(
         let (name, origin) = (payload_name.to_owned(), origin.clone());
         return Err(AssembleError::PayloadArchitecture { name, origin, wanted, found }.into());
     }
-    // What was taken in is known by its digest.
-    let sha256 = blob.digest.unwrap_or_else(|| Sha256Digest::of(b""));
+    let sha256 = Content::Blob(*blob).digest(cache).map_err(AssembleError::Store)?;
     let filename = format!("payload/{payload_name}");
     let index = format!("{text}\nFilename: {filename}\nSize: {}\nSHA256: {sha256}\n\n", blob.size);
     let package = LockedPackage {
