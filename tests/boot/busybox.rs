@@ -1,13 +1,13 @@
 //! Images with BusyBox as their init, running: services, limits, identity, control groups.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use rootsmith_tests::machine::{answer, boot, build_with_probe};
 use rootsmith_tests::{copy_workspace, judges, succeed};
 use tempfile::TempDir;
 
-use crate::{TOOLS, answer, boot};
+use crate::TOOLS;
 
 const FUNCTIONS: &str = r#"#!/bin/sh
 # The prompt of the login comes first, then nothing comes between the answers.
@@ -19,22 +19,11 @@ ask() { name=$1; shift; echo; echo "<<$name"; "$@"; echo "$name>>"; }
 
 /// Builds a profile that extends the appliance by `extra`, with a service that runs `script`.
 fn build(name: &str, extra: &str, script: &str) -> (TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    copy_workspace(folder.path());
     let profile = format!(
         "schema = 1\nextends = [\"busybox-appliance.toml\"]\n[image]\nname = \"{name}\"\n\
-         [[overlay]]\nsource = \"probe\"\n\
          [[service]]\nname = \"probe\"\nexec = [\"/usr/local/bin/probe\"]\nrestart = \"never\"\n{extra}"
     );
-    fs::write(folder.path().join(format!("profiles/{name}.toml")), profile).unwrap();
-    let bin = folder.path().join("probe/usr/local/bin");
-    fs::create_dir_all(&bin).unwrap();
-    let probe = bin.join("probe");
-    fs::write(&probe, format!("{FUNCTIONS}{script}\n")).unwrap();
-    fs::set_permissions(&probe, fs::Permissions::from_mode(0o755)).unwrap();
-    succeed(folder.path(), &["build", &format!("profiles/{name}.toml")]);
-    let image = folder.path().join(format!("outputs/{name}-amd64/{name}-amd64.img"));
-    (folder, image)
+    build_with_probe(name, &profile, &format!("{FUNCTIONS}{script}\n"))
 }
 
 const SLEEPER: &str = r#"
@@ -182,27 +171,12 @@ fn build_with_hierarchy(hierarchy: &str) -> (TempDir, PathBuf) {
                   ask PIDS cat /sys/fs/cgroup/pids/services/probe/pids.max\n\
                   ask QUOTA cat /sys/fs/cgroup/cpu/services/probe/cpu.cfs_quota_us\n\
                   echo '=== probe is done'";
-    let folder = tempfile::tempdir().unwrap();
-    copy_workspace(folder.path());
-    let path = folder.path().join("profiles/busybox-appliance.toml");
-    let profile = fs::read_to_string(&path).unwrap();
-    let profile = profile
-        .replace("\"unified\"", &format!("\"{hierarchy}\""))
-        .replace(
-            "\"cpu\", \"cpuset\", \"io\", \"memory\", \"pids\", \"devices\", \"freezer\", \"hugetlb\"",
-            "\"cpu\", \"pids\", \"devices\", \"freezer\"",
-        )
-        .replace("\"k0s-worker@1.36\", ", "");
-    let extra = "[[service]]\nname = \"probe\"\nexec = [\"/usr/local/bin/probe\"]\nrestart = \"never\"\n\
-                 cgroup = { pids = 33, cpu = \"25%\" }\n[[overlay]]\nsource = \"probe\"\n";
-    fs::write(&path, format!("{profile}\n{extra}")).unwrap();
-    let bin = folder.path().join("probe/usr/local/bin");
-    fs::create_dir_all(&bin).unwrap();
-    fs::write(bin.join("probe"), format!("{FUNCTIONS}{script}\n")).unwrap();
-    fs::set_permissions(bin.join("probe"), fs::Permissions::from_mode(0o755)).unwrap();
-    succeed(folder.path(), &["build", "profiles/busybox-appliance.toml"]);
-    let image = folder.path().join("outputs/busybox-appliance-amd64/busybox-appliance-amd64.img");
-    (folder, image)
+    let extra = format!(
+        "cgroup = {{ pids = 33, cpu = \"25%\" }}\n\
+         [cgroups]\nhierarchy = \"{hierarchy}\"\ncontrollers = {{ replace = [\"cpu\", \"pids\", \"devices\", \"freezer\"] }}\n\
+         [preflight]\nsets = {{ replace = [\"boot\", \"payload\", \"golden-image\"] }}\n"
+    );
+    build("bbversion1", &extra, script)
 }
 
 fn version_1_is_mounted(hierarchy: &str) {

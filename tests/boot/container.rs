@@ -5,10 +5,10 @@
 #![allow(missing_docs)]
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::sync::{Mutex, PoisonError};
+use std::path::Path;
 
-use rootsmith_tests::{copy_workspace, judges, on_request, run, said, succeed};
+use rootsmith_tests::machine::{answer, boot, write_probe};
+use rootsmith_tests::{copy_workspace, judges, on_request, succeed};
 
 /// What is asked of the machine. Nothing of it is in the delivered image.
 const PROBE: &str = r#"#!/bin/sh
@@ -29,14 +29,6 @@ ask KERNEL sh -c 'dmesg | grep "Memory cgroup out of memory"'
 ask FREE ctr run --rm localhost/hello:1 free greedy
 echo "=== probe is done"
 "#;
-
-/// The lines between `<<NAME` and `NAME>>`.
-fn answer<'a>(console: &'a str, name: &str) -> Vec<&'a str> {
-    let (_, rest) = console.split_once(&format!("<<{name}\n")).unwrap_or_else(|| panic!("no answer {name}: {console}"));
-    let (answer, _) =
-        rest.split_once(&format!("{name}>>")).unwrap_or_else(|| panic!("half an answer {name}: {console}"));
-    answer.lines().map(str::trim).filter(|line| !line.is_empty()).collect()
-}
 
 /// What is added to a worker: the probe, run once when the machine is up, and the container image. Nothing else may come between the
 /// answers: systemd is told to show no login prompt and no state of services; OpenRC shows one when all of them have started.
@@ -66,27 +58,16 @@ install = "/var/lib/images/hello.oci.tar"
 mode = "0644"
 "#;
 
-/// One machine at a time: each has two processors, emulated, and a busy host only makes all of them late.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
 /// Builds the container image, then the worker `base` with it as a payload, boots that and judges what it says.
 fn a_limit_holds(base: &str) {
     let folder = tempfile::tempdir().unwrap();
     copy_workspace(folder.path());
     succeed(folder.path(), &["build", "profiles/hello-container.toml"]);
     fs::write(folder.path().join("profiles/containers.toml"), PROFILE.replace("BASE", base)).unwrap();
-    let bin = folder.path().join("probe/usr/local/bin");
-    fs::create_dir_all(&bin).unwrap();
-    fs::write(bin.join("probe"), PROBE).unwrap();
-    fs::set_permissions(bin.join("probe"), fs::Permissions::from_mode(0o755)).unwrap();
+    write_probe(folder.path(), PROBE);
     succeed(folder.path(), &["build", "profiles/containers.toml"]);
-    let image = "outputs/containers-amd64/containers-amd64.img";
-    let output = {
-        let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-        run(folder.path(), &["boot", image, "--until", "=== probe is done", "--timeout", "600"])
-    };
-    assert!(output.status.success(), "{}", said(&output));
-    let console = String::from_utf8_lossy(&output.stdout).replace('\r', "");
+    let image = Path::new("outputs/containers-amd64/containers-amd64.img");
+    let console = boot(folder.path(), image, "=== probe is done", &[]);
 
     assert_eq!(answer(&console, "IMPORT").last(), Some(&"status 0"), "{console}");
     assert_eq!(answer(&console, "NAMES"), ["localhost/hello:1", "status 0"]);

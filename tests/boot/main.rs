@@ -1,14 +1,13 @@
 //! The image runs: firmware, kernel, initramfs, root file system, services, and what a person would try first.
 //!
-//! One boot answers most questions: an overlay adds a service that asks the running system and prints the answers on the
+//! One boot answers most questions: a service of the profile asks the running system and prints the answers on the
 //! serial console. Nothing of it is in the delivered image.
 #![allow(missing_docs, clippy::print_stderr)]
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::path::PathBuf;
 
+use rootsmith_tests::machine::{answer, boot, build_with_probe, run_boot};
 use rootsmith_tests::{copy_workspace, judge, judges, on_request, run, said, succeed};
 use tempfile::TempDir;
 
@@ -17,49 +16,15 @@ mod busybox;
 const TOOLS: [&str; 3] = ["qemu-system-x86_64", "e2fsck", "sfdisk"];
 
 /// Builds `profiles/k0s-worker.toml` with a service that runs `script` once the system is up.
-fn build_with_probe(script: &str) -> (TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    copy_workspace(folder.path());
+fn worker_with_probe(script: &str) -> (TempDir, PathBuf) {
     // A login prompt would come between the answers.
     let profile = "schema = 1\nextends = [\"k0s-worker.toml\"]\n[image]\nname = \"probe\"\n\
-                   [init]\nenable = [\"probe\"]\n[[overlay]]\nsource = \"probe\"\n\
-                   [kernel]\ncmdline = [\"systemd.mask=serial-getty@ttyS0.service\"]\n";
-    fs::write(folder.path().join("profiles/probe.toml"), profile).unwrap();
-    let units = folder.path().join("probe/etc/systemd/system");
-    fs::create_dir_all(&units).unwrap();
-    // `Type=simple`: the probe is started, so it does not keep the system in state `starting` while it asks.
-    let unit = "[Unit]\nDescription=Probe\nAfter=multi-user.target\n[Service]\nType=simple\nExecStart=/usr/local/bin/probe\n\
-                StandardOutput=tty\nStandardError=tty\nTTYPath=/dev/ttyS0\n[Install]\nWantedBy=multi-user.target\n";
-    fs::write(units.join("probe.service"), unit).unwrap();
-    let bin = folder.path().join("probe/usr/local/bin");
-    fs::create_dir_all(&bin).unwrap();
-    let probe = bin.join("probe");
+                   [kernel]\ncmdline = [\"systemd.mask=serial-getty@ttyS0.service\"]\n\
+                   [[service]]\nname = \"probe\"\nexec = [\"/usr/local/bin/probe\"]\nrestart = \"never\"\n\
+                   after = [\"multi-user.target\"]\n";
     // Messages of the kernel would come between the answers.
-    fs::write(&probe, format!("#!/bin/sh\necho 1 > /proc/sys/kernel/printk\n{script}\n")).unwrap();
-    fs::set_permissions(&probe, fs::Permissions::from_mode(0o755)).unwrap();
-    succeed(folder.path(), &["build", "profiles/probe.toml"]);
-    let image = folder.path().join("outputs/probe-amd64/probe-amd64.img");
-    (folder, image)
-}
-
-/// One machine at a time: each has two processors, emulated, and a busy host only makes all of them late.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
-fn boot(folder: &Path, image: &Path, until: &str, extra: &[&str]) -> String {
-    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut arguments = vec!["boot", image.to_str().unwrap(), "--until", until, "--timeout", "600"];
-    arguments.extend(extra);
-    let output = run(folder, &arguments);
-    assert!(output.status.success(), "{}", said(&output));
-    String::from_utf8_lossy(&output.stdout).replace('\r', "")
-}
-
-/// The lines between `<<NAME` and `NAME>>`.
-fn answer<'a>(console: &'a str, name: &str) -> Vec<&'a str> {
-    let (_, rest) = console.split_once(&format!("<<{name}\n")).unwrap_or_else(|| panic!("no answer {name}: {console}"));
-    let (answer, _) =
-        rest.split_once(&format!("{name}>>")).unwrap_or_else(|| panic!("half an answer {name}: {console}"));
-    answer.lines().map(str::trim).filter(|line| !line.is_empty()).collect()
+    let head = "#!/bin/sh\nexec >/dev/ttyS0 2>&1\necho 1 >/proc/sys/kernel/printk\n";
+    build_with_probe("probe", profile, &format!("{head}{script}\n"))
 }
 
 /// Builds a profile and asks image and system: they must agree, on nearly all of the questions, and the probe must leave no trace.
@@ -69,14 +34,7 @@ fn image_and_system_agree(profile: &str, arch: &str, more: &[&str]) {
     succeed(folder.path(), &["build", "--arch", arch, &format!("profiles/{profile}.toml")]);
     let image = format!("outputs/{profile}-{arch}/{profile}-{arch}.img");
     let before = judge("sha256sum", &[folder.path().join(&image).to_str().unwrap()]);
-    let mut arguments = vec!["boot", &image, "--arch", arch, "--check", "--timeout", "600"];
-    arguments.extend(more);
-    let output = {
-        let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-        run(folder.path(), &arguments)
-    };
-    assert!(output.status.success(), "{}", said(&output));
-    let table = String::from_utf8_lossy(&output.stdout);
+    let table = run_boot(folder.path(), &[&[&image, "--arch", arch, "--check"], more].concat());
     assert!(table.contains(" 0 differently\n"), "{table}");
     let confirmed = table.lines().last().and_then(|line| line.split_whitespace().nth(2)?.parse::<u32>().ok());
     assert!(confirmed.is_some_and(|confirmed| confirmed > 80), "{table}");
@@ -128,7 +86,7 @@ ask USERS pwck -r -q
 ask PASSWORD passwd -S root
 echo "=== probe is done"
 "#;
-    let (folder, image) = build_with_probe(script);
+    let (folder, image) = worker_with_probe(script);
     let before = judge("sha256sum", &[image.to_str().unwrap()]);
     let console = boot(folder.path(), &image, "=== probe is done", &[]);
     assert_eq!(answer(&console, "STATE"), ["running"], "failed: {:?}\n{console}", answer(&console, "FAILED"));
@@ -176,7 +134,7 @@ echo "=== probe is done"
 systemctl poweroff --force
 sleep 5
 "#;
-    let (folder, image) = build_with_probe(script);
+    let (folder, image) = worker_with_probe(script);
     let before = fs::metadata(&image).unwrap().len();
     let file = fs::File::options().write(true).open(&image).unwrap();
     file.set_len(before * 4).unwrap();

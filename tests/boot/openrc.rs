@@ -91,7 +91,7 @@ fn services_run_as_declared_and_start_again() {
     if !on_request() || !judges(&TOOLS) {
         return;
     }
-    let (folder, image) = build_with_probe(PROFILE, PROBE);
+    let (folder, image) = build_with_probe("probe", PROFILE, PROBE);
     let console = boot(folder.path(), &image, "=== probe is done", &[]);
     let one = |name: &str| answer(&console, name).join("\n");
     let arguments = ["/bin/sh", "-c", "while :; do sleep 1000; done", "two  blanks", "$HOME 'and' *"];
@@ -124,7 +124,7 @@ fn every_copy_becomes_a_machine_of_its_own_and_stays_it() {
     if !on_request() || !judges(&TOOLS) {
         return;
     }
-    let (folder, image) = build_with_probe(PROFILE, PROBE);
+    let (folder, image) = build_with_probe("probe", PROFILE, PROBE);
     let other = folder.path().join("other.img");
     fs::copy(&image, &other).unwrap();
     let who = |image: &Path| {

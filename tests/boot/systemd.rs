@@ -84,7 +84,7 @@ echo "=== probe is done"
 sync
 systemctl poweroff --force
 "#;
-    let (folder, image) = build_with_probe(&format!("{SERVICES}{QUIET}"), &format!("{HEAD}{program}"));
+    let (folder, image) = build_with_probe("probe", &format!("{SERVICES}{QUIET}"), &format!("{HEAD}{program}"));
     let copy = folder.path().join("copy.img");
     fs::copy(&image, &copy).unwrap();
 
@@ -134,7 +134,7 @@ fn version_1_is_mounted_where_it_is_declared() {
              after = [\"multi-user.target\"]\n{QUIET}"
         );
         let program = "ask MOUNTS sh -c \"grep cgroup /proc/mounts | cut -d ' ' -f 2,3\"\necho '=== probe is done'\n";
-        let (folder, image) = build_with_probe(&profile, &format!("{HEAD}{program}"));
+        let (folder, image) = build_with_probe("probe", &profile, &format!("{HEAD}{program}"));
         let console = boot(folder.path(), &image, "=== probe is done", &[]);
         let mounts = answer(&console, "MOUNTS");
         for controller in ["cpu", "pids", "devices", "freezer"] {

@@ -12,35 +12,41 @@ use crate::{copy_workspace, run, said, succeed};
 /// One machine at a time: each has two processors, emulated, and a busy host only makes all of them late.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// Builds a profile called `probe` with the program `/usr/local/bin/probe` in it, for amd64.
-pub fn build_with_probe(profile: &str, program: &str) -> (TempDir, PathBuf) {
+/// Puts the program `/usr/local/bin/probe` into `probe`, a folder that profiles name as an overlay.
+pub fn write_probe(folder: &Path, program: &str) {
+    let bin = folder.join("probe/usr/local/bin");
+    fs::create_dir_all(&bin).expect("folders can be made");
+    let probe = bin.join("probe");
+    fs::write(&probe, program).expect("the probe can be written");
+    fs::set_permissions(probe, fs::Permissions::from_mode(0o755)).expect("a mode can be set");
+}
+
+/// Builds `profile` under `name`, with the program `/usr/local/bin/probe` in it, for amd64.
+pub fn build_with_probe(name: &str, profile: &str, program: &str) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a folder for the test");
     copy_workspace(folder.path());
-    let write = |path: &str, text: &str| {
-        let path = folder.path().join(path);
-        fs::create_dir_all(path.parent().expect("a folder above")).expect("folders can be made");
-        fs::write(&path, text).expect("the file can be written");
-        path
-    };
-    write("profiles/probe.toml", &format!("{profile}\n[[overlay]]\nsource = \"probe\"\n"));
-    let program = write("probe/usr/local/bin/probe", program);
-    fs::set_permissions(program, fs::Permissions::from_mode(0o755)).expect("a mode can be set");
-    succeed(folder.path(), &["build", "profiles/probe.toml"]);
-    let image = folder.path().join("outputs/probe-amd64/probe-amd64.img");
+    write_probe(folder.path(), program);
+    let text = format!("{profile}\n[[overlay]]\nsource = \"probe\"\n");
+    fs::write(folder.path().join(format!("profiles/{name}.toml")), text).expect("the profile can be written");
+    succeed(folder.path(), &["build", &format!("profiles/{name}.toml")]);
+    let image = folder.path().join(format!("outputs/{name}-amd64/{name}-amd64.img"));
     (folder, image)
+}
+
+/// Runs `rootsmith boot` with `arguments` when no other machine of this program runs, and demands success. What it printed.
+pub fn run_boot(folder: &Path, arguments: &[&str]) -> String {
+    let output = {
+        let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        run(folder, &[&["boot"], arguments, &["--timeout", "600"]].concat())
+    };
+    assert!(output.status.success(), "{}", said(&output));
+    String::from_utf8_lossy(&output.stdout).replace('\r', "")
 }
 
 /// Boots `image` until `until`, and gives back what the console showed.
 pub fn boot(folder: &Path, image: &Path, until: &str, extra: &[&str]) -> String {
     let image = image.to_str().expect("a path of ours is UTF-8");
-    let mut arguments = vec!["boot", image, "--until", until, "--timeout", "600"];
-    arguments.extend(extra);
-    let output = {
-        let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-        run(folder, &arguments)
-    };
-    assert!(output.status.success(), "{}", said(&output));
-    String::from_utf8_lossy(&output.stdout).replace('\r', "")
+    run_boot(folder, &[&[image, "--until", until], extra].concat())
 }
 
 /// The lines between `<<NAME` and `NAME>>`.
