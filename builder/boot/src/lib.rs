@@ -11,9 +11,9 @@ mod accelerator;
 mod command;
 mod console;
 mod error;
-mod gifts;
 mod overlay;
 mod process;
+mod seeds;
 mod tools;
 
 use std::fs;
@@ -24,8 +24,8 @@ use std::time::{Duration, Instant};
 use rootsmith_types::Arch;
 
 pub use error::{BootError, MissingTool};
-pub use gifts::{Gift, hand_over};
 pub use overlay::overlay;
+pub use seeds::hand_over;
 pub use tools::{Tools, find_tools};
 
 use console::Console;

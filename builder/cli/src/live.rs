@@ -4,9 +4,9 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use rootsmith_boot::{BootError, Gift, Transcript, Vm, boot as run, find_tools, hand_over, overlay};
+use rootsmith_boot::{BootError, Transcript, Vm, boot as run, find_tools, hand_over, overlay};
 use rootsmith_pipeline::Places;
-use rootsmith_preflight::live::{self, Answer, Answers, Comparison, Probe, Row, Seed, WayIn};
+use rootsmith_preflight::live::{self, Answer, Answers, Comparison, Probe, Row, WayIn};
 use rootsmith_preflight::{Verdict, check};
 use rootsmith_types::{Arch, Problems};
 
@@ -103,13 +103,7 @@ fn ask(
 }
 
 fn machine<'a>(args: &BootArgs, disk: &'a Path, way_in: WayIn, probe: &Probe, folder: &'a Path) -> io::Result<Vm<'a>> {
-    let gifts = way_in.seeds(probe).into_iter().map(|seed| match seed {
-        Seed::Credential { name, content } => Gift::Credential { name, content },
-        Seed::Text(text) => Gift::Text(text),
-        Seed::Encoded { before, content } => Gift::Encoded { before, content },
-    });
-    let gifts: Vec<Gift> = gifts.collect();
-    let extra = hand_over(&gifts, folder)?;
+    let extra = hand_over(&way_in.seeds(probe), folder)?;
     let arch: Arch = args.arch;
     // What the machine writes goes into the overlay, which goes away with the folder.
     Ok(Vm { image: disk, arch, memory_mib: args.memory, cpus: 2, snapshot: false, extra, scratch: folder })

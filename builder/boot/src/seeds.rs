@@ -9,6 +9,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use rootsmith_preflight::live::Seed;
+
 use crate::command::drive;
 
 /// What all strings together may have: the table's length has 16 bits (SMBIOS 3.6, 5.2.1), and others are in it, too.
@@ -16,42 +18,21 @@ const MAX_SMBIOS: usize = 56 << 10;
 /// The longest name of a file that QEMU's device takes.
 const MAX_FW_CFG_NAME: usize = 55;
 
-/// Something that the machine is given.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Gift {
-    /// For its systemd.
-    Credential {
-        /// Letters, digits, `.`, `-`, `_`, `~` and `@`.
-        name: String,
-        /// What is in it.
-        content: Vec<u8>,
-    },
-    /// An SMBIOS string.
-    Text(String),
-    /// An SMBIOS string that ends in base64.
-    Encoded {
-        /// What is before it.
-        before: String,
-        /// What is encoded.
-        content: Vec<u8>,
-    },
-}
-
-/// The arguments for [`Vm::extra`](crate::Vm::extra) that hand the gifts over. Files are left in `folder`, which must be
+/// The arguments for [`Vm::extra`](crate::Vm::extra) that hand the seeds over. Files are left in `folder`, which must be
 /// there for as long as the machine.
-pub fn hand_over(gifts: &[Gift], folder: &Path) -> io::Result<Vec<String>> {
+pub fn hand_over(seeds: &[Seed], folder: &Path) -> io::Result<Vec<String>> {
     let mut arguments = Vec::new();
     let mut total: usize = 0;
-    for (number, gift) in gifts.iter().enumerate() {
-        let text = string(gift)?;
-        let file = folder.join(format!("gift-{number}"));
+    for (number, seed) in seeds.iter().enumerate() {
+        let text = string(seed)?;
+        let file = folder.join(format!("seed-{number}"));
         let (option, argument) = if total.saturating_add(text.len()) <= MAX_SMBIOS {
             total = total.saturating_add(text.len());
             fs::write(&file, text)?;
             // Here the option is called `path`.
             ("-smbios", drive("type=11", &file).into_string().map(|it| it.replacen(",file=", ",path=", 1)))
         } else {
-            let Gift::Credential { name, content } = gift else {
+            let Seed::Credential { name, content } = seed else {
                 return Err(invalid("the firmware's tables have no room for it".to_owned()));
             };
             let path = format!("opt/io.systemd.credentials/{name}");
@@ -69,17 +50,17 @@ pub fn hand_over(gifts: &[Gift], folder: &Path) -> io::Result<Vec<String>> {
 }
 
 /// As a string of the table.
-fn string(gift: &Gift) -> io::Result<String> {
-    match gift {
-        Gift::Credential { name, content } => {
+fn string(seed: &Seed) -> io::Result<String> {
+    match seed {
+        Seed::Credential { name, content } => {
             let known = |b: u8| b.is_ascii_alphanumeric() || b".-_~@".contains(&b);
             if name.is_empty() || !name.bytes().all(known) {
                 return Err(invalid(format!("`{name}` is no name")));
             }
             Ok(format!("io.systemd.credential.binary:{name}={}", base64(content)))
         }
-        Gift::Text(text) => Ok(text.clone()),
-        Gift::Encoded { before, content } => Ok(format!("{before}{}", base64(content))),
+        Seed::Text(text) => Ok(text.clone()),
+        Seed::Encoded { before, content } => Ok(format!("{before}{}", base64(content))),
     }
 }
 
@@ -129,25 +110,25 @@ mod tests {
     #[test]
     fn what_the_table_has_no_room_for_goes_the_other_way() {
         let folder = tempfile::Builder::new().prefix("a,b").tempdir().unwrap();
-        let credential = |name: &str, size| Gift::Credential { name: name.to_owned(), content: vec![b'x'; size] };
-        let encoded = |size| Gift::Encoded { before: "e:".to_owned(), content: vec![b'x'; size] };
-        let all = [credential("a.b", 3), credential("large", 1 << 16), Gift::Text("t=1".to_owned()), encoded(1)];
+        let credential = |name: &str, size| Seed::Credential { name: name.to_owned(), content: vec![b'x'; size] };
+        let encoded = |size| Seed::Encoded { before: "e:".to_owned(), content: vec![b'x'; size] };
+        let all = [credential("a.b", 3), credential("large", 1 << 16), Seed::Text("t=1".to_owned()), encoded(1)];
         let at = folder.path().to_str().unwrap().replace(',', ",,");
         assert_eq!(
             hand_over(&all, folder.path()).unwrap(),
             [
                 "-smbios",
-                &format!("type=11,path={at}/gift-0"),
+                &format!("type=11,path={at}/seed-0"),
                 "-fw_cfg",
-                &format!("name=opt/io.systemd.credentials/large,file={at}/gift-1"),
+                &format!("name=opt/io.systemd.credentials/large,file={at}/seed-1"),
                 "-smbios",
-                &format!("type=11,path={at}/gift-2"),
+                &format!("type=11,path={at}/seed-2"),
                 "-smbios",
-                &format!("type=11,path={at}/gift-3"),
+                &format!("type=11,path={at}/seed-3"),
             ]
         );
         for (file, text) in
-            [("gift-0", "io.systemd.credential.binary:a.b=eHh4"), ("gift-2", "t=1"), ("gift-3", "e:eA==")]
+            [("seed-0", "io.systemd.credential.binary:a.b=eHh4"), ("seed-2", "t=1"), ("seed-3", "e:eA==")]
         {
             assert_eq!(fs::read_to_string(folder.path().join(file)).unwrap(), text);
         }
