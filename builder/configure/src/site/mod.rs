@@ -13,10 +13,10 @@ use std::fmt::Write;
 
 use rootsmith_assemble::Owner;
 use rootsmith_profile::{InitSystem, Profile};
-use rootsmith_types::{Arch, Located, Origin};
+use rootsmith_types::{Arch, Origin};
 
+use crate::ConfigureError;
 use crate::edit::Edit;
-use crate::{ConfigureError, units};
 
 /// Everything but `init.enable` and `init.disable`, which may name what an overlay brings.
 pub(crate) fn write(edit: &mut Edit<'_>, profile: &Profile, arch: Arch) {
@@ -81,38 +81,10 @@ fn dropped_paths(edit: &mut Edit<'_>, profile: &Profile) {
 /// Enables and disables the services of `[init]`.
 pub(crate) fn services(edit: &mut Edit<'_>, profile: &Profile) -> Vec<String> {
     match profile.init.system.value {
-        InitSystem::Systemd => {}
-        InitSystem::Openrc => return openrc::services(edit, profile),
-        InitSystem::Busybox => return busybox::services(edit, profile),
+        InitSystem::Systemd => systemd::services(edit, profile),
+        InitSystem::Openrc => openrc::services(edit, profile),
+        InitSystem::Busybox => busybox::services(edit, profile),
     }
-    let mut done = Vec::new();
-    for name in &profile.init.enable {
-        if let Some(unit) = known(edit, name) {
-            edit.owner = Owner::Profile(name.origin.clone());
-            units::enable(edit, units::Manager::System, &unit);
-            done.push(format!("enable {unit}"));
-        }
-    }
-    for name in &profile.init.disable {
-        if let Some(unit) = known(edit, name) {
-            edit.owner = Owner::Profile(name.origin.clone());
-            units::disable(edit, &unit);
-            done.push(format!("disable {unit}"));
-        }
-    }
-    done
-}
-
-fn known(edit: &mut Edit<'_>, name: &Located<String>) -> Option<String> {
-    let unit = units::with_suffix(&name.value);
-    if units::exists(edit, &unit) {
-        return Some(unit);
-    }
-    let distance = |known: &String| strsim::damerau_levenshtein(known, &unit);
-    let nearest =
-        units::all(edit).into_iter().min_by_key(distance).filter(|known| distance(known) <= 3 + unit.len() / 4);
-    edit.errors.push(ConfigureError::UnknownUnit { unit, nearest, origin: name.origin.clone() });
-    None
 }
 
 /// A file that the profile asks for at `origin`.

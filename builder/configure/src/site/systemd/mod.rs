@@ -5,8 +5,10 @@ mod service;
 
 use rootsmith_assemble::Owner;
 use rootsmith_profile::{InitSystem, NetworkManager, Profile};
+use rootsmith_types::Located;
 
 use super::{owned, refuse};
+use crate::ConfigureError;
 use crate::edit::Edit;
 use crate::units::{self, Manager};
 
@@ -54,6 +56,38 @@ pub(super) fn write(edit: &mut Edit<'_>, profile: &Profile) {
     }
     interfaces(edit, profile);
     quiet_first_boot(edit);
+}
+
+/// `init.enable` and `init.disable`.
+pub(super) fn services(edit: &mut Edit<'_>, profile: &Profile) -> Vec<String> {
+    let mut done = Vec::new();
+    for name in &profile.init.enable {
+        if let Some(unit) = known(edit, name) {
+            edit.owner = Owner::Profile(name.origin.clone());
+            units::enable(edit, units::Manager::System, &unit);
+            done.push(format!("enable {unit}"));
+        }
+    }
+    for name in &profile.init.disable {
+        if let Some(unit) = known(edit, name) {
+            edit.owner = Owner::Profile(name.origin.clone());
+            units::disable(edit, &unit);
+            done.push(format!("disable {unit}"));
+        }
+    }
+    done
+}
+
+fn known(edit: &mut Edit<'_>, name: &Located<String>) -> Option<String> {
+    let unit = units::with_suffix(&name.value);
+    if units::exists(edit, &unit) {
+        return Some(unit);
+    }
+    let distance = |known: &String| strsim::damerau_levenshtein(known, &unit);
+    let nearest =
+        units::all(edit).into_iter().min_by_key(distance).filter(|known| distance(known) <= 3 + unit.len() / 4);
+    edit.errors.push(ConfigureError::UnknownUnit { unit, nearest, origin: name.origin.clone() });
+    None
 }
 
 fn interfaces(edit: &mut Edit<'_>, profile: &Profile) {
