@@ -42,24 +42,40 @@ fn image_and_system_agree(profile: &str, arch: &str, more: &[&str]) {
 }
 
 #[test]
-fn image_and_system_answer_alike() {
+fn an_image_with_systemd_and_its_system_answer_alike() {
     if judges(&TOOLS) {
         image_and_system_agree("k0s-worker", "amd64", &[]);
     }
 }
 
-/// The way for other inits, on the one that needs it least: the answers must be the same. On request.
 #[test]
-fn who_comes_through_the_initramfs_gets_the_same_answers() {
-    if on_request() && judges(&TOOLS) {
-        image_and_system_agree("k0s-worker", "amd64", &["--way-in", "initramfs"]);
+fn an_image_with_openrc_and_its_system_answer_alike() {
+    if judges(&TOOLS) {
+        image_and_system_agree("k0s-worker-openrc", "amd64", &[]);
     }
 }
 
 #[test]
-fn an_image_for_arm_and_its_system_answer_alike() {
-    if judges(&["qemu-system-aarch64"]) {
-        image_and_system_agree("k0s-worker", "arm64", &[]);
+fn an_image_with_busybox_and_its_system_answer_alike() {
+    if judges(&TOOLS) {
+        image_and_system_agree("busybox-appliance", "amd64", &[]);
+    }
+}
+
+#[test]
+fn images_for_arm_and_their_systems_answer_alike() {
+    if on_request() && judges(&["qemu-system-aarch64"]) {
+        for profile in ["k0s-worker", "k0s-worker-openrc", "busybox-appliance"] {
+            image_and_system_agree(profile, "arm64", &[]);
+        }
+    }
+}
+
+/// The way for other inits, on the one that needs it least: the answers must be the same.
+#[test]
+fn who_comes_through_the_initramfs_gets_the_same_answers() {
+    if on_request() && judges(&TOOLS) {
+        image_and_system_agree("k0s-worker", "amd64", &["--way-in", "initramfs"]);
     }
 }
 
@@ -120,7 +136,7 @@ echo "=== probe is done"
 
 #[test]
 fn the_root_grows_online_to_four_times_its_size() {
-    if !judges(&TOOLS) {
+    if !on_request() || !judges(&TOOLS) {
         return;
     }
     let script = r#"
@@ -154,7 +170,7 @@ sleep 5
 
 #[test]
 fn the_delivered_image_reaches_its_login_prompt() {
-    if !judges(&TOOLS) {
+    if !on_request() || !judges(&TOOLS) {
         return;
     }
     let folder = tempfile::tempdir().unwrap();

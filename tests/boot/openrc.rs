@@ -1,4 +1,4 @@
-//! A system under OpenRC: what the profile declares is what runs. On request: five boots.
+//! A system under OpenRC: what the profile declares is what runs.
 #![allow(missing_docs, clippy::print_stderr)]
 
 use std::fs;
@@ -43,8 +43,7 @@ after = ["limited", "once", "containerd", "ssh"]
 "#;
 
 const PROBE: &str = r#"#!/bin/sh
-exec >/dev/ttyS0 2>&1
-echo 1 >/proc/sys/kernel/printk
+exec >/run/answers 2>&1
 ask() { name=$1; shift; echo "<<$name"; "$@" 2>&1; echo "$name>>"; }
 child() { cat /run/openrc/options/limited/child_pid; }
 first=$(child)
@@ -76,19 +75,22 @@ ask NET rc-service --nocolor networking status
 ask ADDRESS sh -c "ip -4 -o address show scope global | wc -l"
 ask MODULES sh -c "grep -c -E '^(overlay|br_netfilter|nf_conntrack) ' /proc/modules"
 ask SYSCTL cat /proc/sys/net/bridge/bridge-nf-call-iptables
-ask SYSTEMD sh -c "dpkg-query -W -f '\${Package}\n' systemd systemd-sysv 2>/dev/null | wc -l"
+ask SYSTEMD sh -c "dpkg-query -W -f '\${db:Status-Status} \${Package}\n' | grep -c -E '^installed (lib(pam|nss)-)?systemd(-sysv|-resolved)?\$'"
 ask MACHINE_ID cat /etc/machine-id
 ask HOSTNAME hostname
 ask KEYS sh -c "cat /etc/ssh/ssh_host_*.pub | cut -d ' ' -f 2 | sha256sum"
 ask SEED sh -c "stat -c %s /var/lib/urandom/random-seed"
-echo "=== probe is done"
+# At once: OpenRC and the syslog daemon write to the console, too.
+echo 1 >/proc/sys/kernel/printk
+cat /run/answers >/dev/ttyS0
+echo "=== probe is done" >/dev/ttyS0
 sync
 poweroff -f
 "#;
 
 #[test]
 fn services_run_as_declared_and_start_again() {
-    if !on_request() || !judges(&TOOLS) {
+    if !judges(&TOOLS) {
         return;
     }
     let (folder, image) = build_with_probe("probe", PROFILE, PROBE);
@@ -151,4 +153,36 @@ fn the_delivered_image_reaches_its_login_prompt() {
     let image = folder.path().join("outputs/k0s-worker-openrc-amd64/k0s-worker-openrc-amd64.img");
     let console = boot(folder.path(), &image, "login:", &[]);
     assert!(console.contains("k0s-worker-openrc login:"), "{console}");
+}
+
+#[test]
+fn version_1_is_mounted_where_it_is_declared() {
+    if !on_request() || !judges(&TOOLS) {
+        return;
+    }
+    let controllers = ["cpu", "pids", "devices", "freezer"];
+    for hierarchy in ["legacy", "hybrid"] {
+        let profile = format!(
+            "schema = 1\nextends = [\"k0s-worker-openrc.toml\"]\n[image]\nname = \"probe\"\n\
+             [cgroups]\nhierarchy = \"{hierarchy}\"\ncontrollers = {{ replace = {controllers:?} }}\n\
+             [preflight]\nsets = {{ replace = [\"boot\"] }}\naccept = {{ replace = [] }}\n\
+             [[service]]\nname = \"probe\"\noneshot = true\nexec = [\"/usr/local/bin/probe\"]\nafter = [\"ssh\"]\n"
+        );
+        let program = "#!/bin/sh\nexec >/run/answers\necho '<<MOUNTS'\n\
+                       awk '$2 ~ \"/sys/fs/cgroup/?\" { print $2, $3 }' /proc/mounts\necho 'MOUNTS>>'\n\
+                       { echo; cat /run/answers; echo '=== probe is done'; } >/dev/ttyS0\n";
+        let (folder, image) = build_with_probe("probe", &profile, program);
+        let console = boot(folder.path(), &image, "=== probe is done", &[]);
+        let found = answer(&console, "MOUNTS");
+        // OpenRC keeps its services in a hierarchy without a controller.
+        let mut wanted = vec!["/sys/fs/cgroup tmpfs".to_owned(), "/sys/fs/cgroup/openrc cgroup".to_owned()];
+        wanted.extend(controllers.map(|name| format!("/sys/fs/cgroup/{name} cgroup")));
+        if hierarchy == "hybrid" {
+            wanted.push("/sys/fs/cgroup/unified cgroup2".to_owned());
+        }
+        let mut sorted: Vec<&str> = found.clone();
+        sorted.sort_unstable();
+        wanted.sort_unstable();
+        assert_eq!(sorted, wanted, "{hierarchy}");
+    }
 }

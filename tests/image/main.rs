@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 use rootsmith_tests::{cache, command, copy_workspace, judge, judges, partition, rootsmith, said, succeed, workspace};
 use tempfile::TempDir;
 
+mod airgap;
 mod busybox;
 
 const NAME: &str = "k0s-worker-amd64";

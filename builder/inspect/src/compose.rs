@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 
 use rootsmith_preflight::PartitionFacts;
-use rootsmith_tree::{Blob, Blobs, Content, Metadata, Node, NodeKind, PackId, Tree};
+use rootsmith_tree::{Blob, Content, Metadata, NodeKind, PackId, Tree};
 use rootsmith_types::TreePath;
 
-use crate::image::{Found, looks_like_root};
+use crate::image::{Found, looks_like_root, text};
 
-/// No `/etc/fstab` is larger.
-const MAX_TEXT: u64 = 1 << 20;
 /// Where the files of firmware are mounted: they are not part of the system's tree.
 const FIRMWARE: [&str; 3] = ["/boot/efi", "/efi", "/boot/firmware"];
 
@@ -35,7 +33,7 @@ pub(crate) fn root(volumes: &[Found], partitions: &[PartitionFacts]) -> Option<u
 /// Puts the other file systems where `/etc/fstab` of the root mounts them.
 pub(crate) fn mount(volumes: &[Found], root: usize, partitions: &[PartitionFacts]) -> Mounts {
     let own = &volumes[root].volume;
-    let fstab = text(&own.tree, own, "/etc/fstab");
+    let fstab = text(&own.tree, own, &TreePath::literal("/etc/fstab"));
     let mut wanted: Vec<(TreePath, usize)> = Vec::new();
     let mut notes = Vec::new();
     for line in fstab.lines().filter(|line| !line.trim_start().starts_with('#')) {
@@ -69,25 +67,6 @@ pub(crate) fn mount(volumes: &[Found], root: usize, partitions: &[PartitionFacts
         graft(&mut tree, &point, &volumes[index].volume.tree, index, &mut packs);
     }
     Mounts { tree, packs: packs.list, notes }
-}
-
-/// Whether the root grows on the first boot: systemd-repart with a definition for it and growfs, or cloud-init's growpart.
-pub(crate) fn grows(tree: &Tree, blobs: &dyn Blobs) -> bool {
-    let there = |path| tree.lookup(&TreePath::literal(path)).is_some();
-    let fstab = text(tree, blobs, "/etc/fstab");
-    let growfs = fstab.lines().filter(|line| !line.trim_start().starts_with('#')).any(|line| {
-        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-        fields.get(1) == Some(&"/") && fields.get(3).is_some_and(|it| it.split(',').any(|it| it == "x-systemd.growfs"))
-    });
-    let definitions = ["/etc/repart.d", "/usr/lib/repart.d"].into_iter().flat_map(|folder| {
-        let folder = TreePath::literal(folder);
-        tree.children(&folder).filter_map(move |name| folder.join(name).ok()).collect::<Vec<_>>()
-    });
-    let repart = definitions.map(|path| text_at(tree, blobs, &path)).any(|text| {
-        text.lines().filter_map(|line| line.trim().strip_prefix("Type=")).any(|kind| kind.starts_with("root"))
-    });
-    let cloud_init = there("/usr/bin/growpart") && text(tree, blobs, "/etc/cloud/cloud.cfg").contains("growpart");
-    cloud_init || (growfs && repart && there("/usr/bin/systemd-repart"))
 }
 
 /// Whether `/etc/fstab`'s first field names the partition.
@@ -156,13 +135,4 @@ fn graft(tree: &mut Tree, point: &TreePath, from: &Tree, volume: usize, packs: &
             }
         };
     }
-}
-
-fn text(tree: &Tree, blobs: &dyn Blobs, path: &'static str) -> String {
-    text_at(tree, blobs, &TreePath::literal(path))
-}
-
-fn text_at(tree: &Tree, blobs: &dyn Blobs, path: &TreePath) -> String {
-    let data = tree.lookup(path).and_then(Node::content).and_then(|content| content.read(blobs, MAX_TEXT).ok());
-    data.map(|data| String::from_utf8_lossy(&data).into_owned()).unwrap_or_default()
 }

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use rootsmith_preflight::{
     BootFacts, BootVolume, Facts, PartitionFacts, PartitionRole, RootFacts, find_device_trees, find_entries,
 };
-use rootsmith_tree::{Blob, Blobs, PackId, Tree};
+use rootsmith_tree::{Blob, Blobs, Node, PackId, Tree};
 use rootsmith_types::{Arch, TreePath, Uuid};
 
 use crate::compose::{self, Mounts};
+use crate::grows;
 use crate::guess::{self, Guess};
 use crate::{FileSource, OpenError, Part, Partition, Source, Table, TableKind, Volume, disk, folder, oci, qcow2, tar};
 
@@ -20,6 +21,8 @@ const ESP: Uuid =
     Uuid::new([0xc1, 0x2a, 0x73, 0x28, 0xf8, 0x1f, 0x11, 0xd2, 0xba, 0x4b, 0x00, 0xa0, 0xc9, 0x3e, 0xc9, 0x3b]);
 /// The same in an MBR.
 const MBR_ESP: u8 = 0xef;
+/// No text that is read here is larger.
+const MAX_TEXT: u64 = 1 << 20;
 /// Where the partition table of an MBR begins; before it stands code, and a disk signature.
 const BOOT_CODE: usize = 440;
 
@@ -160,7 +163,7 @@ impl Image {
                 filesystem: root.filesystem.to_owned(),
                 size: root.size,
                 available: root.available.unwrap_or_default(),
-                grows: compose::grows(&self.tree, self),
+                grows: grows::root_grows(&self.tree, self),
             },
             bios: self.bios,
             device_trees: find_device_trees(&volumes, |dtb| {
@@ -200,6 +203,12 @@ fn facts(partition: &Partition, guess: Option<Guess>, volume: Option<&Volume>) -
         uuid: volume.and_then(|volume| volume.uuid.clone()),
         label: volume.and_then(|volume| volume.label.clone()),
     }
+}
+
+/// The text of a file, empty where there is none.
+pub(crate) fn text(tree: &Tree, blobs: &dyn Blobs, path: &TreePath) -> String {
+    let data = tree.lookup(path).and_then(Node::content).and_then(|content| content.read(blobs, MAX_TEXT).ok());
+    data.map(|data| String::from_utf8_lossy(&data).into_owned()).unwrap_or_default()
 }
 
 /// `/etc`, in every root.

@@ -25,6 +25,7 @@ mod folder;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod growing;
+mod grows;
 mod guess;
 mod image;
 #[cfg(test)]

@@ -50,11 +50,16 @@ fn check(fast: bool) -> Result<(), String> {
         run(docs, "cargo doc")
     })?;
     // The tests use the profile that users build with: one build for both, and real speed.
-    let mut tests = vec!["test", "--release", "--workspace", "--no-fail-fast"];
+    let mut arguments = vec!["test", "--release", "--workspace", "--no-fail-fast"];
     if fast {
-        tests.extend(["--exclude", "rootsmith-tests"]);
+        arguments.extend(["--exclude", "rootsmith-tests"]);
     }
-    cargo(&root, &tests)
+    let shown = format!("cargo {}", arguments.join(" "));
+    step(&shown, || {
+        let mut tests = command(&root, &arguments);
+        tests.env("ROOTSMITH_BUILT", "1");
+        run(tests, &shown)
+    })
 }
 
 /// A test of `rootsmith-preflight` fails while they are stale.

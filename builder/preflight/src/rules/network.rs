@@ -148,6 +148,9 @@ pub(super) fn host_sources(view: &View<'_>, wanted: &[String]) -> Outcome {
     Outcome::no(format!("{shown}, without {}", missing.join(", ")))
 }
 
+/// What an image of ours has where each question mark of its hostname becomes a digit of the machine's own on first boot.
+const PATTERN_FILLED_BY: [&str; 2] = ["/usr/lib/rootsmith/hostname", "/etc/init.d/rcS"];
+
 pub(super) fn hostname(view: &View<'_>) -> Outcome {
     let text = match view.text("/etc/hostname") {
         Ok(text) => text.unwrap_or_default(),
@@ -161,6 +164,13 @@ pub(super) fn hostname(view: &View<'_>) -> Outcome {
     if name == "localhost" || name.starts_with("localhost.") {
         return Outcome::no(format!("{shown}: every such node would be the same one"));
     }
+    let maker = PATTERN_FILLED_BY.into_iter().find(|maker| view.text_or_empty(maker).contains("'hostname %s'"));
+    let (name, shown) = match maker {
+        Some(maker) if name.contains('?') => {
+            (name.replace('?', "0"), format!("{shown}, and `{maker}` makes a name of it"))
+        }
+        _ => (name.to_owned(), shown),
+    };
     if name == "(none)" || name.len() > 253 || !name.split('.').all(is_label) {
         return Outcome::no(format!("{shown}, which is no name that a node may have"));
     }

@@ -255,6 +255,7 @@ pub(super) fn breaks(check: &Check) -> Vec<fn(&mut Image, &Check)> {
         Rule::Hostname {} => vec![
             |image, _| image.put("/etc/hostname", 0o644, "localhost\n"),
             |image, _| image.put("/etc/hostname", 0o644, "node_1\n"),
+            |image, _| image.put("/etc/hostname", 0o644, "node-????\n"),
             |image, _| image.put("/etc/hostname", 0o644, "# x\n-node\n"),
             |image, _| image.put("/etc/hostname", 0o644, "n".repeat(64)),
         ],

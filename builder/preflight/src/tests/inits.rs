@@ -410,6 +410,11 @@ fn what_can_only_be_guessed_is_a_warning() {
     let verdict = |id: &str| findings.iter().find(|finding| finding.check == id).unwrap().verdict.clone();
     assert_eq!(verdict("net.hostname"), Verdict::Warning);
     assert_eq!(verdict("net.resolv-conf"), Verdict::Warning);
+    // A pattern is a name where something makes one of it.
+    image.put("/etc/hostname", 0o644, "node-????\n");
+    image.put("/usr/lib/rootsmith/hostname", 0o755, "digits=$(printf 'hostname %s' \"$id\" | sha256sum)\n");
+    let findings = image.judged_by(set).findings;
+    assert_eq!(findings.iter().find(|finding| finding.check == "net.hostname").unwrap().verdict, Verdict::Pass);
     // No machine-id, and a root on which none can be made.
     let mut image = good();
     image.remove("/etc/machine-id");

@@ -3,7 +3,7 @@
 
 use rootsmith_assemble::Owner;
 use rootsmith_profile::{OutputKind, Profile};
-use rootsmith_types::Origin;
+use rootsmith_types::{Located, Origin};
 
 use super::super::owned;
 use crate::edit::Edit;
@@ -20,6 +20,7 @@ pub(super) fn write(edit: &mut Edit<'_>, profile: &Profile) {
     // Empty is what every reader takes for a machine without an identity yet (machine-id(5)).
     owned(edit, &identity.machine_id.origin, "/etc/machine-id", String::new());
     add(edit, &identity.machine_id.origin, "machine-identity", include_str!("scripts/machine-identity"), SYSINIT);
+    hostname(edit, profile.hostname());
     if edit.resolves("/usr/sbin/sshd") {
         add(edit, &identity.ssh_host_keys.origin, "ssh-host-keys", include_str!("scripts/ssh-host-keys"), DEFAULT);
     }
@@ -33,6 +34,24 @@ pub(super) fn write(edit: &mut Edit<'_>, profile: &Profile) {
     if edit.kind("/etc/localtime").is_none() {
         edit.symlink("/etc/localtime", "/usr/share/zoneinfo/Etc/UTC");
     }
+}
+
+/// `hostname.sh` gives the kernel what `/etc/hostname` has, and where that is no name nothing else starts, not even the check of
+/// the root: until the machine has made its name, it has the pattern's without the question marks.
+fn hostname(edit: &mut Edit<'_>, pattern: &Located<String>) {
+    if !pattern.value.contains('?') {
+        return;
+    }
+    let labels = pattern.value.split('.').map(|label| label.replace('?', "").trim_matches('-').to_owned());
+    let labels: Vec<String> = labels.filter(|label| !label.is_empty()).collect();
+    let until_then = if labels.is_empty() { "unnamed".to_owned() } else { labels.join(".") };
+    owned(edit, &pattern.origin, "/etc/hostname", format!("{until_then}\n"));
+    let text = format!(
+        "# Each question mark becomes a digit of the machine's own, while /etc/hostname still has the other.\n\
+         pattern=\"{}\"\nuntil_then=\"{until_then}\"\n",
+        pattern.value
+    );
+    owned(edit, &pattern.origin, "/etc/conf.d/machine-identity", text);
 }
 
 /// Where the profile asks for a partition that grows.

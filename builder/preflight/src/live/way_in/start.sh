@@ -9,12 +9,11 @@ fi
 if [ -d /run/openrc ] && command -v openrc-run >/dev/null; then
     service=$folder/rootsmith-probe
     {
-        echo "#!$(command -v openrc-run)"
         echo 'start() {'
         echo "/bin/sh $folder/probe </dev/null >/dev/null 2>&1 &"
         echo '}'
     } >"$service"
-    chmod 755 "$service"
-    "$service" start </dev/null >/dev/null 2>&1 && exit
+    # Nothing can be executed in /run where it is mounted `noexec`.
+    openrc-run "$service" start </dev/null >/dev/null 2>&1 && exit
 fi
 exec /bin/sh "$folder/probe" </dev/null >/dev/null 2>&1
