@@ -49,6 +49,6 @@ done
 path=$(tr '\000' '\n' <"$folder/environ" | sed -n 's/^PATH=//p')
 target=$proc/1/root/run/rootsmith-probe
 mkdir -p "$target"
-cp "$place/probe" "$place/start" "$target/"
+cp "$place/probe" "$place/start" "$place"/*.service "$target/"
 exec env -i PATH="${path:-/sbin:/usr/sbin:/bin:/usr/bin}" HOME=/ "$place/bin/chroot" "$proc/1/root" \
     /bin/sh /run/rootsmith-probe/start

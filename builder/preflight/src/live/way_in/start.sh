@@ -4,7 +4,7 @@ folder=/run/rootsmith-probe
 if [ -d /run/systemd/system ]; then
     cp "$folder"/*.service /run/systemd/system/
     systemctl daemon-reload
-    exec systemctl start --no-block rootsmith-probe.service
+    systemctl start --no-block rootsmith-probe.service && exit
 fi
 if [ -d /run/openrc ] && command -v openrc-run >/dev/null; then
     service=$folder/rootsmith-probe
