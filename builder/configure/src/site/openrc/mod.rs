@@ -24,7 +24,7 @@ use crate::init_scripts::{self, openrc_runlevels};
 const OPEN_FILES: &str = "-Hn 524288";
 
 /// Every controller of version 1, by its name in `/proc/cgroups` and by the one that profiles have for it.
-const CONTROLLERS: [(&str, &str); 13] = [
+const CONTROLLERS: [(&str, &str); 16] = [
     ("blkio", "io"),
     ("cpu", "cpu"),
     ("cpuacct", "cpuacct"),
@@ -38,6 +38,9 @@ const CONTROLLERS: [(&str, &str); 13] = [
     ("net_prio", "net_prio"),
     ("perf_event", "perf_event"),
     ("pids", "pids"),
+    ("rdma", "rdma"),
+    ("dmem", "dmem"),
+    ("debug", "debug"),
 ];
 
 /// Everything but `init.enable` and `init.disable`.
