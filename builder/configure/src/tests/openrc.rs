@@ -160,7 +160,7 @@ fn version_1_has_what_is_declared_and_no_more() {
     );
     let assembly = assembly.unwrap();
     let settings = text(&assembly, "/etc/rc.conf.d/profile.conf");
-    let others = "cpu cpuacct cpuset devices freezer hugetlb misc net_cls net_prio perf_event pids";
+    let others = "cpu cpuacct cpuset devices freezer hugetlb misc net_cls net_prio perf_event pids rdma dmem debug";
     assert!(
         settings.contains(&format!("rc_cgroup_mode=\"legacy\"\nrc_cgroup_controllers=\"{others}\"\n")),
         "{settings}"
