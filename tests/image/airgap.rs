@@ -111,6 +111,6 @@ fn payloads_are_those_of_the_lock_and_run_where_they_come_to_lie() {
     fs::remove_file(folder.path().join("profiles/k0s-airgap.lock")).unwrap();
     let output = run(folder.path(), &["build", "profiles/k0s-airgap.toml"]);
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
-    assert!(said(&output).contains("/usr/local/bin/k0s"), "{}", said(&output));
+    assert!(said(&output).contains("is a program for arm64, the image is for amd64"), "{}", said(&output));
     assert!(!folder.path().join("outputs/k0s-airgap-amd64").exists());
 }
