@@ -2,6 +2,7 @@
 //!
 //! An option that is not known here ends the run and is named. What changes files beyond `tee` and `sed -i` is the host's.
 
+mod awk;
 mod expression;
 mod fields;
 mod grep;
@@ -23,6 +24,7 @@ pub(crate) type Tool = fn(&mut Shell<'_>, &[String]) -> Go<u8>;
 /// The tool a command's name means, with or without a standard folder.
 pub(crate) fn find(name: &str) -> Option<Tool> {
     Some(match bare(name) {
+        "awk" | "gawk" | "mawk" => awk::awk,
         "basename" => names::basename,
         "cat" => lines::cat,
         "cmp" => sums::cmp,
