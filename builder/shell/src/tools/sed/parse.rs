@@ -381,13 +381,14 @@ impl Parser {
         }
     }
 
-    fn label(&mut self, semicolon: bool) -> String {
+    /// White space and semicolons end a label.
+    fn label(&mut self, brace: bool) -> String {
         let mut label = String::new();
-        while let Some(c) = self.peek().filter(|&c| c != '\n' && !(c == ';' || semicolon && c == '}')) {
+        while let Some(c) = self.peek().filter(|&c| !(" \t\n;".contains(c) || brace && c == '}')) {
             self.at += 1;
             label.push(c);
         }
-        label.trim_end().to_owned()
+        label
     }
 
     /// The text of `a`, `i` and `c`: on the same line, or behind a backslash and a line's end.
