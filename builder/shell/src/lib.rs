@@ -121,7 +121,11 @@ mod tests {
             }
         }
         fn read(&mut self, path: &str) -> Result<Option<Vec<u8>>, Refusal> {
-            Ok((path == "/f").then(|| b"a line\n".to_vec()))
+            Ok(match path {
+                "/f" => Some(b"a line\n".to_vec()),
+                "/self" => Some(b". /self\n".to_vec()),
+                _ => None,
+            })
         }
         fn write(&mut self, path: &str, _bytes: &[u8], _mode: u16) -> Result<bool, Refusal> {
             if path == "/secret" { Err(Refusal::Because("not yours".to_owned())) } else { Ok(false) }
@@ -185,8 +189,71 @@ mod tests {
             ("cat <<E\nx", "line 1: here-document without an end"),
             ("eval 'if'", "line 1: the script ends too early"),
             ("wait", "line 1: `wait` is not known"),
+            ("awk 'BEGIN {getline}'", "line 1: `awk`: `getline` is not followed here"),
+            ("awk 'BEGIN {print 1 > \"f\"}'", "line 1: `awk`: output to files and commands is not followed"),
+            ("f() { local -r x=1; }; f", "line 1: `local -r`: the option `-r` is not known"),
         ] {
             assert_eq!(stop(text), what, "{text}");
+        }
+    }
+
+    /// Each way a command can hold another, as deep as the limits allow: what ends it must be a limit, not the stack.
+    #[test]
+    fn no_nesting_exhausts_the_stack() {
+        let repeat =
+            |open: &str, middle: &str, close: &str| format!("{}{middle}{}", open.repeat(5_000), close.repeat(5_000));
+        let shapes = [
+            ("$(echo ", ":", ")"),
+            ("\"${x:-", "a", "}\""),
+            ("${x:-$(echo ", "a", ")}"),
+            ("if true; then ", ":", "; fi"),
+            ("( ", ":", ")"),
+            ("{ ", ":", "; }"),
+            ("while ", ":", "; do break; done"),
+            ("case x in x) ", ":", ";; esac"),
+            ("f() { ", ":", "; }"),
+            ("$((", "1", "))"),
+            ("echo $(( (", "1", ") ))"),
+            ("! ", ":", ""),
+            ("eval ", ":", ""),
+            ("command ", ":", ""),
+            ("env ", "true", ""),
+            ("sh -c 'sh ", "", "'"),
+        ];
+        for (open, middle, close) in shapes {
+            let _ = try_run(&repeat(open, middle, close));
+            let _ = try_run(&format!("echo {}", repeat(open, middle, close)));
+        }
+        for body in [
+            "f",
+            "eval f",
+            "(f)",
+            "{ f; }",
+            "f | f",
+            "echo $(f)",
+            "x=${x:-$(f)}",
+            "if f; then :; fi",
+            "case $(f) in x) ;; esac",
+            "for i in 1; do while f; do f; done; done",
+            "command eval 'eval \"f\"'",
+            "eval 'x=\"${y:-$(eval f)}\"'",
+            ". /self",
+            "echo f | xargs -n1 sh -c 'f() { eval f; }; f'",
+            "if true; then case x in x) { ( if true; then x=\"$(eval \"f\")\"; fi ); };; esac; fi",
+        ] {
+            let _ = try_run(&format!("f() {{ {body}; }}; f"));
+        }
+        for (tool, open, close) in
+            [("grep -E", "(", ")"), ("sed", "{", "}"), ("awk", "{", "}"), ("expr", "( ", " )"), ("[", "( ", " )")]
+        {
+            let _ = try_run(&format!("echo x | {tool} '{}x{}'", open.repeat(3_000), close.repeat(3_000)));
+            let _ = try_run(&format!("{tool} {} x {}", "\\( ".repeat(3_000), "\\) ".repeat(3_000)));
+        }
+        for program in
+            ["-", "!", "$", "(", "a[", "x=", "f(", "1?", "if(1)", "while(1)", "2^", "-x ", "{if(1)", "++", "1 "]
+        {
+            let _ = try_run(&format!("awk 'BEGIN {{ x = {} }}'", program.repeat(3_000)));
+            let _ = try_run(&format!("awk 'BEGIN {{ {} }}'", program.repeat(3_000)));
         }
     }
 

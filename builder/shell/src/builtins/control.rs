@@ -46,7 +46,10 @@ impl Shell<'_> {
         }
         // What takes the shell's place runs no handler of it.
         self.env.trap = None;
-        let status = self.invoke(arguments, false, true)?;
+        self.meter.enter(self.line)?;
+        let status = self.invoke(arguments, false, true);
+        self.meter.leave();
+        let status = status?;
         Err(Flow::Exit(status))
     }
 

@@ -56,10 +56,15 @@ impl Shell<'_> {
                 Ok(0)
             }
             "-V" => self.type_builtin(rest),
-            _ => match self.invoke(rest, false, tested) {
-                Err(Flow::Fail(status)) => Ok(status),
-                other => other,
-            },
+            _ => {
+                self.meter.enter(self.line)?;
+                let status = self.invoke(rest, false, tested);
+                self.meter.leave();
+                match status {
+                    Err(Flow::Fail(status)) => Ok(status),
+                    other => other,
+                }
+            }
         }
     }
 

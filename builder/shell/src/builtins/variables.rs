@@ -54,8 +54,9 @@ impl Shell<'_> {
         }
         for argument in arguments {
             let (name, value) = split(argument);
-            if name == "-" {
-                return Err(self.stop("`local -` is not followed"));
+            // bash's; what it would mean there is not for us to drop.
+            if name.starts_with('-') {
+                return Err(self.stop(format!("`local {name}`: the option `{name}` is not known")));
             }
             if !is_name(name) {
                 return self.fail(&format!("local: {name}: bad variable name"));
