@@ -1,0 +1,357 @@
+//! Words to the texts they stand for (XCU 2.6).
+
+use std::sync::Arc;
+
+use crate::arithmetic::{self, Names};
+use crate::pattern::Pattern;
+use crate::shell::{Flow, Go, Shell};
+use crate::syntax::{List, Operation, Parameter, Part, Word};
+
+mod fields;
+mod glob;
+
+use fields::{Builder, Field};
+
+/// What a word becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// Any number of fields: split and matched against file names.
+    Fields,
+    /// One text.
+    Text,
+}
+
+impl Shell<'_> {
+    /// The fields of a command's words. What follows `export` and the like is not split where it is an assignment.
+    pub(crate) fn command_words(&mut self, words: &[Word]) -> Go<Vec<String>> {
+        let mut fields = Vec::new();
+        let mut declares = None;
+        for word in words {
+            if declares == Some(true) && is_assignment(word) {
+                fields.push(self.assigned(word)?);
+                continue;
+            }
+            self.expand_fields(word, &mut fields)?;
+            if declares.is_none()
+                && let Some(name) = fields.first()
+                && (name != "command" || fields.len() > 1)
+            {
+                let name = if name == "command" { &fields[1] } else { name };
+                declares = Some(matches!(name.as_str(), "export" | "readonly" | "local"));
+            }
+        }
+        Ok(fields)
+    }
+
+    /// The fields of `words`.
+    pub(crate) fn fields(&mut self, words: &[Word]) -> Go<Vec<String>> {
+        let mut fields = Vec::new();
+        for word in words {
+            self.expand_fields(word, &mut fields)?;
+        }
+        Ok(fields)
+    }
+
+    fn expand_fields(&mut self, word: &Word, fields: &mut Vec<String>) -> Go<()> {
+        let mut builder = Builder::new(self.get("IFS"));
+        let word = self.tilde(word, false)?;
+        self.parts(&word, &mut builder, false, false, Mode::Fields)?;
+        for field in builder.finish() {
+            self.meter.made(field.text.len(), self.line)?;
+            if field.glob && !self.env.options.noglob {
+                self.glob(&field, fields)?;
+            } else {
+                fields.push(field.text);
+            }
+        }
+        Ok(())
+    }
+
+    /// A word as one text, neither split nor matched.
+    pub(crate) fn text(&mut self, word: &Word) -> Go<String> {
+        Ok(self.one(word, false)?.text)
+    }
+
+    /// The value of an assignment.
+    pub(crate) fn assigned(&mut self, word: &Word) -> Go<String> {
+        Ok(self.one(word, true)?.text)
+    }
+
+    /// A word as a pattern: letters that were quoted have a backslash before them.
+    pub(crate) fn pattern(&mut self, word: &Word) -> Go<String> {
+        Ok(self.one(word, false)?.pattern)
+    }
+
+    fn one(&mut self, word: &Word, assigned: bool) -> Go<Field> {
+        let mut builder = Builder::new(None);
+        let word = self.tilde(word, assigned)?;
+        self.parts(&word, &mut builder, false, false, Mode::Text)?;
+        let field = builder.finish().into_iter().next().unwrap_or_default();
+        self.meter.made(field.text.len(), self.line)?;
+        Ok(field)
+    }
+
+    /// Replaces a leading `~` by `HOME`; in an assignment the one behind a colon, too.
+    fn tilde<'w>(&mut self, word: &'w Word, assigned: bool) -> Go<std::borrow::Cow<'w, [Part]>> {
+        use std::borrow::Cow;
+        let begins = |text: &str| text.starts_with('~') || assigned && (text.contains(":~") || text.contains("=~"));
+        if !word.iter().any(|part| matches!(part, Part::Text(text) if begins(text))) {
+            return Ok(Cow::Borrowed(word));
+        }
+        let mut parts = Vec::new();
+        for (at, part) in word.iter().enumerate() {
+            let Part::Text(text) = part else {
+                parts.push(part.clone());
+                continue;
+            };
+            let pieces: Vec<&str> = if assigned { text.split_inclusive([':', '=']).collect() } else { vec![text] };
+            for (piece_at, piece) in pieces.iter().enumerate() {
+                let first = piece_at > 0 || at == 0;
+                let last = piece_at + 1 == pieces.len() && at + 1 < word.len();
+                let rest = piece.strip_prefix('~').filter(|_| first);
+                let end = rest.map(|rest| rest.find(['/', ':']).unwrap_or(rest.len()));
+                match (rest, end) {
+                    (Some(rest), Some(0)) if !(last && rest.is_empty()) => {
+                        match self.get("HOME") {
+                            Some(home) => parts.push(Part::Quoted(home.to_owned())),
+                            None => parts.push(Part::Text("~".to_owned())),
+                        }
+                        parts.push(Part::Text(rest.to_owned()));
+                    }
+                    (Some(rest), Some(end))
+                        if end > 0
+                            && !(last && end == rest.len())
+                            && rest
+                                .bytes()
+                                .take(end)
+                                .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte)) =>
+                    {
+                        return Err(self.stop(format!("`~{rest}` needs the accounts")));
+                    }
+                    _ => parts.push(Part::Text((*piece).to_owned())),
+                }
+            }
+        }
+        Ok(Cow::Owned(parts))
+    }
+
+    /// Adds what `parts` stand for. `quoted`: within double quotes; `split`: text as written is split, too, because
+    /// it stands in the place of an expansion.
+    fn parts(&mut self, parts: &[Part], to: &mut Builder, quoted: bool, split: bool, mode: Mode) -> Go<()> {
+        for part in parts {
+            match part {
+                Part::Text(text) if quoted => to.add(text, true),
+                Part::Text(text) if split && mode == Mode::Fields => to.split(text),
+                Part::Text(text) => to.add(text, false),
+                Part::Quoted(text) => {
+                    to.keep();
+                    to.add(text, true);
+                }
+                Part::Double(inner) => {
+                    // `"$@"` without parameters is no field at all.
+                    let nothing = self.env.positional.is_empty()
+                        && matches!(inner.as_slice(), [Part::Parameter(parameter)] if parameter.name == "@");
+                    if !nothing {
+                        to.keep();
+                    }
+                    self.parts(inner, to, true, false, mode)?;
+                }
+                Part::Parameter(parameter) => self.parameter(parameter, to, quoted, mode)?,
+                Part::Command(list) => {
+                    let text = self.substitute(list)?;
+                    self.put_text(&text, to, quoted, mode);
+                }
+                Part::Arithmetic(inner) => {
+                    let mut builder = Builder::new(None);
+                    self.parts(inner, &mut builder, true, false, Mode::Text)?;
+                    let text = builder.finish().into_iter().next().unwrap_or_default().text;
+                    let value = self.arithmetic(&text)?;
+                    self.put_text(&value.to_string(), to, quoted, mode);
+                }
+            }
+            self.meter.made(to.take_growth(), self.line)?;
+        }
+        Ok(())
+    }
+
+    fn put_text(&mut self, text: &str, to: &mut Builder, quoted: bool, mode: Mode) {
+        if quoted || mode == Mode::Text { to.add(text, quoted) } else { to.split(text) }
+    }
+
+    pub(crate) fn arithmetic(&mut self, text: &str) -> Go<i64> {
+        self.meter.step(1 + text.len() / 64, self.line)?;
+        match arithmetic::evaluate(text, self) {
+            Ok(value) => Ok(value),
+            Err(what) => self.fail(&what),
+        }
+    }
+
+    /// `$(…)`.
+    fn substitute(&mut self, list: &Arc<List>) -> Go<String> {
+        let line = self.line;
+        let (status, mut bytes) = self.capture(|shell| shell.list(list, false))?;
+        self.line = line;
+        self.substituted = Some(status);
+        self.env.status = status;
+        bytes.retain(|&byte| byte != 0);
+        while bytes.last() == Some(&b'\n') {
+            bytes.pop();
+        }
+        String::from_utf8(bytes).map_err(|_| self.stop("`$(`: what it prints is not UTF-8"))
+    }
+
+    fn parameter(&mut self, parameter: &Parameter, to: &mut Builder, quoted: bool, mode: Mode) -> Go<()> {
+        let name = parameter.name.as_str();
+        let value = self.value(name)?;
+        let is_null = match name {
+            "@" | "*" => self.env.positional.iter().all(String::is_empty) && self.env.positional.len() < 2,
+            _ => value.as_ref().is_none_or(String::is_empty),
+        };
+        let lacks = |empty: bool| value.is_none() || empty && is_null;
+        match parameter.operation {
+            Operation::Bad => return Err(self.stop(format!("`${{{name}`: an expansion dash does not have"))),
+            Operation::Default { empty } if lacks(empty) => {
+                return self.parts(&parameter.word, to, quoted, true, mode);
+            }
+            Operation::Alternative { empty } => {
+                return if lacks(empty) { Ok(()) } else { self.parts(&parameter.word, to, quoted, true, mode) };
+            }
+            Operation::Assign { empty } if lacks(empty) => {
+                if !crate::word::is_name(name) {
+                    return self.fail(&format!("{name}: bad variable name"));
+                }
+                let text = self.word_of(&parameter.word, quoted)?.text;
+                self.set(name, text.clone())?;
+                self.put_text(&text, to, quoted, mode);
+                return Ok(());
+            }
+            Operation::Error { empty } if lacks(empty) => {
+                let text = self.word_of(&parameter.word, quoted)?.text;
+                return match text.as_str() {
+                    "" => self.fail(&format!("{name}: parameter not set")),
+                    text => self.fail(&format!("{name}: {text}")),
+                };
+            }
+            _ => {}
+        }
+        if value.is_none() && self.env.options.nounset && !matches!(name, "@" | "*") {
+            return self.fail(&format!("{name}: parameter not set"));
+        }
+        match parameter.operation {
+            Operation::Length if matches!(name, "@" | "*") => {
+                return Err(self.stop(format!("`${{#{name}}}` has no meaning")));
+            }
+            Operation::Length => {
+                let length = value.map_or(0, |value| value.len());
+                self.put_text(&length.to_string(), to, quoted, mode);
+            }
+            Operation::Remove { .. } if matches!(name, "@" | "*") => {
+                return Err(self.stop(format!("`${{{name}%}}` has no meaning")));
+            }
+            Operation::Remove { suffix, longest } => {
+                let pattern = self.word_of(&parameter.word, false)?.pattern;
+                let text = self.remove(&value.unwrap_or_default(), &pattern, suffix, longest)?;
+                self.put_text(&text, to, quoted, mode);
+            }
+            _ if matches!(name, "@" | "*") => self.positional(name == "@", to, quoted, mode),
+            _ => self.put_text(&value.unwrap_or_default(), to, quoted, mode),
+        }
+        Ok(())
+    }
+
+    fn word_of(&mut self, word: &Word, quoted: bool) -> Go<Field> {
+        let mut builder = Builder::new(None);
+        self.parts(word, &mut builder, quoted, false, Mode::Text)?;
+        Ok(builder.finish().into_iter().next().unwrap_or_default())
+    }
+
+    fn positional(&mut self, at: bool, to: &mut Builder, quoted: bool, mode: Mode) {
+        let values = self.env.positional.clone();
+        // dash joins `$@` like `$*` where there is but one text.
+        let join = match self.get("IFS") {
+            None => " ".to_owned(),
+            Some(ifs) => ifs.chars().take(1).collect(),
+        };
+        for (index, value) in values.iter().enumerate() {
+            if index > 0 {
+                match (quoted, mode) {
+                    (false, Mode::Fields) => to.end(),
+                    (true, Mode::Fields) if at => {
+                        to.end();
+                        to.keep();
+                    }
+                    _ => to.add(&join, quoted),
+                }
+            }
+            if quoted {
+                to.keep();
+            }
+            self.put_text(value, to, quoted, mode);
+        }
+    }
+
+    fn remove(&mut self, value: &str, pattern: &str, suffix: bool, longest: bool) -> Go<String> {
+        let bytes = value.as_bytes();
+        let cost = bytes.len().saturating_mul(bytes.len().saturating_add(pattern.len())) / 4096;
+        self.meter.step(1 + cost, self.line)?;
+        let pattern = Pattern::new(pattern);
+        let matches = |cut: &usize| pattern.matches(if suffix { &bytes[*cut..] } else { &bytes[..*cut] });
+        // The shortest suffix begins last, the shortest prefix ends first.
+        let cut =
+            if suffix == longest { (0..=bytes.len()).find(matches) } else { (0..=bytes.len()).rev().find(matches) };
+        let Some(cut) = cut else { return Ok(value.to_owned()) };
+        let left = if suffix { value.get(..cut) } else { value.get(cut..) };
+        left.map(str::to_owned).ok_or_else(|| self.stop("a pattern cuts a letter in two"))
+    }
+
+    /// A parameter's value, or nothing when it is not set.
+    fn value(&mut self, name: &str) -> Go<Option<String>> {
+        Ok(match name {
+            "#" => Some(self.env.positional.len().to_string()),
+            "?" => Some(self.env.status.to_string()),
+            "-" => {
+                let options = self.env.options;
+                let letters = [
+                    (options.nounset, 'u'),
+                    (options.allexport, 'a'),
+                    (options.xtrace, 'x'),
+                    (options.noglob, 'f'),
+                    (options.errexit, 'e'),
+                ];
+                Some(letters.iter().filter(|(on, _)| *on).map(|(_, letter)| *letter).collect())
+            }
+            "@" | "*" => (!self.env.positional.is_empty()).then(|| self.env.positional.join(" ")),
+            "$" | "!" => return Err(self.stop(format!("`${name}`: there is no process"))),
+            "0" => Some(self.env.name.clone()),
+            digits if digits.starts_with(|c: char| c.is_ascii_digit()) => {
+                let index = digits.parse().unwrap_or(usize::MAX);
+                if index == 0 {
+                    return Ok(Some(self.env.name.clone()));
+                }
+                self.env.positional.get(index - 1).cloned()
+            }
+            name => self.get(name).map(str::to_owned),
+        })
+    }
+}
+
+impl Names for Shell<'_> {
+    fn value(&mut self, name: &str) -> Option<String> {
+        self.get(name).map(str::to_owned)
+    }
+
+    fn assign(&mut self, name: &str, value: i64) -> Result<(), String> {
+        match self.set(name, value.to_string()) {
+            Err(Flow::Stop(stop)) => Err(stop.what),
+            Err(_) => Err(format!("{name}: is read only")),
+            Ok(()) => Ok(()),
+        }
+    }
+}
+
+fn is_assignment(word: &Word) -> bool {
+    match word.first() {
+        Some(Part::Text(text)) => text.split_once('=').is_some_and(|(name, _)| crate::word::is_name(name)),
+        _ => false,
+    }
+}

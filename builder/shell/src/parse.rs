@@ -1,0 +1,437 @@
+//! Tokens to a tree of commands (XCU 2.10).
+
+use std::sync::{Arc, OnceLock};
+
+use crate::Stop;
+use crate::lex::{Pending, Token, TokenKind};
+use crate::syntax::{AndOr, Command, Kind, List, Part, Pipeline, Redirect, Target, Word};
+use crate::word::is_name;
+
+/// Deeper nesting than any script in the distribution has; bounded by the stack.
+const MAX_DEPTH: usize = 60;
+
+/// Parses a script whose first line is `line`.
+pub(crate) fn parse(text: &str, line: usize) -> Result<List, Stop> {
+    parse_nested(text, line, 0)
+}
+
+/// Parses the text between backquotes, `depth` deep in another script.
+pub(crate) fn parse_nested(text: &str, line: usize, depth: usize) -> Result<List, Stop> {
+    let mut parser = Parser::new(text, line, depth);
+    parser.enter()?;
+    let list = parser.list()?;
+    match parser.peek()?.kind {
+        TokenKind::End => Ok(list),
+        _ => Err(parser.unexpected()),
+    }
+}
+
+/// A script being read; tokens and words are read by `lex` and `word`.
+#[derive(Debug)]
+pub(crate) struct Parser {
+    text: Vec<char>,
+    at: usize,
+    pub(crate) line: usize,
+    pub(crate) depth: usize,
+    pub(crate) pending: Vec<Pending>,
+    peeked: Option<Token>,
+}
+
+impl Parser {
+    pub(crate) fn new(text: &str, line: usize, depth: usize) -> Parser {
+        Parser { text: text.chars().collect(), at: 0, line, depth, pending: Vec::new(), peeked: None }
+    }
+
+    pub(crate) fn char(&self) -> Option<char> {
+        self.text.get(self.at).copied()
+    }
+
+    pub(crate) fn char_at(&self, ahead: usize) -> Option<char> {
+        self.text.get(self.at + ahead).copied()
+    }
+
+    pub(crate) fn bump(&mut self) {
+        self.line += usize::from(self.char() == Some('\n'));
+        self.at += 1;
+    }
+
+    pub(crate) fn skip(&mut self, count: usize) {
+        for _ in 0..count {
+            self.bump();
+        }
+    }
+
+    pub(crate) fn looking_at(&self, text: &str) -> bool {
+        text.chars().enumerate().all(|(ahead, c)| self.char_at(ahead) == Some(c))
+    }
+
+    pub(crate) fn stop(&self, what: impl Into<String>) -> Stop {
+        Stop::new(self.line, what)
+    }
+
+    pub(crate) fn enter(&mut self) -> Result<(), Stop> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH { Err(self.stop("nested too deep")) } else { Ok(()) }
+    }
+
+    pub(crate) fn leave(&mut self) {
+        self.depth -= 1;
+    }
+
+    fn peek(&mut self) -> Result<&Token, Stop> {
+        let token = match self.peeked.take() {
+            Some(token) => token,
+            None => self.lex()?,
+        };
+        Ok(self.peeked.insert(token))
+    }
+
+    fn next(&mut self) -> Result<Token, Stop> {
+        match self.peeked.take() {
+            Some(token) => Ok(token),
+            None => self.lex(),
+        }
+    }
+
+    fn is_op(&mut self, op: &str) -> Result<bool, Stop> {
+        Ok(matches!(self.peek()?.kind, TokenKind::Op(found) if found == op))
+    }
+
+    pub(crate) fn take_op(&mut self, op: &str) -> Result<bool, Stop> {
+        let is = self.is_op(op)?;
+        if is {
+            self.peeked = None;
+        }
+        Ok(is)
+    }
+
+    fn is_word(&mut self, words: &[&str]) -> Result<bool, Stop> {
+        Ok(self.peek()?.kind.bare().is_some_and(|found| words.contains(&found)))
+    }
+
+    fn take_word(&mut self, word: &str) -> Result<bool, Stop> {
+        let is = self.is_word(&[word])?;
+        if is {
+            self.peeked = None;
+        }
+        Ok(is)
+    }
+
+    fn expect_word(&mut self, word: &str) -> Result<(), Stop> {
+        if self.take_word(word)? {
+            return Ok(());
+        }
+        let line = self.peek()?.line;
+        Err(Stop::new(line, format!("expected `{word}`")))
+    }
+
+    fn unexpected(&mut self) -> Stop {
+        match self.peek() {
+            Ok(token) => {
+                let what = match &token.kind {
+                    TokenKind::Op(op) => format!("`{op}` was not expected"),
+                    TokenKind::End => "the script ends too early".to_owned(),
+                    kind => match kind.bare() {
+                        Some(word) => format!("`{word}` was not expected"),
+                        None => "a word was not expected".to_owned(),
+                    },
+                };
+                Stop::new(token.line, what)
+            }
+            Err(stop) => stop,
+        }
+    }
+
+    fn newlines(&mut self) -> Result<(), Stop> {
+        while self.take_op("newline")? {}
+        Ok(())
+    }
+
+    /// The list within `$(`; the caller takes the `)`.
+    pub(crate) fn nested_list(&mut self) -> Result<List, Stop> {
+        self.list()
+    }
+
+    /// Commands up to something that can only end a list, which is left in place.
+    fn list(&mut self) -> Result<List, Stop> {
+        let mut list = Vec::new();
+        loop {
+            self.newlines()?;
+            let done = match &self.peek()?.kind {
+                TokenKind::End => true,
+                TokenKind::Op(op) => matches!(*op, ")" | ";;" | ";" | "&" | "|" | "&&" | "||"),
+                kind => matches!(kind.bare(), Some("then" | "elif" | "else" | "fi" | "do" | "done" | "esac" | "}")),
+            };
+            if done {
+                return Ok(list);
+            }
+            let mut and_or = self.and_or()?;
+            if self.take_op("&")? {
+                and_or.background = true;
+            } else if !self.take_op(";")? && !self.is_op("newline")? {
+                list.push(and_or);
+                return Ok(list);
+            }
+            list.push(and_or);
+        }
+    }
+
+    /// A list that must hold a command.
+    fn full_list(&mut self) -> Result<List, Stop> {
+        let list = self.list()?;
+        if list.is_empty() { Err(self.unexpected()) } else { Ok(list) }
+    }
+
+    fn and_or(&mut self) -> Result<AndOr, Stop> {
+        let first = self.pipeline()?;
+        let mut rest = Vec::new();
+        loop {
+            let and = self.take_op("&&")?;
+            if !and && !self.take_op("||")? {
+                return Ok(AndOr { first, rest, background: false });
+            }
+            self.newlines()?;
+            rest.push((and, self.pipeline()?));
+        }
+    }
+
+    fn pipeline(&mut self) -> Result<Pipeline, Stop> {
+        let negated = self.take_word("!")?;
+        let mut commands = vec![self.command()?];
+        while self.take_op("|")? {
+            self.newlines()?;
+            commands.push(self.command()?);
+        }
+        Ok(Pipeline { negated, commands })
+    }
+
+    fn command(&mut self) -> Result<Command, Stop> {
+        self.enter()?;
+        let line = self.peek()?.line;
+        let kind = if self.take_op("(")? {
+            let list = self.full_list()?;
+            if !self.take_op(")")? {
+                return Err(self.unexpected());
+            }
+            Kind::Subshell(list)
+        } else {
+            let word = self.peek()?.kind.bare().unwrap_or_default().to_owned();
+            let reserved = matches!(word.as_str(), "if" | "case" | "for" | "while" | "until" | "{");
+            if !reserved {
+                let command = self.simple(line);
+                self.leave();
+                return command;
+            }
+            self.peeked = None;
+            match word.as_str() {
+                "if" => self.conditional()?,
+                "case" => self.case()?,
+                "for" => self.for_loop()?,
+                "{" => {
+                    let list = self.full_list()?;
+                    self.expect_word("}")?;
+                    Kind::Group(list)
+                }
+                _ => {
+                    let condition = self.full_list()?;
+                    Kind::Loop { until: word == "until", condition, body: self.body()? }
+                }
+            }
+        };
+        let mut redirects = Vec::new();
+        while let Some(redirect) = self.redirect()? {
+            redirects.push(redirect);
+        }
+        self.leave();
+        Ok(Command { kind, redirects, line })
+    }
+
+    fn conditional(&mut self) -> Result<Kind, Stop> {
+        let mut arms = Vec::new();
+        loop {
+            let condition = self.full_list()?;
+            self.expect_word("then")?;
+            arms.push((condition, self.full_list()?));
+            if self.take_word("elif")? {
+                continue;
+            }
+            let otherwise = if self.take_word("else")? { self.full_list()? } else { Vec::new() };
+            self.expect_word("fi")?;
+            return Ok(Kind::If { arms, otherwise });
+        }
+    }
+
+    fn case(&mut self) -> Result<Kind, Stop> {
+        let word = self.any_word()?;
+        self.newlines()?;
+        self.expect_word("in")?;
+        let mut arms = Vec::new();
+        loop {
+            self.newlines()?;
+            if self.take_word("esac")? {
+                return Ok(Kind::Case { word, arms });
+            }
+            self.take_op("(")?;
+            let mut patterns = vec![self.any_word()?];
+            while self.take_op("|")? {
+                patterns.push(self.any_word()?);
+            }
+            if !self.take_op(")")? {
+                return Err(self.unexpected());
+            }
+            arms.push((patterns, self.list()?));
+            if !self.take_op(";;")? && !self.is_word(&["esac"])? {
+                return Err(self.unexpected());
+            }
+        }
+    }
+
+    fn for_loop(&mut self) -> Result<Kind, Stop> {
+        let name = match self.next()?.kind.bare() {
+            Some(name) if is_name(name) => name.to_owned(),
+            _ => return Err(self.stop("expected a variable's name after `for`")),
+        };
+        let mut words = None;
+        let separated = self.take_op(";")?;
+        self.newlines()?;
+        if !separated && self.take_word("in")? {
+            let mut list = Vec::new();
+            while matches!(self.peek()?.kind, TokenKind::Word(_)) {
+                list.push(self.any_word()?);
+            }
+            words = Some(list);
+            if !self.take_op(";")? && !self.is_op("newline")? {
+                return Err(self.unexpected());
+            }
+            self.newlines()?;
+        }
+        Ok(Kind::For { name, words, body: self.body()? })
+    }
+
+    fn body(&mut self) -> Result<List, Stop> {
+        self.expect_word("do")?;
+        let body = self.full_list()?;
+        self.expect_word("done")?;
+        Ok(body)
+    }
+
+    fn any_word(&mut self) -> Result<Word, Stop> {
+        if !matches!(self.peek()?.kind, TokenKind::Word(_)) {
+            return Err(self.unexpected());
+        }
+        match self.next()?.kind {
+            TokenKind::Word(word) => Ok(word),
+            _ => Err(self.stop("expected a word")),
+        }
+    }
+
+    fn simple(&mut self, line: usize) -> Result<Command, Stop> {
+        let mut assignments = Vec::new();
+        let mut words: Vec<Word> = Vec::new();
+        let mut redirects = Vec::new();
+        loop {
+            if let Some(redirect) = self.redirect()? {
+                redirects.push(redirect);
+                continue;
+            }
+            if self.is_op("(")? && assignments.is_empty() && words.len() == 1 && redirects.is_empty() {
+                return self.function(&words[0], line);
+            }
+            if !matches!(self.peek()?.kind, TokenKind::Word(_)) {
+                break;
+            }
+            let word = self.any_word()?;
+            match assignment(&word) {
+                Some(assignment) if words.is_empty() => assignments.push(assignment),
+                _ => words.push(word),
+            }
+        }
+        if assignments.is_empty() && words.is_empty() && redirects.is_empty() {
+            return Err(self.unexpected());
+        }
+        Ok(Command { kind: Kind::Simple { assignments, words }, redirects, line })
+    }
+
+    fn function(&mut self, name: &Word, line: usize) -> Result<Command, Stop> {
+        self.peeked = None;
+        let name = match name.as_slice() {
+            [Part::Text(name)] => name.clone(),
+            _ => return Err(Stop::new(line, "a function's name is plain")),
+        };
+        if !self.take_op(")")? {
+            return Err(self.unexpected());
+        }
+        self.newlines()?;
+        let body = Arc::new(self.command()?);
+        Ok(Command { kind: Kind::Function { name, body }, redirects: Vec::new(), line })
+    }
+
+    fn redirect(&mut self) -> Result<Option<Redirect>, Stop> {
+        let mut descriptor = None;
+        if let TokenKind::Descriptor(digit) = self.peek()?.kind {
+            descriptor = Some(digit);
+            self.peeked = None;
+        }
+        let token = self.peek()?;
+        let line = token.line;
+        let TokenKind::Op(op) = token.kind else { return Ok(None) };
+        let default = match op {
+            "<" | "<&" | "<>" | "<<" | "<<-" => 0,
+            ">" | ">>" | ">|" | ">&" => 1,
+            _ => return Ok(None),
+        };
+        self.peeked = None;
+        let word = self.any_word()?;
+        let to = match op {
+            "<" => Target::From(word),
+            ">" | ">|" => Target::Over(word),
+            ">>" => Target::After(word),
+            "<&" | ">&" => Target::Duplicate(word),
+            "<>" => Target::ReadWrite,
+            _ => {
+                let slot = Arc::new(OnceLock::new());
+                let (delimiter, quoted) =
+                    delimiter(&word).ok_or_else(|| Stop::new(line, "a delimiter is plain text"))?;
+                self.pending.push(Pending { delimiter, tabs: op == "<<-", quoted, slot: slot.clone(), line });
+                Target::Document(slot)
+            }
+        };
+        Ok(Some(Redirect { descriptor: descriptor.unwrap_or(default), to }))
+    }
+}
+
+/// `NAME=VALUE`, taken apart.
+fn assignment(word: &Word) -> Option<(String, Word)> {
+    let Some(Part::Text(text)) = word.first() else { return None };
+    let (name, value) = text.split_once('=')?;
+    if !is_name(name) {
+        return None;
+    }
+    let mut parts = Vec::new();
+    if !value.is_empty() {
+        parts.push(Part::Text(value.to_owned()));
+    }
+    parts.extend(word.iter().skip(1).cloned());
+    Some((name.to_owned(), parts))
+}
+
+/// A here-document's delimiter without its quotes, and whether it had any.
+fn delimiter(word: &Word) -> Option<(String, bool)> {
+    let mut text = String::new();
+    let mut quoted = false;
+    for part in word {
+        match part {
+            Part::Text(part) => text.push_str(part),
+            Part::Quoted(part) => {
+                text.push_str(part);
+                quoted = true;
+            }
+            Part::Double(parts) => {
+                text.push_str(&delimiter(parts)?.0);
+                quoted = true;
+            }
+            _ => return None,
+        }
+    }
+    Some((text, quoted))
+}

@@ -1,0 +1,524 @@
+//! A `sed` script to a list of commands.
+
+use std::collections::BTreeMap;
+
+use crate::tools::regex::{Matcher, Options, Syntax};
+
+/// Blocks within blocks.
+const MAX_DEPTH: usize = 50;
+
+#[derive(Debug)]
+pub(super) struct Parsed {
+    pub(super) commands: Vec<Command>,
+    /// It begins with `#n`.
+    pub(super) quiet: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Command {
+    pub(super) first: Option<Address>,
+    pub(super) second: Option<Address>,
+    pub(super) negated: bool,
+    pub(super) verb: Verb,
+}
+
+#[derive(Debug)]
+pub(super) enum Address {
+    Line(usize),
+    Last,
+    /// `first~step`.
+    Step(usize, usize),
+    /// Nothing repeats the expression used last.
+    Regex(Option<Matcher>),
+    /// `0,/x/`.
+    Zero,
+    /// `,+N`.
+    Plus(usize),
+    /// `,~N`.
+    Multiple(usize),
+}
+
+#[derive(Debug)]
+pub(super) enum Verb {
+    /// `{`: where to go on when it is not selected.
+    Block(usize),
+    /// `}`, labels.
+    Nothing,
+    Substitute(Substitution),
+    Translate(Vec<(u8, u8)>),
+    Print,
+    PrintFirst,
+    Number,
+    Delete,
+    DeleteFirst,
+    Append(Vec<u8>),
+    Insert(Vec<u8>),
+    Change(Vec<u8>),
+    Read(String),
+    Next,
+    NextAppend,
+    Hold,
+    HoldAppend,
+    Get,
+    GetAppend,
+    Exchange,
+    Branch(usize),
+    /// `t` for `true`, `T` for `false`.
+    BranchIf(usize, bool),
+    Quit {
+        code: u8,
+        print: bool,
+    },
+}
+
+#[derive(Debug)]
+pub(super) struct Substitution {
+    pub(super) matcher: Option<Matcher>,
+    pub(super) replacement: Vec<Piece>,
+    pub(super) global: bool,
+    pub(super) print: bool,
+    pub(super) nth: usize,
+}
+
+#[derive(Debug)]
+pub(super) enum Piece {
+    Text(Vec<u8>),
+    /// Zero for the whole match.
+    Group(usize),
+}
+
+pub(super) fn parse(text: &str, extended: bool) -> Result<Parsed, String> {
+    let mut parser = Parser {
+        text: text.chars().collect(),
+        at: 0,
+        extended,
+        commands: Vec::new(),
+        blocks: Vec::new(),
+        labels: BTreeMap::new(),
+        jumps: Vec::new(),
+    };
+    let quiet = text.starts_with("#n\n") || text == "#n";
+    parser.run()?;
+    let Parser { mut commands, blocks, labels, jumps, .. } = parser;
+    if !blocks.is_empty() {
+        return Err("`{` without an end".to_owned());
+    }
+    for (at, label) in jumps {
+        let target = match label.as_str() {
+            "" => commands.len(),
+            label => *labels.get(label).ok_or_else(|| format!("no label `{label}`"))?,
+        };
+        match commands.get_mut(at).map(|command| &mut command.verb) {
+            Some(Verb::Branch(to) | Verb::BranchIf(to, _)) => *to = target,
+            _ => return Err("a branch that is none".to_owned()),
+        }
+    }
+    Ok(Parsed { commands, quiet })
+}
+
+struct Parser {
+    text: Vec<char>,
+    at: usize,
+    extended: bool,
+    commands: Vec<Command>,
+    blocks: Vec<usize>,
+    labels: BTreeMap<String, usize>,
+    jumps: Vec<(usize, String)>,
+}
+
+impl Parser {
+    fn peek(&self) -> Option<char> {
+        self.text.get(self.at).copied()
+    }
+
+    fn next(&mut self) -> Option<char> {
+        let c = self.peek();
+        self.at += usize::from(c.is_some());
+        c
+    }
+
+    fn skip(&mut self, letters: &[char]) {
+        while self.peek().is_some_and(|c| letters.contains(&c)) {
+            self.at += 1;
+        }
+    }
+
+    fn run(&mut self) -> Result<(), String> {
+        loop {
+            self.skip(&[' ', '\t', '\n', ';']);
+            match self.peek() {
+                None => return Ok(()),
+                Some('#') => self.line_rest(),
+                Some(_) => {
+                    let command = self.command()?;
+                    self.commands.push(command);
+                    continue;
+                }
+            };
+        }
+    }
+
+    fn line_rest(&mut self) -> String {
+        let mut rest = String::new();
+        while let Some(c) = self.peek().filter(|&c| c != '\n') {
+            self.at += 1;
+            rest.push(c);
+        }
+        rest
+    }
+
+    fn number(&mut self) -> Result<Option<usize>, String> {
+        let mut digits = String::new();
+        while let Some(c) = self.peek().filter(char::is_ascii_digit) {
+            self.at += 1;
+            digits.push(c);
+        }
+        match digits.as_str() {
+            "" => Ok(None),
+            digits => digits.parse().map(Some).map_err(|_| format!("`{digits}` is too large")),
+        }
+    }
+
+    fn address(&mut self) -> Result<Option<Address>, String> {
+        Ok(Some(match self.peek() {
+            Some('$') => {
+                self.at += 1;
+                Address::Last
+            }
+            Some('/') => {
+                self.at += 1;
+                self.regex_address('/')?
+            }
+            Some('\\') => {
+                self.at += 1;
+                let delimiter = self.next().ok_or("a delimiter is missing")?;
+                self.regex_address(delimiter)?
+            }
+            Some('0'..='9') => {
+                let number = self.number()?.unwrap_or(0);
+                if self.peek() == Some('~') {
+                    self.at += 1;
+                    return Ok(Some(Address::Step(number, self.number()?.unwrap_or(0))));
+                }
+                if number == 0 { Address::Zero } else { Address::Line(number) }
+            }
+            _ => return Ok(None),
+        }))
+    }
+
+    fn regex_address(&mut self, delimiter: char) -> Result<Address, String> {
+        let text = self.until(delimiter, true)?;
+        let mut ignore_case = false;
+        while let Some(flag @ ('I' | 'M')) = self.peek() {
+            self.at += 1;
+            if flag == 'M' {
+                return Err("the flag `M` is not followed".to_owned());
+            }
+            ignore_case = true;
+        }
+        Ok(Address::Regex(self.matcher(&text, ignore_case)?))
+    }
+
+    fn matcher(&self, text: &str, ignore_case: bool) -> Result<Option<Matcher>, String> {
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let syntax = if self.extended { Syntax::Extended } else { Syntax::Basic };
+        Matcher::new(&[text], syntax, Options { ignore_case, escapes: true, ..Options::default() }).map(Some)
+    }
+
+    /// Text up to a delimiter. A delimiter behind a backslash is itself; one in brackets does not count in an expression.
+    fn until(&mut self, delimiter: char, regex: bool) -> Result<String, String> {
+        let mut text = String::new();
+        let mut bracket = false;
+        loop {
+            let c = self.next().ok_or_else(|| format!("`{delimiter}` is missing"))?;
+            match c {
+                '\\' if !bracket => {
+                    let next = self.next().ok_or_else(|| format!("`{delimiter}` is missing"))?;
+                    if next != delimiter || !regex && next == '&' {
+                        text.push('\\');
+                    } else if regex && "*.[^$+?(){}|".contains(next) {
+                        // It would mean something without its backslash; GNU disagrees with itself over the years.
+                        return Err(format!("`\\{next}` between `{delimiter}` is not followed"));
+                    }
+                    text.push(next);
+                }
+                c if c == delimiter && !bracket => return Ok(text),
+                '\n' if regex => return Err(format!("`{delimiter}` is missing")),
+                '[' if regex && !bracket => {
+                    bracket = true;
+                    text.push(c);
+                    if self.peek() == Some('^') {
+                        text.extend(self.next());
+                    }
+                    if self.peek() == Some(']') {
+                        text.extend(self.next());
+                    }
+                }
+                '[' if bracket && matches!(self.peek(), Some(':' | '.' | '=')) => {
+                    let kind = self.next().unwrap_or(':');
+                    text.push(c);
+                    text.push(kind);
+                    // Up to `:]`.
+                    while let Some(c) = self.next() {
+                        text.push(c);
+                        if c == kind && self.peek() == Some(']') {
+                            text.extend(self.next());
+                            break;
+                        }
+                    }
+                }
+                ']' if bracket => {
+                    bracket = false;
+                    text.push(c);
+                }
+                c => text.push(c),
+            }
+        }
+    }
+
+    fn command(&mut self) -> Result<Command, String> {
+        let first = self.address()?;
+        let mut second = None;
+        self.skip(&[' ', '\t']);
+        if first.is_some() && self.peek() == Some(',') {
+            self.at += 1;
+            self.skip(&[' ', '\t']);
+            second = match self.peek() {
+                Some(sign @ ('+' | '~')) => {
+                    self.at += 1;
+                    let count = self.number()?.ok_or("a count is missing")?;
+                    Some(if sign == '+' { Address::Plus(count) } else { Address::Multiple(count) })
+                }
+                _ => self.address()?,
+            };
+            match second {
+                None => return Err("an address is missing".to_owned()),
+                Some(Address::Zero | Address::Step(..)) => return Err("an address that cannot end a range".to_owned()),
+                _ => {}
+            }
+        }
+        if matches!(first, Some(Address::Zero)) && !matches!(second, Some(Address::Regex(_))) {
+            return Err("`0` begins a range that ends at an expression, nothing else".to_owned());
+        }
+        self.skip(&[' ', '\t']);
+        let mut negated = false;
+        while self.peek() == Some('!') {
+            self.at += 1;
+            negated = true;
+            self.skip(&[' ', '\t']);
+        }
+        let letter = self.next().ok_or("a command is missing")?;
+        let verb = self.verb(letter, first.is_some())?;
+        Ok(Command { first, second, negated, verb })
+    }
+
+    fn verb(&mut self, letter: char, addressed: bool) -> Result<Verb, String> {
+        let here = self.commands.len();
+        let verb = match letter {
+            '{' => {
+                if self.blocks.len() >= MAX_DEPTH {
+                    return Err("nested too deep".to_owned());
+                }
+                self.blocks.push(here);
+                return Ok(Verb::Block(0));
+            }
+            '}' if !addressed => {
+                let begin = self.blocks.pop().ok_or("`}` without a beginning")?;
+                if let Some(command) = self.commands.get_mut(begin) {
+                    command.verb = Verb::Block(here);
+                }
+                Verb::Nothing
+            }
+            ':' if !addressed => {
+                self.skip(&[' ', '\t']);
+                let label = self.label(false);
+                self.labels.insert(label, here);
+                return Ok(Verb::Nothing);
+            }
+            'b' | 't' | 'T' => {
+                self.skip(&[' ', '\t']);
+                let label = self.label(true);
+                self.jumps.push((here, label));
+                match letter {
+                    'b' => Verb::Branch(0),
+                    letter => Verb::BranchIf(0, letter == 't'),
+                }
+            }
+            's' => self.substitute()?,
+            'y' => self.translate()?,
+            'a' => return Ok(Verb::Append(self.text()?)),
+            'i' => return Ok(Verb::Insert(self.text()?)),
+            'c' => return Ok(Verb::Change(self.text()?)),
+            'r' => {
+                self.skip(&[' ', '\t']);
+                return Ok(Verb::Read(self.line_rest()));
+            }
+            'q' | 'Q' => {
+                self.skip(&[' ', '\t']);
+                let code = self.number()?.unwrap_or(0);
+                Verb::Quit { code: (code & 0xff) as u8, print: letter == 'q' }
+            }
+            'p' => Verb::Print,
+            'P' => Verb::PrintFirst,
+            '=' => Verb::Number,
+            'd' => Verb::Delete,
+            'D' => Verb::DeleteFirst,
+            'n' => Verb::Next,
+            'N' => Verb::NextAppend,
+            'h' => Verb::Hold,
+            'H' => Verb::HoldAppend,
+            'g' => Verb::Get,
+            'G' => Verb::GetAppend,
+            'x' => Verb::Exchange,
+            letter => return Err(format!("the command `{letter}` is not followed")),
+        };
+        self.skip(&[' ', '\t']);
+        match self.peek() {
+            None | Some('\n' | ';' | '}' | '#') => Ok(verb),
+            Some(c) => Err(format!("`{c}` behind the command `{letter}`")),
+        }
+    }
+
+    /// White space and semicolons end a label.
+    fn label(&mut self, brace: bool) -> String {
+        let mut label = String::new();
+        while let Some(c) = self.peek().filter(|&c| !(" \t\n;".contains(c) || brace && c == '}')) {
+            self.at += 1;
+            label.push(c);
+        }
+        label
+    }
+
+    /// The text of `a`, `i` and `c`: on the same line, or behind a backslash and a line's end.
+    fn text(&mut self) -> Result<Vec<u8>, String> {
+        self.skip(&[' ', '\t']);
+        if self.peek() == Some('\\') {
+            self.at += 1;
+            // White space right behind it is kept, unless nothing else stands on the line.
+            let begin = self.at;
+            self.skip(&[' ', '\t']);
+            if self.peek() == Some('\n') {
+                self.at += 1;
+            } else {
+                self.at = begin;
+            }
+        }
+        let mut text = String::new();
+        loop {
+            match self.next() {
+                None | Some('\n') => break,
+                Some('\\') => match self.next() {
+                    Some('t') => text.push('\t'),
+                    Some(c) => text.push(c),
+                    None => break,
+                },
+                Some(c) => text.push(c),
+            }
+        }
+        if text.is_empty() {
+            return Err("`a`, `i` and `c` want a text".to_owned());
+        }
+        text.push('\n');
+        Ok(text.into_bytes())
+    }
+
+    fn substitute(&mut self) -> Result<Verb, String> {
+        let delimiter = self.next().filter(|&c| c != '\n' && c != '\\').ok_or("a delimiter is missing")?;
+        let pattern = self.until(delimiter, true)?;
+        let replacement = self.until(delimiter, false)?;
+        let (mut global, mut print, mut ignore_case, mut nth) = (false, false, false, 1);
+        loop {
+            match self.peek() {
+                Some('g') => global = true,
+                Some('p') => print = true,
+                Some('i' | 'I') => ignore_case = true,
+                Some('1'..='9') => {
+                    nth = self.number()?.unwrap_or(1);
+                    continue;
+                }
+                Some(flag @ ('e' | 'w' | 'm' | 'M')) => {
+                    return Err(format!("the flag `{flag}` of `s` is not followed"));
+                }
+                _ => break,
+            }
+            self.at += 1;
+        }
+        let matcher = self.matcher(&pattern, ignore_case)?;
+        let replacement = pieces(&replacement)?;
+        if let Some(matcher) = &matcher
+            && replacement.iter().any(|piece| matches!(piece, Piece::Group(group) if *group >= matcher.groups()))
+        {
+            return Err("a group that is not there".to_owned());
+        }
+        Ok(Verb::Substitute(Substitution { matcher, replacement, global, print, nth }))
+    }
+
+    fn translate(&mut self) -> Result<Verb, String> {
+        let delimiter = self.next().filter(|&c| c != '\n' && c != '\\').ok_or("a delimiter is missing")?;
+        let from = unescape(&self.until(delimiter, false)?)?;
+        let to = unescape(&self.until(delimiter, false)?)?;
+        if from.len() != to.len() {
+            return Err("`y` wants as many letters as it has".to_owned());
+        }
+        Ok(Verb::Translate(from.into_iter().zip(to).collect()))
+    }
+}
+
+/// The letters of `y`.
+fn unescape(text: &str) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let mut letters = text.bytes();
+    while let Some(byte) = letters.next() {
+        bytes.push(match byte {
+            b'\\' => match letters.next() {
+                Some(b'n') => b'\n',
+                Some(b't') => b'\t',
+                Some(b'\\') => b'\\',
+                _ => return Err("a backslash in `y`".to_owned()),
+            },
+            byte if byte.is_ascii() => byte,
+            _ => return Err("`y` with letters beyond ASCII".to_owned()),
+        });
+    }
+    Ok(bytes)
+}
+
+/// The replacement of `s`.
+fn pieces(text: &str) -> Result<Vec<Piece>, String> {
+    let mut pieces = Vec::new();
+    let mut plain = Vec::new();
+    let mut letters = text.chars();
+    let mut buffer = [0; 4];
+    while let Some(c) = letters.next() {
+        let group = match c {
+            '&' => 0,
+            '\\' => match letters.next() {
+                Some(digit @ '0'..='9') => digit as usize - '0' as usize,
+                Some('n' | '\n') => {
+                    plain.push(b'\n');
+                    continue;
+                }
+                Some('t') => {
+                    plain.push(b'\t');
+                    continue;
+                }
+                Some(c) if c.is_ascii_alphabetic() => return Err(format!("`\\{c}` in a replacement is not followed")),
+                Some(c) => {
+                    plain.extend_from_slice(c.encode_utf8(&mut buffer).as_bytes());
+                    continue;
+                }
+                None => return Err("a backslash at the end of a replacement".to_owned()),
+            },
+            c => {
+                plain.extend_from_slice(c.encode_utf8(&mut buffer).as_bytes());
+                continue;
+            }
+        };
+        pieces.push(Piece::Text(std::mem::take(&mut plain)));
+        pieces.push(Piece::Group(group));
+    }
+    pieces.push(Piece::Text(plain));
+    Ok(pieces)
+}
