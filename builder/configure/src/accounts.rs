@@ -94,6 +94,38 @@ impl Accounts {
         self.groups.iter().find(|group| group.name == name).map(|group| group.gid)
     }
 
+    pub(crate) fn user_name(&self, uid: u32) -> Option<&str> {
+        self.users.iter().find(|user| user.uid == uid).map(|user| user.name.as_str())
+    }
+
+    pub(crate) fn group_name(&self, gid: u32) -> Option<&str> {
+        self.groups.iter().find(|group| group.gid == gid).map(|group| group.name.as_str())
+    }
+
+    /// As getent(1) prints it.
+    pub(crate) fn passwd_line(&self, user: &str) -> Option<String> {
+        let found = self.users.iter().find(|found| found.name == user || found.uid.to_string() == user)?;
+        let User { name, uid, gid, comment, home, shell, .. } = found;
+        Some(format!("{name}:x:{uid}:{gid}:{comment}:{home}:{shell}"))
+    }
+
+    /// As getent(1) prints it.
+    pub(crate) fn group_line(&self, group: &str) -> Option<String> {
+        let found = self.groups.iter().find(|found| found.name == group || found.gid.to_string() == group)?;
+        let members: Vec<&str> = found.members.iter().map(String::as_str).collect();
+        Some(format!("{}:x:{}:{}", found.name, found.gid, members.join(",")))
+    }
+
+    /// Makes a user a member of a group; `false` when one of them is not there.
+    pub(crate) fn join(&mut self, user: &str, group: &str) -> bool {
+        let known = self.uid(user).is_some();
+        let group = self.groups.iter_mut().find(|found| found.name == group).filter(|_| known);
+        group.is_some_and(|group| {
+            group.members.insert(user.to_owned());
+            true
+        })
+    }
+
     /// `groupadd`, `addgroup --system`.
     pub(crate) fn group(&mut self, numbers: &Numbers, name: &str, id: Option<u32>) -> u32 {
         self.group_with(numbers, name, id, "!")
@@ -114,15 +146,47 @@ impl Accounts {
         number(&numbers.users, name, &taken)
     }
 
-    /// `adduser --system`.
-    pub(crate) fn adduser(&mut self, numbers: &Numbers, user: &SystemUser) {
+    /// `adduser --system`. `false` when it is to be in a group that is not there.
+    pub(crate) fn adduser(&mut self, numbers: &Numbers, user: &SystemUser) -> bool {
         if self.uid(&user.name).is_some() {
-            return;
+            return true;
         }
-        let gid = if user.own_group { self.group(numbers, &user.name, None) } else { 65534 };
-        let uid = self.new_uid(numbers, &user.name);
+        let gid = match &user.group {
+            Some(group) => match group.parse().ok().or_else(|| self.gid(group)) {
+                Some(gid) => gid,
+                None => return false,
+            },
+            None if user.own_group => self.group(numbers, &user.name, None),
+            None => 65534,
+        };
+        let uid = user.id.unwrap_or_else(|| self.new_uid(numbers, &user.name));
         let shell = user.shell.as_deref().unwrap_or(NOLOGIN);
         self.add(&user.name, uid, gid, &user.comment, &user.home, shell, ADDUSER);
+        true
+    }
+
+    /// `usermod`: what is given is changed. `false` where there is no such user.
+    pub(crate) fn usermod(
+        &mut self,
+        name: &str,
+        home: Option<&str>,
+        shell: Option<&str>,
+        comment: Option<&str>,
+    ) -> bool {
+        let Some(user) = self.users.iter_mut().find(|user| user.name == name) else { return false };
+        for (field, value) in [(&mut user.home, home), (&mut user.shell, shell), (&mut user.comment, comment)] {
+            if let Some(value) = value {
+                value.clone_into(field);
+            }
+        }
+        true
+    }
+
+    /// The names of the groups that a user is in, its own first.
+    pub(crate) fn groups_of(&self, user: &str) -> Vec<&str> {
+        let own = self.primary_gid(user).and_then(|gid| self.group_name(gid));
+        let others = self.groups.iter().filter(|group| group.members.contains(user)).map(|group| group.name.as_str());
+        own.into_iter().chain(others).collect()
     }
 
     /// `[[group]]`.
@@ -241,6 +305,22 @@ impl Accounts {
     }
 }
 
+/// `systemd-sysusers FILE…`.
+pub(crate) fn sysusers(edit: &mut Edit<'_>, numbers: &Numbers, files: &[String]) {
+    for file in files {
+        let found = ["/etc/sysusers.d", "/usr/lib/sysusers.d"]
+            .iter()
+            .find_map(|folder| Some((*folder, edit.read(&format!("{folder}/{file}"))?)));
+        let Some((folder, text)) = found else { continue };
+        for line in edit.accounts.sysusers(numbers, &text) {
+            let reason = format!("`{line}` is not understood");
+            if let Ok(path) = rootsmith_types::TreePath::new(format!("{folder}/{file}")) {
+                edit.errors.push(crate::ConfigureError::Unreadable { path, reason });
+            }
+        }
+    }
+}
+
 /// Where a declared user is at home.
 pub(crate) fn home(user: &profile::User) -> String {
     match (&user.home, user.system.value) {
@@ -333,6 +413,8 @@ mod tests {
             shell: None,
             make_home: false,
             own_group: true,
+            group: None,
+            id: None,
         };
         accounts.adduser(&numbers, &chrony);
         let mut assembly = testing::assembly(&[("/etc/motd", "")]);

@@ -1,4 +1,4 @@
-//! Effects to the tree, kind by kind: accounts before what they own, files before what looks at them, computed files last.
+//! What is left when every script was followed: what looks at the whole tree, kind by kind, computed files last.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -6,16 +6,16 @@ use std::io;
 use rayon::prelude::*;
 use rootsmith_assemble::Owner;
 use rootsmith_profile::Profile;
-use rootsmith_tree::{Blobs, Content, Metadata, Node, NodeKind, Tree};
+use rootsmith_tree::{Blobs, Content, Metadata, Node, Tree};
 use rootsmith_types::{Arch, PackageName, TreePath, UnixTime};
 
-use crate::database::{Records, md5};
-use crate::edit::{Edit, MAX_FILE};
+use crate::database::Records;
+use crate::edit::Edit;
 use crate::effect::{Effect, Generator};
 use crate::models::Numbers;
 use crate::script::Sorted;
 use crate::units::{self, Manager};
-use crate::{ConfigureError, accounts, alternatives, generate, init_scripts, tmpfiles};
+use crate::{ConfigureError, accounts, alternatives, generate, init_scripts};
 
 /// Accounts where there is no base-passwd: with its numbers, those that an init, its devices and its daemons need.
 const PASSWD: &str = include_str!("../accounts/passwd");
@@ -33,28 +33,14 @@ pub(crate) fn apply(
         .iter()
         .flat_map(|(name, sorted)| sorted.effects.iter().map(|effect| (Owner::Script(name.clone()), effect)))
         .collect();
-    make_accounts(edit, numbers, &effects, profile);
-    // Directories are made before the files in them, whoever makes which.
+    finish_accounts(edit, numbers, &effects, profile);
     let each = |edit: &mut Edit<'_>, wanted: fn(&Effect) -> bool| {
         for (owner, effect) in effects.iter().filter(|(_, effect)| wanted(effect)) {
             edit.owner = owner.clone();
-            files(edit, effect);
+            services(edit, effect);
         }
     };
-    each(edit, |effect| matches!(effect, Effect::RemoveDirectory(_)));
-    each(edit, |effect| matches!(effect, Effect::Directory { .. }));
-    for (name, sorted) in sorted {
-        edit.owner = Owner::Script(name.clone());
-        for (path, text) in &sorted.files {
-            edit.write(path, text, 0o644);
-        }
-    }
-    each(edit, |effect| matches!(effect, Effect::Copy { .. } | Effect::Symlink { .. } | Effect::EmptyFile { .. }));
-    each(edit, |effect| matches!(effect, Effect::Tmpfiles(_)));
     ucf(edit, &effects);
-    each(edit, |effect| matches!(effect, Effect::Own { .. }));
-    // A change of owner takes setuid and setgid away, so modes come after.
-    each(edit, |effect| matches!(effect, Effect::Mode { .. } | Effect::StatOverride { .. }));
     each(edit, |effect| matches!(effect, Effect::InitScript(_) | Effect::Runlevel { .. }));
     each(edit, |effect| {
         matches!(effect, Effect::EnableUnit { .. } | Effect::UnitState { .. } | Effect::SystemctlEnable { .. })
@@ -71,59 +57,22 @@ pub(crate) fn apply(
     records(&effects)
 }
 
-fn make_accounts(edit: &mut Edit<'_>, numbers: &Numbers, effects: &[(Owner, &Effect)], profile: &Profile) {
+/// The distribution's own accounts, before any script asks for one.
+pub(crate) fn base_accounts(edit: &mut Edit<'_>) {
     let base = "/usr/share/base-passwd";
-    let mut wanted = false;
     match (edit.read(&format!("{base}/passwd.master")), edit.read(&format!("{base}/group.master"))) {
         (Some(passwd), Some(group)) => edit.accounts.base(&passwd, &group),
-        _ => {
-            edit.accounts.base(PASSWD, GROUP);
-            wanted = true;
-        }
+        _ => edit.accounts.base(PASSWD, GROUP),
     }
-    for (owner, effect) in effects {
-        edit.owner = owner.clone();
-        wanted |= matches!(effect, Effect::Shadow);
-        match effect {
-            Effect::Group { name, id } => {
-                edit.accounts.group(numbers, name, *id);
-            }
-            Effect::User(user) => edit.accounts.adduser(numbers, user),
-            Effect::Sysusers(files) => {
-                for file in files {
-                    let found = ["/etc/sysusers.d", "/usr/lib/sysusers.d"]
-                        .iter()
-                        .find_map(|folder| Some((*folder, edit.read(&format!("{folder}/{file}"))?)));
-                    let Some((folder, text)) = found else { continue };
-                    for line in edit.accounts.sysusers(numbers, &text) {
-                        let reason = format!("`{line}` is not understood");
-                        if let Ok(path) = TreePath::new(format!("{folder}/{file}")) {
-                            edit.errors.push(ConfigureError::Unreadable { path, reason });
-                        }
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    wanted |= declared_accounts(edit, numbers, profile);
+}
+
+fn finish_accounts(edit: &mut Edit<'_>, numbers: &Numbers, effects: &[(Owner, &Effect)], profile: &Profile) {
+    let declared = declared_accounts(edit, numbers, profile);
+    let base = edit.resolves("/usr/share/base-passwd/passwd.master");
     // Beside base-passwd, shadow files are kept by the tools of `passwd` alone.
-    if wanted {
+    if declared || !base || effects.iter().any(|(_, effect)| matches!(effect, Effect::Shadow)) {
         edit.owner = Owner::Builder("accounts");
         accounts::write(edit);
-    }
-    for (owner, effect) in effects {
-        if let Effect::User(user) = effect
-            && user.make_home
-        {
-            edit.owner = owner.clone();
-            let mut metadata = edit.metadata(0o755);
-            metadata.uid = edit.uid(&user.name).unwrap_or(0);
-            metadata.gid = if user.own_group { edit.gid(&user.name).unwrap_or(0) } else { 65534 };
-            if user.home != "/nonexistent" {
-                edit.directory(&user.home, metadata);
-            }
-        }
     }
     homes(edit, profile);
 }
@@ -172,43 +121,8 @@ fn homes(edit: &mut Edit<'_>, profile: &Profile) {
     }
 }
 
-fn files(edit: &mut Edit<'_>, effect: &Effect) {
+fn services(edit: &mut Edit<'_>, effect: &Effect) {
     match effect {
-        Effect::Directory { path, mode, user, group } => {
-            let mut metadata = edit.metadata(*mode);
-            metadata.uid = edit.uid(user).unwrap_or(0);
-            metadata.gid = edit.gid(group).unwrap_or(0);
-            edit.directory(&path.to_string(), metadata);
-        }
-        Effect::RemoveDirectory(path) => {
-            let at = edit.place(path);
-            let empty = edit.assembly.tree.children(&at).next().is_none();
-            if edit.assembly.tree.get(&at).is_some_and(Node::is_directory) && empty {
-                edit.assembly.tree.remove(&at);
-            }
-        }
-        Effect::EmptyFile { path, mode, user, group } => {
-            if edit.kind(&path.to_string()).is_none() {
-                edit.write(&path.to_string(), "", mode.unwrap_or(0o644));
-            }
-            edit.change(path, *mode, Some(user), Some(group));
-        }
-        // What a later version of the package no longer has is not copied either.
-        Effect::Copy { from, to } => {
-            if let Some(node) = edit.assembly.tree.lookup(from).cloned() {
-                edit.put(&to.to_string(), node);
-            }
-        }
-        Effect::Symlink { target, path } if !matches!(edit.kind(&path.to_string()), Some(NodeKind::Directory)) => {
-            edit.symlink(&path.to_string(), target);
-        }
-        Effect::Tmpfiles(names) => tmpfiles::create(edit, names),
-        Effect::Own { path, user, group } => edit.change(path, None, user.as_deref(), group.as_deref()),
-        Effect::Mode { path, mode } => edit.change(path, Some(*mode), None, None),
-        // An override may be recorded for a path that comes later.
-        Effect::StatOverride { user, group, mode, path } if edit.assembly.tree.lookup(path).is_some() => {
-            edit.change(path, Some(*mode), Some(user), Some(group));
-        }
         Effect::InitScript(name) => init_scripts::defaults(edit, name),
         Effect::Runlevel { script, runlevel } => init_scripts::add(edit, script, runlevel),
         Effect::EnableUnit { unit, user } => {
@@ -228,26 +142,12 @@ fn manager(user: bool) -> Manager {
     if user { Manager::User } else { Manager::System }
 }
 
-/// Configuration files under ucf(1): the copies, the digests, the cache of what the package brought, and the registry.
+/// The books of ucf(1): digests and registry.
 fn ucf(edit: &mut Edit<'_>, effects: &[(Owner, &Effect)]) {
     let (mut hashes, mut registry) = (BTreeSet::new(), BTreeSet::new());
-    for (owner, effect) in effects {
-        edit.owner = owner.clone();
+    for (_, effect) in effects {
         match effect {
-            Effect::Ucf { from, to } => {
-                let Some(node) = edit.assembly.tree.lookup(from).cloned() else { continue };
-                match node.content().map(|content| content.read(edit.blobs, MAX_FILE)) {
-                    Some(Ok(bytes)) => hashes.insert(format!("{}  {to}\n", md5(&bytes))),
-                    Some(Err(error)) => {
-                        let reason = error.to_string();
-                        edit.errors.push(ConfigureError::Unreadable { path: from.clone(), reason });
-                        continue;
-                    }
-                    None => continue,
-                };
-                edit.put(&to.to_string(), node.clone());
-                edit.put(&format!("/var/lib/ucf/cache/{}", to.to_string().replace('/', ":")), node);
-            }
+            Effect::Ucf { to, md5, .. } => _ = hashes.insert(format!("{md5}  {to}\n")),
             Effect::UcfRegister { package, path } => {
                 registry.insert((path.clone(), format!("{package} \t {path}\n")));
             }
@@ -339,7 +239,7 @@ fn records(effects: &[(Owner, &Effect)]) -> Records {
     let mut removed = BTreeSet::new();
     for (owner, effect) in effects {
         match effect {
-            Effect::Divert { package, from, to } => {
+            Effect::Divert { package, from, to, .. } => {
                 let script = match owner {
                     Owner::Script(package) => Some(package.to_string()),
                     _ => None,

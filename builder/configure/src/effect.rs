@@ -24,25 +24,25 @@ pub(crate) enum Effect {
     Shadow,
     /// `systemd-tmpfiles --create FILE…`.
     Tmpfiles(Vec<String>),
-    /// `mkdir -p`, `install -d`: a directory; what is there already stays as it is.
-    Directory { path: TreePath, mode: u16, user: String, group: String },
-    /// `rmdir`.
-    RemoveDirectory(TreePath),
-    /// `install -m MODE /dev/null PATH`, `touch`: an empty file; one that is there keeps its content.
-    EmptyFile { path: TreePath, mode: Option<u16>, user: String, group: String },
-    /// `cp -p FROM TO`.
-    Copy { from: TreePath, to: TreePath },
-    /// `ln -s`, `ln -sf`.
-    Symlink { target: String, path: TreePath },
-    /// `chown USER:GROUP PATH`.
-    Own { path: TreePath, user: Option<String>, group: Option<String> },
-    /// `chmod MODE PATH`.
-    Mode { path: TreePath, mode: u16 },
+    /// A user becomes a member of a group.
+    Member { user: String, group: String },
+    /// A folder was made.
+    Directory(TreePath),
+    /// A file was made or changed.
+    File(TreePath),
+    /// A symbolic link was made.
+    Link { path: TreePath, target: String },
+    /// Something was removed.
+    Removed(TreePath),
+    /// Owners were changed, of a path and perhaps all below it.
+    Own(TreePath),
+    /// Modes were changed, of a path and perhaps all below it.
+    Mode { path: TreePath, mode: String },
     /// `dpkg-statoverride --update --add`.
     StatOverride { user: String, group: String, mode: u16, path: TreePath },
-    /// `dpkg-divert --no-rename --add`: recorded only.
-    Divert { package: Option<String>, from: String, to: String },
-    /// `dpkg-divert --no-rename --remove`.
+    /// `dpkg-divert --add`; with `--rename`, what is there is set aside.
+    Divert { package: Option<String>, from: String, to: String, rename: bool },
+    /// `dpkg-divert --remove`.
     Undivert { from: String },
     /// `update-alternatives --install`.
     Alternative(Choice),
@@ -56,8 +56,8 @@ pub(crate) enum Effect {
     InitScript(String),
     /// `rc-update add NAME RUNLEVEL`.
     Runlevel { script: String, runlevel: String },
-    /// `ucf FROM TO`.
-    Ucf { from: TreePath, to: TreePath },
+    /// `ucf FROM TO`, with the digest of what was there at `FROM`.
+    Ucf { from: TreePath, to: TreePath, md5: String },
     /// `ucfr PACKAGE PATH`.
     UcfRegister { package: String, path: TreePath },
     /// A file that a program computes from the rest of the tree.
@@ -74,6 +74,9 @@ pub(crate) struct SystemUser {
     pub(crate) shell: Option<String>,
     pub(crate) make_home: bool,
     pub(crate) own_group: bool,
+    /// The group it is in otherwise, by name or number; `nogroup` where none is named.
+    pub(crate) group: Option<String>,
+    pub(crate) id: Option<u32>,
 }
 
 /// A program that computes files from the rest of the tree. They run last, once each.
@@ -124,69 +127,58 @@ impl Effect {
             }
             // Touches nothing where runit is not the init.
             ("/usr/lib/runit-helper/runit-helper", ["postinst", ..]) => Effect::Nothing,
-            // Compiled modules are caches: python3 makes them when it may, and they would not be reproducible.
-            ("py3compile" | "pycompile", _) => Effect::Nothing,
             ("deb-systemd-helper", arguments) => systemd_helper(arguments)?,
             ("systemctl", ["enable", unit]) => Effect::SystemctlEnable { unit: (*unit).to_owned() },
             ("systemd-sysusers", files) => Effect::Sysusers(owned(files)),
             ("systemd-tmpfiles", ["--create", files @ ..]) => Effect::Tmpfiles(owned(files)),
             ("update-alternatives", ["--quiet", rest @ ..] | rest) => Effect::Alternative(Choice::parse(rest)?),
-            ("update-rc.d", [name, "defaults" | "defaults-disabled"]) => Effect::InitScript((*name).to_owned()),
+            ("update-rc.d", [name, "defaults" | "defaults-disabled", ..]) => Effect::InitScript((*name).to_owned()),
             // Links of an older version.
             ("update-rc.d", [_, "remove"]) => Effect::Nothing,
             ("rc-update", ["add", script, runlevel]) => {
                 Effect::Runlevel { script: (*script).to_owned(), runlevel: (*runlevel).to_owned() }
             }
-            ("ldconfig", []) => Effect::Generate(Generator::Ldconfig),
+            ("ldconfig", [] | ["-r", "/"]) => Effect::Generate(Generator::Ldconfig),
             ("update-shells", []) => Effect::Generate(Generator::Shells),
-            ("pam-auth-update", ["--package"]) => Effect::Generate(Generator::Pam),
+            ("pam-auth-update", ["--package"] | ["--root", "", "--package", "--force"]) => {
+                Effect::Generate(Generator::Pam)
+            }
             ("update-ca-certificates", []) => Effect::Generate(Generator::Certificates),
             ("journalctl", ["--update-catalog"]) => Effect::Generate(Generator::Catalog),
             ("systemd-hwdb", ["--usr", "update"]) => Effect::Generate(Generator::Hwdb),
             ("shadowconfig", ["on"]) => Effect::Shadow,
-            ("groupadd", ["-g", id, name]) => Effect::Group { name: (*name).to_owned(), id: Some(id.parse().ok()?) },
-            ("addgroup", arguments) => add_group(arguments)?,
-            ("adduser", arguments) => Effect::User(add_user(arguments)?),
-            ("dpkg-statoverride", ["--update", "--add", user, group, mode, path]) => Effect::StatOverride {
-                user: (*user).to_owned(),
-                group: (*group).to_owned(),
-                mode: octal(mode)?,
-                path: absolute(path)?,
-            },
+            ("groupadd" | "addgroup", arguments) => add_group(arguments)?,
+            ("adduser", arguments) => add_user(arguments)?,
+            ("useradd", arguments) => Effect::User(useradd(arguments)?),
+            ("dpkg-statoverride", arguments) => {
+                let known = ["--update", "--add", "--quiet", "--force", "--force-all", "--force-statoverride-add"];
+                let (options, words): (Vec<&str>, Vec<&str>) = arguments.iter().partition(|word| known.contains(word));
+                let [user, group, mode, path] = words[..] else { return None };
+                if !options.contains(&"--add") {
+                    return None;
+                }
+                let (user, group) = (user.to_owned(), group.to_owned());
+                Effect::StatOverride { user, group, mode: octal(mode)?, path: absolute(path)? }
+            }
             ("dpkg-divert", arguments) => divert(arguments)?,
             ("ucf", arguments) => {
-                let [from, to] = *plain(arguments, &["--three-way", "--debconf-ok"])? else { return None };
-                Effect::Ucf { from: absolute(from)?, to: absolute(to)? }
-            }
-            ("ucfr", [package, path]) => Effect::UcfRegister { package: (*package).to_owned(), path: absolute(path)? },
-            ("mkdir", [path] | ["-p", path]) => directory(path, 0o755, "root:root")?,
-            ("rmdir", [path]) => Effect::RemoveDirectory(absolute(path)?),
-            ("install", ["-d", "-m", mode, "-o", user, "-g", group, path]) => {
-                directory(path, octal(mode)?, &format!("{user}:{group}"))?
-            }
-            ("install", ["-m" | "--mode", mode, "/dev/null", path]) => {
-                empty_file(path, Some(octal(mode)?), "root", "root")?
-            }
-            ("install", ["-m", mode, "-o", user, "-g", group, "/dev/null", path]) => {
-                empty_file(path, Some(octal(mode)?), user, group)?
-            }
-            ("touch", [path]) => empty_file(path, None, "root", "root")?,
-            ("cp", ["-p", from, to]) => Effect::Copy { from: absolute(from)?, to: absolute(to)? },
-            ("ln", ["-s" | "-sf" | "-nsf", target, path]) => {
-                Effect::Symlink { target: (*target).to_owned(), path: absolute(path)? }
-            }
-            ("chown", [owner, path]) => {
-                let (user, group) = owner.split_once(':').map_or((*owner, None), |(user, group)| (user, Some(group)));
-                Effect::Own {
-                    path: absolute(path)?,
-                    user: (!user.is_empty()).then(|| user.to_owned()),
-                    group: group.map(str::to_owned),
+                let mut words = Vec::new();
+                let mut arguments = arguments.iter();
+                while let Some(argument) = arguments.next() {
+                    match *argument {
+                        "--three-way" | "--debconf-ok" => {}
+                        // Digests of older versions, and where they lie.
+                        "--sum-file" | "--src-dir" => _ = arguments.next()?,
+                        option if option.starts_with('-') => return None,
+                        word => words.push(word),
+                    }
                 }
+                let [from, to] = words[..] else { return None };
+                Effect::Ucf { from: absolute(from)?, to: absolute(to)?, md5: String::new() }
             }
-            ("chgrp", [group, path]) => {
-                Effect::Own { path: absolute(path)?, user: None, group: Some((*group).to_owned()) }
+            ("ucfr", ["--force", package, path] | [package, path]) => {
+                Effect::UcfRegister { package: (*package).to_owned(), path: absolute(path)? }
             }
-            ("chmod", [mode, path]) => Effect::Mode { path: absolute(path)?, mode: octal(mode)? },
             _ => return None,
         })
     }
@@ -207,13 +199,13 @@ impl fmt::Display for Effect {
             Effect::Sysusers(files) => write!(f, "sysusers {}", files.join(" ")),
             Effect::Shadow => f.write_str("shadow passwords"),
             Effect::Tmpfiles(files) => write!(f, "tmpfiles {}", files.join(" ")),
-            Effect::Directory { path, .. } => write!(f, "directory {path}"),
-            Effect::RemoveDirectory(path) => write!(f, "no directory {path}"),
-            Effect::EmptyFile { path, .. } => write!(f, "file {path}"),
-            Effect::Copy { to, .. } => write!(f, "file {to}"),
-            Effect::Symlink { path, target } => write!(f, "link {path} to {target}"),
-            Effect::Own { path, .. } => write!(f, "owner of {path}"),
-            Effect::Mode { path, mode } => write!(f, "mode {mode:04o} of {path}"),
+            Effect::Member { user, group } => write!(f, "{user} in group {group}"),
+            Effect::Directory(path) => write!(f, "directory {path}"),
+            Effect::File(path) => write!(f, "file {path}"),
+            Effect::Link { path, target } => write!(f, "link {path} to {target}"),
+            Effect::Removed(path) => write!(f, "no {path}"),
+            Effect::Own(path) => write!(f, "owner of {path}"),
+            Effect::Mode { path, mode } => write!(f, "mode {mode} of {path}"),
             Effect::StatOverride { path, .. } => write!(f, "stat override of {path}"),
             Effect::Divert { from, .. } => write!(f, "diversion of {from}"),
             Effect::Undivert { from } => write!(f, "no diversion of {from}"),
@@ -246,21 +238,6 @@ fn absolute(path: &str) -> Option<TreePath> {
     if path.starts_with('/') { TreePath::new(path).ok() } else { None }
 }
 
-/// The words that are no options, when every option is one of `known`.
-fn plain<'a, 'b>(words: &'b [&'a str], known: &[&str]) -> Option<&'b [&'a str]> {
-    let first = words.iter().position(|word| !known.contains(word)).unwrap_or(words.len());
-    words[first..].iter().all(|word| !word.starts_with('-')).then_some(&words[first..])
-}
-
-fn directory(path: &str, mode: u16, owner: &str) -> Option<Effect> {
-    let (user, group) = owner.split_once(':')?;
-    Some(Effect::Directory { path: absolute(path)?, mode, user: user.to_owned(), group: group.to_owned() })
-}
-
-fn empty_file(path: &str, mode: Option<u16>, user: &str, group: &str) -> Option<Effect> {
-    Some(Effect::EmptyFile { path: absolute(path)?, mode, user: user.to_owned(), group: group.to_owned() })
-}
-
 fn systemd_helper(arguments: &[&str]) -> Option<Effect> {
     let mut user = false;
     let mut words = Vec::new();
@@ -272,56 +249,104 @@ fn systemd_helper(arguments: &[&str]) -> Option<Effect> {
         }
     }
     match words.as_slice() {
-        // Nothing is masked before the first installation.
-        ["unmask", _] => Some(Effect::Nothing),
+        // Nothing is masked or left over before the first installation.
+        ["unmask" | "purge", _] => Some(Effect::Nothing),
         ["enable", unit] => Some(Effect::EnableUnit { unit: (*unit).to_owned(), user }),
         ["update-state", unit] => Some(Effect::UnitState { unit: (*unit).to_owned(), user }),
         _ => None,
     }
 }
 
+/// groupadd(8), addgroup(8).
 fn add_group(arguments: &[&str]) -> Option<Effect> {
-    let mut name = None;
-    let mut system = false;
-    for argument in arguments {
+    let (mut name, mut id) = (None, None);
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
         match *argument {
-            "--system" => system = true,
-            "--quiet" | "--force-badname" | "--allow-bad-names" => {}
+            "--system" | "-r" | "--quiet" | "--force-badname" | "--allow-bad-names" | "--group" | "-f" | "--force" => {}
+            "-g" | "--gid" => id = Some(arguments.next()?.parse().ok()?),
             word if !word.starts_with('-') && name.is_none() => name = Some(word.to_owned()),
             _ => return None,
         }
     }
-    if system { Some(Effect::Group { name: name?, id: None }) } else { None }
+    Some(Effect::Group { name: name?, id })
 }
 
-fn add_user(arguments: &[&str]) -> Option<SystemUser> {
+/// adduser(8) for users of the system, and `adduser --group`, which is addgroup.
+fn add_user(arguments: &[&str]) -> Option<Effect> {
     let mut user = SystemUser { home: "/nonexistent".to_owned(), make_home: true, ..SystemUser::default() };
     let mut system = false;
-    let mut arguments = arguments.iter();
-    while let Some(argument) = arguments.next() {
+    let mut words = arguments.iter();
+    while let Some(argument) = words.next() {
         match *argument {
             "--system" => system = true,
             "--quiet" | "--disabled-password" | "--disabled-login" | "--force-badname" | "--allow-bad-names" => {}
             "--group" => user.own_group = true,
             "--no-create-home" => user.make_home = false,
-            "--home" => user.home = (*arguments.next()?).to_owned(),
-            "--comment" | "--gecos" => user.comment = (*arguments.next()?).to_owned(),
-            "--shell" => user.shell = Some((*arguments.next()?).to_owned()),
+            "--home" => user.home = (*words.next()?).to_owned(),
+            "--comment" | "--gecos" => user.comment = (*words.next()?).to_owned(),
+            "--shell" => user.shell = Some((*words.next()?).to_owned()),
+            "--ingroup" | "--gid" => user.group = Some((*words.next()?).to_owned()),
+            "--uid" => user.id = Some(words.next()?.parse().ok()?),
+            word => match word.split_once('=') {
+                Some(("--home", value)) => user.home = value.to_owned(),
+                Some(("--comment" | "--gecos", value)) => user.comment = value.to_owned(),
+                Some(("--shell", value)) => user.shell = Some(value.to_owned()),
+                Some(("--ingroup", value)) => user.group = Some(value.to_owned()),
+                Some(("--stdoutmsglevel" | "--stderrmsglevel", _)) => {}
+                None if !word.starts_with('-') && user.name.is_empty() => user.name = word.to_owned(),
+                _ => return None,
+            },
+        }
+    }
+    if !system || user.name.is_empty() {
+        return None;
+    }
+    Some(Effect::User(user))
+}
+
+/// useradd(8) for users of the system: no home is made unless it is asked for.
+fn useradd(arguments: &[&str]) -> Option<SystemUser> {
+    let mut user = SystemUser { shell: Some("/bin/sh".to_owned()), ..SystemUser::default() };
+    let (mut system, mut home) = (false, None);
+    // login.defs has USERGROUPS_ENAB: without a group named, a user has its own.
+    user.own_group = true;
+    let mut words = arguments.iter();
+    while let Some(argument) = words.next() {
+        let (option, inline) =
+            argument.split_once('=').map_or((*argument, None), |(option, value)| (option, Some(value)));
+        let mut value = || inline.or_else(|| words.next().copied()).map(str::to_owned);
+        match option {
+            "-r" | "--system" => system = true,
+            "-M" | "--no-create-home" => user.make_home = false,
+            "-m" | "--create-home" => user.make_home = true,
+            "-U" | "--user-group" => user.own_group = true,
+            "-N" | "--no-user-group" => user.own_group = false,
+            "-g" | "--gid" => {
+                user.group = value();
+                user.own_group = false;
+            }
+            "-c" | "--comment" => user.comment = value()?,
+            "-d" | "--home-dir" | "--home" => home = value(),
+            "-s" | "--shell" => user.shell = value(),
+            "-u" | "--uid" => user.id = Some(value()?.parse().ok()?),
             word if !word.starts_with('-') && user.name.is_empty() => user.name = word.to_owned(),
             _ => return None,
         }
     }
+    user.home = home.unwrap_or_else(|| format!("/home/{}", user.name));
     (system && !user.name.is_empty()).then_some(user)
 }
 
 fn divert(arguments: &[&str]) -> Option<Effect> {
     let (mut package, mut from, mut to) = (None, None, None);
-    let (mut remove, mut stays) = (false, false);
+    let (mut remove, mut rename) = (false, false);
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         match *argument {
             "--quiet" | "--add" => {}
-            "--no-rename" => stays = true,
+            "--no-rename" => rename = false,
+            "--rename" => rename = true,
             "--remove" => remove = true,
             "--package" => package = Some((*arguments.next()?).to_owned()),
             "--divert" => to = Some((*arguments.next()?).to_owned()),
@@ -329,12 +354,9 @@ fn divert(arguments: &[&str]) -> Option<Effect> {
             _ => return None,
         }
     }
-    // A diversion that renames has to be known while packages are unpacked.
-    match (remove, stays) {
-        (true, _) => Some(Effect::Undivert { from: from? }),
-        (false, true) => Some(Effect::Divert { package, from: from?, to: to? }),
-        (false, false) => None,
-    }
+    let from = from?;
+    let to = to.unwrap_or_else(|| format!("{from}.distrib"));
+    Some(if remove { Effect::Undivert { from } } else { Effect::Divert { package, from, to, rename } })
 }
 
 #[cfg(test)]
@@ -357,6 +379,8 @@ mod tests {
             shell: None,
             make_home: false,
             own_group: true,
+            group: None,
+            id: None,
         };
         assert_eq!(user, Some(Effect::User(expected)));
         assert_eq!(
@@ -378,12 +402,9 @@ mod tests {
     fn what_is_not_known_is_no_effect() {
         for line in [
             "rm -rf /etc",
-            "chmod 99999 /etc",
-            "chmod u+s /usr/bin/x",
-            "chown root:root etc",
             "adduser someone",
-            "adduser --system --uid 5 someone",
-            "dpkg-divert --rename --add --divert /b /a",
+            "useradd someone",
+            "dpkg-statoverride --remove /etc/x",
             "dpkg-maintscript-helper rename_everything /a",
             "ucf --purge /etc/x /etc/y",
             "systemctl disable ssh",

@@ -1,11 +1,11 @@
 //! What maintainer scripts would have done, as data applied to the tree.
 //!
-//! No script is executed. [`configure`] reads each package's `preinst` and `postinst` as `dpkg` would call them on a first
-//! installation and sorts them: what debhelper generated and what is plain enough is followed command by command; other
-//! code of known packages is described in `models/`, by the digest of its text; the rest is an error that names package,
-//! script and lines, unless the profile answers for it. Then all effects are applied, kind by kind, so that the order of
-//! packages does not matter, and what programs would compute from the whole tree (`ld.so.cache`, the certificate bundle …)
-//! comes last.
+//! No script is executed. [`configure`] follows each package's `preinst` and `postinst` as `dpkg` would call them on a first
+//! installation, in an order in which dpkg could: by `rootsmith-shell`, on a stage that changes the tree as the script's
+//! commands would have. Scripts that ask for what no image has are described in `models/`, by the digest of their text; the
+//! rest is an error that names package, script and lines, unless the profile answers for it. What looks at the whole tree
+//! (units, alternatives, runlevels, `ld.so.cache`, the certificate bundle …) is noted on the way and done last, kind by kind,
+//! so that the order of packages does not matter to it.
 
 mod accounts;
 mod alternatives;
@@ -18,10 +18,11 @@ mod generate;
 mod identity;
 mod init_scripts;
 mod models;
+mod order;
 mod report;
 mod script;
-mod shell;
 mod site;
+mod stage;
 mod tmpfiles;
 mod units;
 
@@ -32,17 +33,16 @@ pub use error::ConfigureError;
 pub use identity::{Identity, identity_plan};
 pub use report::{Class, PackageReport, Report};
 
-use std::collections::BTreeMap;
-
 use rootsmith_assemble::{Assembly, Owner, Package};
 use rootsmith_profile::Profile;
 use rootsmith_tree::Blobs;
-use rootsmith_types::{Arch, UnixTime};
+use rootsmith_types::{Arch, PackageName, UnixTime};
 
 use accounts::Accounts;
 use edit::Edit;
 use models::Models;
-use script::Sorter;
+use script::{Sorted, Sorter};
+use stage::Shared;
 
 /// What a tree is configured for.
 #[derive(Debug, Clone, Copy)]
@@ -74,23 +74,29 @@ fn configure_with(
     let mut packages: Vec<&Package> = input.packages.iter().collect();
     packages.sort_by(|a, b| (&a.locked.name, &a.locked.architecture).cmp(&(&b.locked.name, &b.locked.architecture)));
 
-    let mut errors = Vec::new();
-    let sorter = Sorter { models, tree: &assembly.tree, arch: input.arch };
-    let answers: BTreeMap<&str, &str> = input
-        .profile
-        .scripts
-        .iter()
-        .map(|answer| (answer.package.value.as_str(), answer.ignore.value.as_str()))
-        .collect();
-    let mut sorted = Vec::new();
-    for package in &packages {
-        let name = &package.locked.name;
-        sorted.push((name.clone(), sorter.sort(package, answers.get(name.as_str()).copied(), &mut errors)));
+    let answers = input.profile.scripts.iter();
+    let sorter = Sorter {
+        models,
+        numbers: &numbers,
+        arch: input.arch,
+        packages: &packages,
+        answers: answers.map(|answer| (answer.package.value.as_str(), answer.ignore.value.as_str())).collect(),
+    };
+    let owner = Owner::Builder("configure");
+    let mut edit = Edit { assembly, blobs, date: input.date, owner, accounts: Accounts::default(), errors: Vec::new() };
+    apply::base_accounts(&mut edit);
+    let mut shared = Shared::default();
+    let mut done: Vec<Sorted> = packages.iter().map(|_| Sorted::default()).collect();
+    let order = order::of_configuring(&packages, input.arch);
+    for script in ["preinst", "postinst"] {
+        for &index in &order {
+            sorter.script(&mut edit, &mut shared, packages[index], script, &mut done[index]);
+        }
     }
+    let sorted: Vec<(PackageName, Sorted)> =
+        packages.iter().map(|package| package.locked.name.clone()).zip(done).collect();
     let report = Report::of(&sorted);
 
-    let owner = Owner::Builder("configure");
-    let mut edit = Edit { assembly, blobs, date: input.date, owner, accounts: Accounts::default(), errors };
     let records = apply::apply(&mut edit, &numbers, &sorted, input.profile, input.arch);
     site::write(&mut edit, input.profile, input.arch);
     // Without dpkg nothing would read its database or keep it true. The manifest lists the packages.

@@ -1,5 +1,7 @@
 //! What was done for which package.
 
+use std::collections::BTreeSet;
+
 use rootsmith_types::PackageName;
 
 use crate::script::Sorted;
@@ -39,8 +41,8 @@ impl Report {
     pub(crate) fn of(sorted: &[(PackageName, Sorted)]) -> Report {
         let package = |(name, sorted): &(PackageName, Sorted)| {
             let effects = sorted.effects.iter().filter(|effect| effect.is_something()).map(|effect| effect.to_string());
-            let files = sorted.files.iter().map(|(path, _)| format!("file {path}"));
-            let effects: Vec<String> = effects.chain(files).collect();
+            let mut said = BTreeSet::new();
+            let effects: Vec<String> = effects.filter(|effect| said.insert(effect.clone())).collect();
             let class = match (&sorted.ignored, effects.is_empty()) {
                 (Some(reason), _) => Class::Ignored(reason.clone()),
                 (None, true) => Class::NothingToDo,

@@ -1,13 +1,16 @@
 //! Sorting a package's maintainer scripts: generated snippets, own code that is understood or modelled, and the rest.
 
-use rootsmith_assemble::Package;
-use rootsmith_tree::{Node, NodeKind, Tree};
+use std::collections::BTreeMap;
+
+use rootsmith_assemble::{Owner, Package};
+use rootsmith_shell::{Outcome, Run, Script, Stop};
 use rootsmith_types::{Arch, PackageName, Sha256Digest, TreePath};
 
 use crate::ConfigureError;
+use crate::edit::Edit;
 use crate::effect::Effect;
-use crate::models::{Model, Models};
-use crate::shell::{Command, NotUnderstood, World, follow};
+use crate::models::{Models, Numbers};
+use crate::stage::{Shared, Stage, debconf};
 
 /// debhelper puts what it generates between these (debhelper(7), "Automatic generation of maintainer scripts").
 const SNIPPET_BEGIN: &str = "# Automatically added by ";
@@ -20,125 +23,163 @@ const SHOWN_LINES: usize = 8;
 pub(crate) struct Sorted {
     /// In the order the scripts have them.
     pub(crate) effects: Vec<Effect>,
-    /// Files with fixed contents.
-    pub(crate) files: Vec<(String, String)>,
     /// Why its own code is what the model says, when there is one.
     pub(crate) modelled: Vec<String>,
     /// The profile's reason, when its own code was left out for that.
     pub(crate) ignored: Option<String>,
 }
 
-/// What scripts are sorted against.
+/// What dpkg gives a script beside its own words (dpkg(1), "Internal environment variables").
+const ENVIRONMENT: [(&str, &str); 7] = [
+    ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+    ("HOME", "/root"),
+    ("LC_ALL", "C"),
+    ("DPKG_ROOT", ""),
+    ("DPKG_ADMINDIR", "/var/lib/dpkg"),
+    ("DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT", "1"),
+    ("DEBIAN_FRONTEND", "noninteractive"),
+];
+
+/// Words of bash that dash has not, or reads otherwise.
+const BASHISMS: [&str; 13] =
+    ["[[", "==", "=~", "&>", "<(", "<<<", "$'", "function ", "local -", "declare ", "shopt ", "echo -e", "pipefail"];
+
+/// What scripts are followed with.
 pub(crate) struct Sorter<'a> {
     pub(crate) models: &'a Models,
-    pub(crate) tree: &'a Tree,
+    pub(crate) numbers: &'a Numbers,
     pub(crate) arch: Arch,
+    /// All of them, sorted by name.
+    pub(crate) packages: &'a [&'a Package],
+    /// The profile's reasons for leaving scripts out, by package.
+    pub(crate) answers: BTreeMap<&'a str, &'a str>,
 }
 
 impl Sorter<'_> {
-    /// Sorts `preinst` and `postinst` as they are called on a first installation.
-    pub(crate) fn sort(&self, package: &Package, answer: Option<&str>, errors: &mut Vec<ConfigureError>) -> Sorted {
-        let mut sorted = Sorted::default();
-        let members = &package.unpacked.control.members;
-        let name = &package.locked.name;
-        for (script, call) in [("preinst", "install"), ("postinst", "configure")] {
-            let Some((_, bytes)) = members.get(script) else { continue };
-            let text = String::from_utf8_lossy(bytes).into_owned();
-            let mut calls = vec![vec![call, ""]];
-            let triggers = members.get("triggers").map(|(_, text)| interests(text)).unwrap_or_default();
-            if script == "postinst" && !triggers.is_empty() {
-                calls.push(vec!["triggered", triggers.as_str()]);
-            }
-            self.script(name, script, &text, &calls, answer, &mut sorted, errors);
-        }
-        sorted
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "one call site; a struct would only rename them")]
-    fn script(
+    /// Follows one script of a package as it is called on a first installation, and notes what it does in `sorted`.
+    pub(crate) fn script(
         &self,
-        package: &PackageName,
+        edit: &mut Edit<'_>,
+        shared: &mut Shared,
+        package: &Package,
         script: &str,
-        text: &str,
-        calls: &[Vec<&str>],
-        answer: Option<&str>,
         sorted: &mut Sorted,
-        errors: &mut Vec<ConfigureError>,
     ) {
-        let parts = split(text);
-        let release = package.as_str().strip_prefix("linux-image-").unwrap_or("");
+        let members = &package.unpacked.control.members;
+        let Some((_, bytes)) = members.get(script) else { return };
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        let name = &package.locked.name;
+        edit.owner = Owner::Script(name.clone());
+        if let Some((_, templates)) = members.get("templates") {
+            shared.debconf.load(&String::from_utf8_lossy(templates));
+        }
+        let mut calls: Vec<Vec<&str>> = Vec::new();
+        let triggers = members.get("triggers").map(|(_, text)| interests(text)).unwrap_or_default();
+        match script {
+            "preinst" => calls.push(vec!["install"]),
+            _ => calls.push(vec!["configure", ""]),
+        }
+        if script == "postinst" && !triggers.is_empty() {
+            calls.push(vec!["triggered", &triggers]);
+        }
+        let parts = split(&text);
+        let release = name.as_str().strip_prefix("linux-image-").unwrap_or("");
         let digests = own_digests(&parts.own, self.arch, release);
-        let digest = digests[0];
-        let mut models = self.models.of(package.as_str(), script).peekable();
-        let has_model = models.peek().is_some();
-        if let Some(model) = models.find(|model| digests.iter().any(|digest| model.sha256.contains(digest))) {
-            self.modelled(model, release, sorted, errors);
+        let mut models = self.models.of(name.as_str(), script).peekable();
+        let changed = models.peek().is_some();
+        let wrong = |stop: Stop| not_modelled(name, script, &text, stop, digests[0], changed);
+        let model = models.find(|model| digests.iter().any(|digest| model.sha256.contains(digest)));
+        for (path, text) in model.iter().flat_map(|model| &model.files) {
+            edit.write(path, text, 0o644);
+            sorted.effects.extend(TreePath::new(path).map(Effect::File));
+        }
+        let mut play = |text: &str, call: &[&str], effects: &mut Vec<Effect>| {
+            let mut stage = Stage {
+                edit: &mut *edit,
+                numbers: self.numbers,
+                arch: self.arch,
+                package,
+                packages: self.packages,
+                shared: &mut *shared,
+                effects: Vec::new(),
+            };
+            let ended = play(&mut stage, script, text, call);
+            effects.append(&mut stage.effects);
+            ended
+        };
+        if let Some(model) = model {
+            let does = model.commands(&[("@RELEASE@", release), ("@MULTIARCH@", self.arch.multiarch())]);
+            let ended = play(&does, &[], &mut sorted.effects);
             // The model speaks for the own code alone.
-            match self.understand(&parts.snippets, &calls[0]) {
-                Ok(effects) => sorted.effects.extend(effects),
-                Err(not) => errors.push(not_modelled(package, script, text, not, digest, false)),
+            let snippets = play(&parts.snippets, &calls[0], &mut sorted.effects);
+            if let Err(stop) = ended {
+                let reason = format!("the model of `{script}` of `{name}`: line {}: {}", stop.line, stop.what);
+                edit.errors.push(ConfigureError::Model { reason });
+            }
+            if let Err(stop) = snippets {
+                edit.errors.push(wrong(stop));
+            }
+            sorted.modelled.push(model.why.clone());
+            return;
+        }
+        if let Some(reason) = self.answers.get(name.as_str()) {
+            // Even so what debhelper generated is done.
+            sorted.ignored = Some((*reason).to_owned());
+            if let Err(stop) = play(&parts.snippets, &calls[0], &mut sorted.effects) {
+                edit.errors.push(wrong(stop));
             }
             return;
         }
-        let understood: Result<Vec<_>, _> = calls.iter().map(|call| self.understand(text, call)).collect();
-        match (understood, answer) {
-            (Ok(effects), _) => sorted.effects.extend(effects.into_iter().flatten()),
-            (Err(_), Some(reason)) => {
-                sorted.ignored = Some(reason.to_owned());
-                sorted.effects.extend(self.understand(&parts.snippets, &calls[0]).unwrap_or_default());
+        // Questions are answered before the script that asks for the answers.
+        if text.contains(debconf::CONFMODULE)
+            && script == "postinst"
+            && let Some((_, config)) = members.get("config")
+        {
+            let config = String::from_utf8_lossy(config);
+            if let Err(stop) = play(&config, &["configure", ""], &mut sorted.effects) {
+                edit.errors.push(not_modelled(name, "config", &config, stop, digests[0], changed));
+                return;
             }
-            (Err(not), None) => errors.push(not_modelled(package, script, text, not, digest, has_model)),
         }
-    }
-
-    fn modelled(&self, model: &Model, release: &str, sorted: &mut Sorted, errors: &mut Vec<ConfigureError>) {
-        match model.effects(&[("@RELEASE@", release), ("@MULTIARCH@", self.arch.multiarch())], self) {
-            Ok(effects) => {
-                sorted.effects.extend(effects);
-                sorted.files.extend(model.files.iter().map(|(path, text)| (path.clone(), text.clone())));
-                sorted.modelled.push(model.why.clone());
+        for call in &calls {
+            match play(&text, call, &mut sorted.effects) {
+                Ok(Outcome { status: 0, .. }) => {}
+                Ok(Outcome { status, stderr, .. }) => {
+                    let stderr = String::from_utf8_lossy(&stderr);
+                    let said = stderr.lines().last().map(|line| format!(": {line}")).unwrap_or_default();
+                    let what = format!("`{} {}` ends with status {status}{said}", script, call.join(" ").trim_end());
+                    edit.errors.push(wrong(Stop { line: 1, what }));
+                    return;
+                }
+                Err(stop) => return edit.errors.push(wrong(stop)),
             }
-            Err(error) => errors.push(error),
         }
-    }
-
-    fn understand(&self, text: &str, call: &[&str]) -> Result<Vec<Effect>, NotUnderstood> {
-        let commands = follow(text, call, self)?;
-        let effect = |command: &Command| {
-            let unknown =
-                || NotUnderstood { line: command.line, what: format!("`{}`", shorten(&command.words.join(" "))) };
-            Effect::of(&command.words).ok_or_else(unknown)
-        };
-        commands.iter().map(effect).collect()
     }
 }
 
-impl World for Sorter<'_> {
-    fn test(&self, operator: char, path: &str) -> bool {
-        // No init runs, and no process but ours.
-        if ["/run/systemd", "/proc/", "/sys/"].iter().any(|prefix| path.starts_with(prefix)) {
-            return false;
-        }
-        let Ok(at) = TreePath::new(path) else { return false };
-        let itself = self.tree.resolve_parent(&at).ok().and_then(|at| self.tree.get(&at));
-        let target = self.tree.lookup(&at);
-        let is = |node: Option<&Node>, test: fn(&Node) -> bool| node.is_some_and(test);
-        match operator {
-            'e' | 'r' => target.is_some(),
-            'f' => is(target, |node| node.content().is_some()),
-            'd' => is(target, Node::is_directory),
-            'x' => is(target, |node| node.metadata.mode & 0o111 != 0),
-            's' => is(target, |node| node.content().is_some_and(|content| content.size() > 0)),
-            'p' => is(target, |node| node.kind == NodeKind::Fifo),
-            'L' | 'h' => is(itself, |node| node.link_target().is_some()),
-            _ => false,
-        }
+/// Follows a text on the stage.
+fn play(stage: &mut Stage<'_, '_>, script: &str, text: &str, call: &[&str]) -> Result<Outcome, Stop> {
+    let first = text.lines().next().unwrap_or_default();
+    let mut interpreter = first.strip_prefix("#!").unwrap_or("/bin/sh").split_whitespace();
+    let program = interpreter.next().unwrap_or_default();
+    match program.rsplit('/').next() {
+        Some("sh" | "dash") => {}
+        // Where it uses what only bash has, reading it as anything else would go wrong in silence.
+        Some("bash") if !BASHISMS.iter().any(|bashism| text.contains(bashism)) => {}
+        _ => return Err(Stop { line: 1, what: format!("a script for `{program}`") }),
     }
-
-    fn find_command(&self, name: &str) -> Option<String> {
-        let folders = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
-        folders.iter().map(|folder| format!("{folder}/{name}")).find(|path| self.test('x', path))
-    }
+    // `#!/bin/sh -e`.
+    let strict = interpreter.any(|word| word.starts_with('-') && word.contains('e'));
+    let parsed = if strict { Script::parse(&format!("set -e; {text}"))? } else { Script::parse(text)? };
+    let package = stage.package.locked.name.to_string();
+    let mut variables = ENVIRONMENT.to_vec();
+    let arch = stage.arch.debian();
+    variables.push(("DPKG_MAINTSCRIPT_PACKAGE", &package));
+    variables.push(("DPKG_MAINTSCRIPT_NAME", script));
+    variables.push(("DPKG_MAINTSCRIPT_ARCH", arch));
+    let name = format!("/var/lib/dpkg/info/{package}.{script}");
+    let run = Run { name: &name, arguments: call, variables: &variables, steps: Run::STEPS };
+    rootsmith_shell::run(&parsed, &run, stage)
 }
 
 /// A script's own code, by which a model knows it: everything but the generated snippets, with the architecture's tuple and
@@ -193,7 +234,7 @@ fn not_modelled(
     package: &PackageName,
     script: &str,
     text: &str,
-    not: NotUnderstood,
+    not: Stop,
     digest: Sha256Digest,
     changed: bool,
 ) -> ConfigureError {

@@ -1,0 +1,309 @@
+//! The system that maintainer scripts find: the tree, seen through the commands they call.
+//!
+//! Nothing is executed. Commands on files change the tree at once, as do accounts, so that what a script looks at later is what
+//! it left there. What looks at the whole tree (units, alternatives, runlevels, caches) is noted as an [`Effect`] and done when
+//! every script has been followed; so the order of packages does not matter to it.
+
+pub(crate) mod debconf;
+mod dpkg;
+mod files;
+mod find;
+mod line;
+mod look;
+mod mode;
+mod place;
+
+use std::collections::BTreeMap;
+
+use rootsmith_assemble::Package;
+use rootsmith_shell::{Call, Done, Host, Outcome, Refusal, Run, Script, Stop};
+use rootsmith_tree::{Content, Node, NodeKind};
+use rootsmith_types::{Arch, TreePath};
+
+use crate::accounts;
+use crate::edit::{Edit, MAX_FILE};
+use crate::effect::Effect;
+use crate::models::Numbers;
+use debconf::Debconf;
+
+/// Of the kernel, or of a running system: nothing there is the image's.
+const RUNNING: [&str; 3] = ["/proc", "/sys", "/run/systemd"];
+/// More paths than any command makes or changes at once.
+const MAX_PATHS: usize = 200_000;
+/// Written when all packages have had their say; a script that reads them before gets what they would hold by then.
+const ACCOUNTS: [&str; 4] = ["/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow"];
+
+/// First lines of what is followed when a script calls it.
+const SHELLS: [&str; 4] = ["#!/bin/sh", "#! /bin/sh", "#!/bin/dash", "#!/usr/bin/sh"];
+/// So many scripts may be called by scripts, and so deep.
+const MAX_SCRIPTS: usize = 2000;
+const MAX_DEPTH: usize = 8;
+
+/// What scripts run on.
+pub(crate) struct Stage<'a, 'e> {
+    pub(crate) edit: &'a mut Edit<'e>,
+    pub(crate) numbers: &'a Numbers,
+    pub(crate) arch: Arch,
+    /// Of the script that runs.
+    pub(crate) package: &'a Package,
+    /// All of them.
+    pub(crate) packages: &'a [&'a Package],
+    /// What earlier scripts left for later ones, beside the tree.
+    pub(crate) shared: &'a mut Shared,
+    /// What the script did, and what is still to be done.
+    pub(crate) effects: Vec<Effect>,
+}
+
+/// What scripts leave for those of later packages, beside the tree.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    /// Answers to questions.
+    pub(crate) debconf: Debconf,
+    /// By path, the line that dpkg-statoverride prints.
+    overrides: BTreeMap<String, String>,
+    /// By path, to where and for whom it is diverted.
+    diversions: BTreeMap<String, (String, String)>,
+    /// By name, the paths of the alternatives so far.
+    alternatives: BTreeMap<String, Vec<String>>,
+    /// So many temporary files were made.
+    temporary: usize,
+    /// So many scripts were called by scripts, and so deep is this one.
+    nested: usize,
+    depth: usize,
+}
+
+/// A command that did what it was told.
+fn done() -> Result<Done, Refusal> {
+    Ok(Done::default())
+}
+
+/// A command that failed, as a script sees it.
+fn failed() -> Result<Done, Refusal> {
+    Ok(Done { status: 1, ..Done::default() })
+}
+
+/// A command that said something.
+fn said(text: impl Into<Vec<u8>>) -> Result<Done, Refusal> {
+    Ok(Done { stdout: text.into(), ..Done::default() })
+}
+
+fn because<T>(reason: impl Into<String>) -> Result<T, Refusal> {
+    Err(Refusal::Because(reason.into()))
+}
+
+impl Stage<'_, '_> {
+    /// The path as the tree has it, from the folder the script is in; links in its directories followed.
+    fn place(&self, cwd: &str, path: &str) -> Result<TreePath, Refusal> {
+        let joined = if path.starts_with('/') { path.to_owned() } else { format!("{cwd}/{path}") };
+        let wrong = |error: &dyn std::fmt::Display| Refusal::Because(format!("the path `{path}`: {error}"));
+        let mut at = TreePath::root();
+        for part in joined.split('/') {
+            at = match part {
+                "" | "." => continue,
+                // Above what a link leads to, not above the link.
+                ".." => {
+                    let folder = self.edit.assembly.tree.resolve(&at).unwrap_or(at);
+                    folder.parent().unwrap_or_else(TreePath::root)
+                }
+                part => at.join(part).map_err(|error| wrong(&error))?,
+            };
+        }
+        let at = self.edit.place(&at);
+        if RUNNING.iter().any(|top| at.to_string().starts_with(&format!("{top}/"))) {
+            return because(format!("`{path}`, which only a running system has"));
+        }
+        Ok(at)
+    }
+
+    /// The same, a link at the end followed, too.
+    fn target(&self, cwd: &str, path: &str) -> Result<TreePath, Refusal> {
+        let at = self.place(cwd, path)?;
+        Ok(self.edit.assembly.tree.resolve(&at).unwrap_or(at))
+    }
+
+    fn node(&self, at: &TreePath) -> Option<&Node> {
+        self.edit.assembly.tree.get(at)
+    }
+
+    fn content(&self, at: &TreePath) -> Result<Option<Vec<u8>>, Refusal> {
+        let Some(content) = self.node(at).and_then(Node::content) else { return Ok(None) };
+        match content.read(self.edit.blobs, MAX_FILE) {
+            Ok(bytes) => Ok(Some(bytes.to_vec())),
+            Err(error) => because(format!("`{at}` cannot be read: {error}")),
+        }
+    }
+
+    /// Gives a file a content, made with `mode` where there is none. `false` where no file can be.
+    fn fill(&mut self, at: &TreePath, bytes: &[u8], mode: u16) -> bool {
+        match self.node(at).map(|node| &node.kind) {
+            Some(NodeKind::File(_)) => {
+                if let Some(node) = self.edit.assembly.tree.get_mut(at) {
+                    node.kind = NodeKind::File(Content::inline(bytes));
+                    node.metadata.mtime = rootsmith_tree::Metadata::root(0, self.edit.date).mtime;
+                }
+                self.edit.assembly.owners.set(at.clone(), self.edit.owner.clone());
+            }
+            Some(_) => return false,
+            None if !at.parent().is_some_and(|parent| self.edit.is_directory(&parent)) => return false,
+            None => self.edit.write(&at.to_string(), bytes, mode),
+        }
+        self.effects.push(Effect::File(at.clone()));
+        true
+    }
+
+    /// What a command does: on files, with an answer, or as an effect; what is none of these may be a script itself.
+    fn command(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
+        let words: Vec<&str> = call.words.iter().map(String::as_str).collect();
+        let Some((command, arguments)) = words.split_first() else { return done() };
+        // Whatever folder the script names it by.
+        let name = match command.rsplit_once('/') {
+            Some(("/bin" | "/sbin" | "/usr/bin" | "/usr/sbin", name)) => name,
+            _ => command,
+        };
+        if let Some(result) = self.file_command(name, arguments, call) {
+            return result;
+        }
+        if let Some(result) = self.debian_command(name, arguments) {
+            return result;
+        }
+        let named: Vec<String> = std::iter::once(name).chain(arguments.iter().copied()).map(str::to_owned).collect();
+        match Effect::of(&named) {
+            Some(effect) => self.effect(effect),
+            None => self.script_of_the_tree(command, arguments, call),
+        }
+    }
+
+    /// A program that is a shell script itself is followed like the one that calls it.
+    fn script_of_the_tree(&mut self, command: &str, arguments: &[&str], call: &Call<'_>) -> Result<Done, Refusal> {
+        let Some(path) = self.find_command(command) else {
+            return Err(Refusal::Unknown);
+        };
+        let at = self.target("/", &path)?;
+        let text = self.content(&at)?.unwrap_or_default();
+        if !SHELLS.iter().any(|shell| text.starts_with(shell.as_bytes())) {
+            return Err(Refusal::Unknown);
+        }
+        self.shared.nested += 1;
+        if self.shared.nested > MAX_SCRIPTS || self.shared.depth == MAX_DEPTH {
+            return because("scripts that call scripts without an end");
+        }
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let wrong = |stop: Stop| Refusal::Because(format!("`{command}`, {stop}"));
+        let script = Script::parse(&text).map_err(wrong)?;
+        let mut variables: Vec<(&str, &str)> =
+            call.exported.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        variables.retain(|(name, _)| *name != "PWD");
+        variables.push(("PWD", call.cwd));
+        let run = Run { name: &path, arguments, variables: &variables, steps: Run::STEPS / 20 };
+        self.shared.depth += 1;
+        let outcome = rootsmith_shell::run(&script, &run, self);
+        self.shared.depth -= 1;
+        let Outcome { status, stdout, stderr } = outcome.map_err(wrong)?;
+        Ok(Done { status, stdout, stderr })
+    }
+
+    /// Writes the account files when a script is about to read one.
+    fn show_accounts(&mut self, path: &str) {
+        if ACCOUNTS.contains(&path) {
+            accounts::write(self.edit);
+        }
+    }
+}
+
+impl Host for Stage<'_, '_> {
+    fn call(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
+        let mut done = self.command(call)?;
+        if done.status != 0 && done.stderr.is_empty() {
+            done.stderr = format!("`{}` fails\n", call.words.join(" ")).into_bytes();
+        }
+        Ok(done)
+    }
+
+    fn read(&mut self, path: &str) -> Result<Option<Vec<u8>>, Refusal> {
+        // A pattern that nothing of a running system matched.
+        if path.contains('*') && RUNNING.iter().any(|top| path.starts_with(&format!("{top}/"))) {
+            return Ok(None);
+        }
+        self.show_accounts(path);
+        let at = self.target("/", path)?;
+        self.content(&at)
+    }
+
+    fn source(&mut self, path: &str) -> Result<Option<Vec<u8>>, Refusal> {
+        match path {
+            debconf::CONFMODULE => Ok(Some(debconf::FUNCTIONS.into())),
+            path => self.read(path),
+        }
+    }
+
+    fn write(&mut self, path: &str, bytes: &[u8], mode: u16) -> Result<bool, Refusal> {
+        let at = self.target("/", path)?;
+        Ok(self.fill(&at, bytes, mode))
+    }
+
+    fn append(&mut self, path: &str, bytes: &[u8], mode: u16) -> Result<bool, Refusal> {
+        self.show_accounts(path);
+        let at = self.target("/", path)?;
+        let before = self.content(&at)?.unwrap_or_default();
+        Ok(self.fill(&at, &[&before, bytes].concat(), mode))
+    }
+
+    fn test(&mut self, operator: char, path: &str) -> Result<bool, Refusal> {
+        // No init runs, and no process but ours.
+        if path.is_empty() || RUNNING.iter().any(|top| path == *top || path.starts_with(&format!("{top}/"))) {
+            return Ok(false);
+        }
+        self.show_accounts(path);
+        let itself = self.place("/", path)?;
+        let itself = self.node(&itself);
+        let target = self.target("/", path)?;
+        let target = self.node(&target);
+        let mode = |bits: u16| target.is_some_and(|node| node.metadata.mode & bits != 0);
+        Ok(match operator {
+            // Root may read and write everything.
+            'e' | 'r' | 'w' => target.is_some(),
+            'f' => target.is_some_and(|node| node.content().is_some()),
+            'd' => target.is_some_and(Node::is_directory),
+            'x' => target.is_some_and(|node| node.is_directory()) || mode(0o111),
+            's' => target.is_some_and(|node| match node.content() {
+                Some(content) => content.size() > 0,
+                None => node.is_directory(),
+            }),
+            'p' => target.is_some_and(|node| node.kind == NodeKind::Fifo),
+            'L' | 'h' => itself.is_some_and(|node| node.link_target().is_some()),
+            'b' => target.is_some_and(|node| node.letter() == 'b'),
+            'c' => path == "/dev/null" || target.is_some_and(|node| node.letter() == 'c'),
+            'S' => false,
+            'u' => mode(0o4000),
+            'g' => mode(0o2000),
+            'k' => mode(0o1000),
+            'O' => target.is_some_and(|node| node.metadata.uid == 0),
+            'G' => target.is_some_and(|node| node.metadata.gid == 0),
+            other => return because(format!("the condition `-{other}`")),
+        })
+    }
+
+    fn list(&mut self, path: &str) -> Result<Option<Vec<String>>, Refusal> {
+        if RUNNING.iter().any(|top| path == *top || path.starts_with(&format!("{top}/"))) {
+            return Ok(None);
+        }
+        let at = self.target("/", path)?;
+        if !self.edit.is_directory(&at) {
+            return Ok(None);
+        }
+        let names = self.edit.assembly.tree.children(&at);
+        // A name that is no text cannot be written in a script either.
+        let mut names: Vec<String> = names.filter_map(|name| String::from_utf8(name.to_vec()).ok()).collect();
+        names.sort();
+        Ok(Some(names))
+    }
+
+    fn find_command(&mut self, name: &str) -> Option<String> {
+        if name.starts_with('/') {
+            return self.test('x', name).is_ok_and(|is| is).then(|| name.to_owned());
+        }
+        let folders = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+        let paths = folders.iter().map(|folder| format!("{folder}/{name}"));
+        paths.into_iter().find(|path| self.test('f', path) == Ok(true) && self.test('x', path) == Ok(true))
+    }
+}

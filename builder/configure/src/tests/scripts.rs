@@ -1,0 +1,204 @@
+//! Scripts of packages, through the whole step: what they leave in the tree, and where they are refused.
+
+use rootsmith_tree::NodeKind;
+
+use super::*;
+
+/// What one package's `postinst` leaves, with these files of its own.
+fn left_by(postinst: &str, files: &[(&str, &str)]) -> Result<Assembly, String> {
+    let mut pack = Pack::default();
+    let script = format!("#!/bin/sh\nset -e\n{postinst}");
+    let all = [&[("/etc/motd", "hello\n"), ("/usr/share/thing/x", "x\n"), ("/tmp/y", "")], files].concat();
+    let packages = [package(&mut pack, "thing", "", &[("postinst", &script)], &all)];
+    match run(&profile(""), &packages, &pack) {
+        Ok((assembly, _)) => Ok(assembly),
+        Err(errors) => Err(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
+    }
+}
+
+fn metadata(assembly: &Assembly, path: &str) -> (u16, u32, u32) {
+    let node = assembly.tree.get(&TreePath::new(path).unwrap()).unwrap_or_else(|| panic!("no {path}"));
+    (node.metadata.mode, node.metadata.uid, node.metadata.gid)
+}
+
+#[test]
+fn files_are_made_changed_moved_and_removed_in_the_order_written() {
+    let assembly = left_by(
+        r#"
+conf=/etc/thing.conf
+if [ ! -e $conf ]; then
+    umask 027
+    cat > $conf <<EOF
+# made for $1
+port = $((8000 + 80))
+EOF
+    umask 022
+fi
+sed -i 's/^port = .*/port = 99/' $conf
+echo "more" >> $conf
+mkdir -p -m 2775 /srv/a/b
+cp -p $conf /srv/a/b/
+mv /srv/a/b/thing.conf /srv/a/b/moved
+ln -sf ../a/b/moved /srv/link
+[ "$(readlink /srv/link)" = ../a/b/moved ]
+grep -q '^port = 99$' /srv/a/b/moved
+rm -f /etc/motd /no/such
+t=$(mktemp -d)
+touch "$t/x"
+rm -r "$t"
+install -d -m 0750 /var/lib/thing
+install -m 0600 /usr/share/thing/x /var/lib/thing/copy
+for f in /usr/share/thing/*; do echo "$f"; done > /var/lib/thing/list
+"#,
+        &[],
+    )
+    .unwrap();
+    assert_eq!(text(&assembly, "/etc/thing.conf"), "# made for configure\nport = 99\nmore\n");
+    assert_eq!(metadata(&assembly, "/etc/thing.conf"), (0o640, 0, 0));
+    assert_eq!((metadata(&assembly, "/srv/a").0, metadata(&assembly, "/srv/a/b").0), (0o755, 0o2775));
+    assert_eq!(target(&assembly, "/srv/link"), "../a/b/moved");
+    assert_eq!(text(&assembly, "/var/lib/thing/list"), "/usr/share/thing/x\n");
+    assert_eq!(metadata(&assembly, "/var/lib/thing").0, 0o750);
+    assert_eq!(metadata(&assembly, "/var/lib/thing/copy").0, 0o600);
+    for gone in ["/etc/motd", "/srv/a/b/thing.conf"] {
+        assert!(assembly.tree.get(&TreePath::new(gone).unwrap()).is_none(), "{gone}");
+    }
+    let left: Vec<_> = assembly.tree.children(&TreePath::literal("/tmp")).collect();
+    assert_eq!(left, [b"y"]);
+}
+
+#[test]
+fn accounts_are_there_as_soon_as_they_are_made() {
+    let assembly = left_by(
+        r#"
+getent passwd thing >/dev/null || adduser --system --group --home /var/lib/thing --gecos 'A thing' thing
+getent group readers || addgroup --system readers
+usermod -a -G readers thing
+useradd --system --gid readers --home-dir /nowhere --shell /usr/sbin/nologin other
+[ "$(id -u thing)" -ge 100 ]
+[ "$(id -gn other 2>/dev/null || id -Gn other)" = readers ]
+getent passwd thing | cut -d: -f6 > /etc/home
+grep -c '^thing:' /etc/passwd > /etc/count
+chown -R thing:readers /usr/share/thing
+chmod u=rwX,g=rX,o= /usr/share/thing/x
+dpkg-statoverride --list /usr/share/thing >/dev/null 2>&1 ||
+    dpkg-statoverride --update --add root readers 02710 /usr/share/thing
+dpkg-statoverride --list /usr/share/thing
+"#,
+        &[],
+    )
+    .unwrap();
+    assert_eq!(
+        (text(&assembly, "/etc/home"), text(&assembly, "/etc/count")),
+        ("/var/lib/thing\n".into(), "1\n".into())
+    );
+    let (mode, uid, gid) = metadata(&assembly, "/usr/share/thing/x");
+    assert_eq!(mode, 0o640);
+    let (override_mode, owner, group) = metadata(&assembly, "/usr/share/thing");
+    assert_eq!((override_mode, owner, group), (0o2710, 0, gid));
+    assert_eq!(metadata(&assembly, "/var/lib/thing").1, uid);
+}
+
+#[test]
+fn questions_have_the_answers_of_their_templates_or_of_scripts() {
+    let mut pack = Pack::default();
+    let postinst = "#!/bin/sh\nset -e\n. /usr/share/debconf/confmodule\ndb_get thing/port\necho \"port $RET\" > /etc/thing\n\
+                    db_get thing/mode\necho \"mode $RET\" >> /etc/thing\ndb_get thing/none || echo none >> /etc/thing\ndb_stop\n";
+    let config =
+        "#!/bin/sh\n. /usr/share/debconf/confmodule\ndb_set thing/mode fast\ndb_input high thing/port || true\ndb_go\n";
+    let templates = "Template: thing/port\nType: string\nDefault: 80\nDescription: x\n\nTemplate: thing/mode\nType: select\n\
+                     Choices: fast, slow\nDefault: slow\nDescription: y\n";
+    let control = [("postinst", postinst), ("config", config), ("templates", templates)];
+    let packages = [package(&mut pack, "thing", "", &control, &[("/etc/x", "")])];
+    let (assembly, _) = run(&profile(""), &packages, &pack).unwrap();
+    assert_eq!(text(&assembly, "/etc/thing"), "port 80\nmode fast\nnone\n");
+}
+
+#[test]
+fn a_package_finds_what_it_depends_on_configured() {
+    let mut pack = Pack::default();
+    let lists = "#!/bin/sh\nset -e\nwhile read -r line; do echo \"<$line>\"; done < /etc/list > /etc/seen\n\
+                 dpkg-query -W -f='${Version}\\n' zlist > /etc/version\n";
+    let packages = [
+        package(&mut pack, "asker", "Depends: zlist | other\n", &[("postinst", lists)], &[("/etc/x", "")]),
+        package(
+            &mut pack,
+            "zlist",
+            "",
+            &[("postinst", "#!/bin/sh\nprintf 'a\\nb\\n' > /etc/list\n")],
+            &[("/etc/y", "")],
+        ),
+    ];
+    let (assembly, _) = run(&profile(""), &packages, &pack).unwrap();
+    assert_eq!(text(&assembly, "/etc/seen"), "<a>\n<b>\n");
+    assert_eq!(text(&assembly, "/etc/version"), "1.0-1\n");
+}
+
+#[test]
+fn a_diversion_sets_aside_what_is_there() {
+    let mut pack = Pack::default();
+    let preinst = "#!/bin/sh\nset -e\ndpkg-divert --package thing --rename --divert /usr/bin/tool.real --add /usr/bin/tool\n\
+                   ln -s thing /usr/bin/tool\n[ \"$(dpkg-divert --truename /usr/bin/tool)\" = /usr/bin/tool.real ]\n";
+    let packages = [
+        package(&mut pack, "thing", "", &[("postinst", preinst)], &[("/usr/bin/thing", "")]),
+        package(&mut pack, "tool", "", &[], &[("/usr/bin/tool", "the tool")]),
+    ];
+    let (assembly, _) = run(&profile(""), &packages, &pack).unwrap();
+    let aside = assembly.tree.get(&TreePath::literal("/usr/bin/tool.real")).unwrap();
+    assert_eq!(aside.content().unwrap().size(), "the tool".len() as u64);
+    assert_eq!(target(&assembly, "/usr/bin/tool"), "thing");
+}
+
+#[test]
+fn nothing_leaves_the_tree_and_nothing_goes_on_for_ever() {
+    let outside = "ln -s / /elsewhere\nln -s ../../etc /usr/share/up\necho x > /usr/share/up/../etc/within\nmkdir -p /elsewhere/made\n\
+                   touch /../../../above\n";
+    let assembly = left_by(outside, &[]).unwrap();
+    assert_eq!(text(&assembly, "/etc/within"), "x\n");
+    assert!(matches!(assembly.tree.get(&TreePath::literal("/made")).unwrap().kind, NodeKind::Directory));
+    assert!(assembly.tree.get(&TreePath::literal("/above")).is_some());
+    for (script, message) in [
+        ("while :; do :; done\n", "does not come to an end"),
+        ("f() { f; }; f\n", ""),
+        ("x=x; while :; do x=$x$x; done\n", ""),
+        ("cat /proc/cpuinfo > /etc/cpu\n", "/proc/cpuinfo"),
+        ("rm -rf /\n", "removing everything"),
+        ("cp -a / /usr/share/thing/all\n", "into itself"),
+        ("chmod u+q /etc/motd\n", "the mode `u+q`"),
+        ("rm --no-preserve-root /x\n", "the option `--no-preserve-root` of `rm`"),
+        ("make-something\n", "`make-something` is not known"),
+        ("exit 3\n", "ends with status 3"),
+        ("chown nobody-made-me /etc/motd\n", "there is no account `nobody-made-me`"),
+    ] {
+        let error = left_by(script, &[]).unwrap_err();
+        assert!(
+            error.contains("the `postinst` script of `thing` is not modelled") && error.contains(message),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn scripts_that_scripts_call_are_followed_too() {
+    let tool = "#!/bin/sh\n# makes a file\nset -e\nmkdir -p \"$1\"\necho \"$2\" > \"$1/made\"\n";
+    let mut pack = Pack::default();
+    let postinst = "#!/bin/sh\nset -e\n/usr/share/thing/tool /srv/x 'a  b'\n";
+    let mut thing = package(&mut pack, "thing", "", &[("postinst", postinst)], &[("/usr/share/thing/tool", tool)]);
+    let unpacked = Arc::make_mut(&mut thing.unpacked);
+    unpacked.entries.iter_mut().for_each(|entry| entry.mode = 0o755);
+    let (assembly, _) = run(&profile(""), &[thing], &pack).unwrap();
+    assert_eq!(text(&assembly, "/srv/x/made"), "a  b\n");
+}
+
+#[test]
+fn a_script_for_another_interpreter_is_named() {
+    let mut pack = Pack::default();
+    for (first, named) in [("#!/usr/bin/perl -w", "`/usr/bin/perl`"), ("#!/bin/bash\n[[ -e /x ]]", "`/bin/bash`")] {
+        let packages = [package(&mut pack, "thing", "", &[("postinst", &format!("{first}\nexit 0\n"))], &[("/x", "")])];
+        let errors = run(&profile(""), &packages, &pack).unwrap_err();
+        assert!(errors[0].to_string().contains(&format!("a script for {named}")), "{}", errors[0]);
+    }
+    let script = "#!/bin/sh -e\nfalse\n";
+    let packages = [package(&mut pack, "thing", "", &[("postinst", script)], &[("/x", "")])];
+    assert!(run(&profile(""), &packages, &pack).is_err(), "`-e` of the first line counts");
+}
