@@ -56,14 +56,14 @@ pub(crate) fn print_summary(summary: &Summary, arch: Option<Arch>) {
         text.push_str(&format!("  sha256 {}\n", file.sha256));
     }
     let arch = arch.map_or(String::new(), |arch| format!(", {arch}"));
-    let [nothing, snippets, modelled] = summary.scripts;
+    let [nothing, followed, modelled] = summary.scripts;
     let [passed, warnings, accepted] = summary.preflight;
     text.push_str(&format!(
         "{} packages{arch}: {} entries, {} of content\n",
         summary.packages, summary.entries, summary.content
     ));
     text.push_str(&format!(
-        "scripts: {nothing} packages with nothing to do, {snippets} with generated snippets, {modelled} modelled, {} not modelled\n",
+        "scripts: {nothing} packages with nothing to do, {followed} followed, {modelled} modelled, {} not modelled\n",
         summary.ignored_scripts.len()
     ));
     for (package, reason) in &summary.ignored_scripts {

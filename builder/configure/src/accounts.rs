@@ -330,8 +330,8 @@ pub(crate) fn home(user: &profile::User) -> String {
     }
 }
 
-/// The four files, with passwords in the shadow ones.
-pub(crate) fn write(edit: &mut Edit<'_>) {
+/// `passwd` and `group`, and where there are to be `shadow` files, those, with the passwords.
+pub(crate) fn write(edit: &mut Edit<'_>, with_shadow: bool) {
     let mut accounts = std::mem::take(&mut edit.accounts);
     // The distribution's own stay in its order; those that packages made follow, in an order that no package set changes.
     let position = |password: &str, id: u32, name: &str| match password {
@@ -354,6 +354,9 @@ pub(crate) fn write(edit: &mut Edit<'_>) {
     edit.accounts = accounts;
     edit.write("/etc/passwd", passwd, 0o644);
     edit.write("/etc/group", group, 0o644);
+    if !with_shadow {
+        return;
+    }
     for (path, text) in [("/etc/shadow", shadow), ("/etc/gshadow", gshadow)] {
         edit.write(path, text, 0o640);
         edit.change(&rootsmith_types::TreePath::literal(path), None, None, Some("shadow"));
@@ -420,7 +423,7 @@ mod tests {
         let mut assembly = testing::assembly(&[("/etc/motd", "")]);
         let mut edit = testing::edit(&mut assembly);
         edit.accounts = accounts;
-        write(&mut edit);
+        write(&mut edit, true);
         assert!(edit.errors.is_empty());
         assert_eq!(
             testing::text(&assembly, "/etc/passwd"),

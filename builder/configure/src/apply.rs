@@ -13,7 +13,7 @@ use crate::database::Records;
 use crate::edit::Edit;
 use crate::effect::{Effect, Generator};
 use crate::models::Numbers;
-use crate::script::Sorted;
+use crate::script::Followed;
 use crate::units::{self, Manager};
 use crate::{ConfigureError, accounts, alternatives, generate, init_scripts};
 
@@ -25,13 +25,13 @@ const GROUP: &str = include_str!("../accounts/group");
 pub(crate) fn apply(
     edit: &mut Edit<'_>,
     numbers: &Numbers,
-    sorted: &[(PackageName, Sorted)],
+    followed: &[(PackageName, Followed)],
     profile: &Profile,
     arch: Arch,
 ) -> Records {
-    let effects: Vec<(Owner, &Effect)> = sorted
+    let effects: Vec<(Owner, &Effect)> = followed
         .iter()
-        .flat_map(|(name, sorted)| sorted.effects.iter().map(|effect| (Owner::Script(name.clone()), effect)))
+        .flat_map(|(name, followed)| followed.effects.iter().map(|effect| (Owner::Script(name.clone()), effect)))
         .collect();
     finish_accounts(edit, numbers, &effects, profile);
     let each = |edit: &mut Edit<'_>, wanted: fn(&Effect) -> bool| {
@@ -72,7 +72,7 @@ fn finish_accounts(edit: &mut Edit<'_>, numbers: &Numbers, effects: &[(Owner, &E
     // Beside base-passwd, shadow files are kept by the tools of `passwd` alone.
     if declared || !base || effects.iter().any(|(_, effect)| matches!(effect, Effect::Shadow)) {
         edit.owner = Owner::Builder("accounts");
-        accounts::write(edit);
+        accounts::write(edit, true);
     }
     homes(edit, profile);
 }

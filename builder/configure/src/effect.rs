@@ -154,7 +154,7 @@ impl Effect {
                 let known = ["--update", "--add", "--quiet", "--force", "--force-all", "--force-statoverride-add"];
                 let (options, words): (Vec<&str>, Vec<&str>) = arguments.iter().partition(|word| known.contains(word));
                 let [user, group, mode, path] = words[..] else { return None };
-                if !options.contains(&"--add") {
+                if !options.contains(&"--add") || !options.contains(&"--update") {
                     return None;
                 }
                 let (user, group) = (user.to_owned(), group.to_owned());
@@ -257,22 +257,23 @@ fn systemd_helper(arguments: &[&str]) -> Option<Effect> {
     }
 }
 
-/// groupadd(8), addgroup(8).
+/// groupadd(8), addgroup(8): of the system, or with a fixed number.
 fn add_group(arguments: &[&str]) -> Option<Effect> {
-    let (mut name, mut id) = (None, None);
+    let (mut name, mut id, mut system) = (None, None, false);
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         match *argument {
-            "--system" | "-r" | "--quiet" | "--force-badname" | "--allow-bad-names" | "--group" | "-f" | "--force" => {}
+            "--system" | "-r" => system = true,
+            "--quiet" | "--force-badname" | "--allow-bad-names" | "--group" | "-f" | "--force" => {}
             "-g" | "--gid" => id = Some(arguments.next()?.parse().ok()?),
             word if !word.starts_with('-') && name.is_none() => name = Some(word.to_owned()),
             _ => return None,
         }
     }
-    Some(Effect::Group { name: name?, id })
+    if system || id.is_some() { Some(Effect::Group { name: name?, id }) } else { None }
 }
 
-/// adduser(8) for users of the system, and `adduser --group`, which is addgroup.
+/// adduser(8) for users of the system.
 fn add_user(arguments: &[&str]) -> Option<Effect> {
     let mut user = SystemUser { home: "/nonexistent".to_owned(), make_home: true, ..SystemUser::default() };
     let mut system = false;
@@ -340,13 +341,13 @@ fn useradd(arguments: &[&str]) -> Option<SystemUser> {
 
 fn divert(arguments: &[&str]) -> Option<Effect> {
     let (mut package, mut from, mut to) = (None, None, None);
-    let (mut remove, mut rename) = (false, false);
+    let (mut remove, mut rename) = (false, None);
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         match *argument {
             "--quiet" | "--add" => {}
-            "--no-rename" => rename = false,
-            "--rename" => rename = true,
+            "--no-rename" => rename = Some(false),
+            "--rename" => rename = Some(true),
             "--remove" => remove = true,
             "--package" => package = Some((*arguments.next()?).to_owned()),
             "--divert" => to = Some((*arguments.next()?).to_owned()),
@@ -356,7 +357,8 @@ fn divert(arguments: &[&str]) -> Option<Effect> {
     }
     let from = from?;
     let to = to.unwrap_or_else(|| format!("{from}.distrib"));
-    Some(if remove { Effect::Undivert { from } } else { Effect::Divert { package, from, to, rename } })
+    // What dpkg does where a script does not say changes with its releases.
+    Some(if remove { Effect::Undivert { from } } else { Effect::Divert { package, from, to, rename: rename? } })
 }
 
 #[cfg(test)]
@@ -404,7 +406,11 @@ mod tests {
             "rm -rf /etc",
             "adduser someone",
             "useradd someone",
+            "addgroup someone",
+            "groupadd someone",
             "dpkg-statoverride --remove /etc/x",
+            "dpkg-statoverride --add root root 0755 /etc/x",
+            "dpkg-divert --add --divert /b /a",
             "dpkg-maintscript-helper rename_everything /a",
             "ucf --purge /etc/x /etc/y",
             "systemctl disable ssh",

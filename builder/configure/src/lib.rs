@@ -41,7 +41,7 @@ use rootsmith_types::{Arch, PackageName, UnixTime};
 use accounts::Accounts;
 use edit::Edit;
 use models::Models;
-use script::{Sorted, Sorter};
+use script::{Followed, Follower};
 use stage::Shared;
 
 /// What a tree is configured for.
@@ -75,7 +75,7 @@ fn configure_with(
     packages.sort_by(|a, b| (&a.locked.name, &a.locked.architecture).cmp(&(&b.locked.name, &b.locked.architecture)));
 
     let answers = input.profile.scripts.iter();
-    let sorter = Sorter {
+    let follower = Follower {
         models,
         numbers: &numbers,
         arch: input.arch,
@@ -86,18 +86,18 @@ fn configure_with(
     let mut edit = Edit { assembly, blobs, date: input.date, owner, accounts: Accounts::default(), errors: Vec::new() };
     apply::base_accounts(&mut edit);
     let mut shared = Shared::default();
-    let mut done: Vec<Sorted> = packages.iter().map(|_| Sorted::default()).collect();
+    let mut done: Vec<Followed> = packages.iter().map(|_| Followed::default()).collect();
     let order = order::of_configuring(&packages, input.arch);
     for script in ["preinst", "postinst"] {
         for &index in &order {
-            sorter.script(&mut edit, &mut shared, packages[index], script, &mut done[index]);
+            follower.script(&mut edit, &mut shared, packages[index], script, &mut done[index]);
         }
     }
-    let sorted: Vec<(PackageName, Sorted)> =
+    let followed: Vec<(PackageName, Followed)> =
         packages.iter().map(|package| package.locked.name.clone()).zip(done).collect();
-    let report = Report::of(&sorted);
+    let report = Report::of(&followed);
 
-    let records = apply::apply(&mut edit, &numbers, &sorted, input.profile, input.arch);
+    let records = apply::apply(&mut edit, &numbers, &followed, input.profile, input.arch);
     site::write(&mut edit, input.profile, input.arch);
     // Without dpkg nothing would read its database or keep it true. The manifest lists the packages.
     if packages.iter().any(|package| package.locked.name == *"dpkg") {

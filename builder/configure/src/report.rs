@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rootsmith_types::PackageName;
 
-use crate::script::Sorted;
+use crate::script::Followed;
 
 /// What configuring came down to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -30,7 +30,7 @@ pub enum Class {
     /// It has none, or they do nothing on a first installation.
     NothingToDo,
     /// Every command in them is known: what debhelper generates, and code as plain as that.
-    Snippets,
+    Followed,
     /// Their own code is described by a model.
     Modelled,
     /// The profile answers for their own code, with this reason.
@@ -38,20 +38,21 @@ pub enum Class {
 }
 
 impl Report {
-    pub(crate) fn of(sorted: &[(PackageName, Sorted)]) -> Report {
-        let package = |(name, sorted): &(PackageName, Sorted)| {
-            let effects = sorted.effects.iter().filter(|effect| effect.is_something()).map(|effect| effect.to_string());
+    pub(crate) fn of(followed: &[(PackageName, Followed)]) -> Report {
+        let package = |(name, followed): &(PackageName, Followed)| {
+            let effects =
+                followed.effects.iter().filter(|effect| effect.is_something()).map(|effect| effect.to_string());
             let mut said = BTreeSet::new();
             let effects: Vec<String> = effects.filter(|effect| said.insert(effect.clone())).collect();
-            let class = match (&sorted.ignored, effects.is_empty()) {
+            let class = match (&followed.ignored, effects.is_empty()) {
                 (Some(reason), _) => Class::Ignored(reason.clone()),
                 (None, true) => Class::NothingToDo,
-                (None, false) if sorted.modelled.is_empty() => Class::Snippets,
+                (None, false) if followed.modelled.is_empty() => Class::Followed,
                 (None, false) => Class::Modelled,
             };
             PackageReport { name: name.clone(), class, effects }
         };
-        Report { packages: sorted.iter().map(package).collect() }
+        Report { packages: followed.iter().map(package).collect() }
     }
 
     /// How many packages each class has: nothing to do, snippets, modelled, ignored.
@@ -60,7 +61,7 @@ impl Report {
         for package in &self.packages {
             counts[match package.class {
                 Class::NothingToDo => 0,
-                Class::Snippets => 1,
+                Class::Followed => 1,
                 Class::Modelled => 2,
                 Class::Ignored(_) => 3,
             }] += 1;

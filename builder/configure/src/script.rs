@@ -1,4 +1,4 @@
-//! Sorting a package's maintainer scripts: generated snippets, own code that is understood or modelled, and the rest.
+//! A package's maintainer scripts, followed: as they are, with a model in place of their own code, or as the profile answers.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ const SHOWN_LINES: usize = 8;
 
 /// What a package's scripts come down to.
 #[derive(Debug, Default)]
-pub(crate) struct Sorted {
+pub(crate) struct Followed {
     /// In the order the scripts have them.
     pub(crate) effects: Vec<Effect>,
     /// Why its own code is what the model says, when there is one.
@@ -45,7 +45,7 @@ const BASHISMS: [&str; 13] =
     ["[[", "==", "=~", "&>", "<(", "<<<", "$'", "function ", "local -", "declare ", "shopt ", "echo -e", "pipefail"];
 
 /// What scripts are followed with.
-pub(crate) struct Sorter<'a> {
+pub(crate) struct Follower<'a> {
     pub(crate) models: &'a Models,
     pub(crate) numbers: &'a Numbers,
     pub(crate) arch: Arch,
@@ -55,23 +55,38 @@ pub(crate) struct Sorter<'a> {
     pub(crate) answers: BTreeMap<&'a str, &'a str>,
 }
 
-impl Sorter<'_> {
-    /// Follows one script of a package as it is called on a first installation, and notes what it does in `sorted`.
+impl Follower<'_> {
+    /// Follows one script of a package as it is called on a first installation, and notes what it does in `followed`.
     pub(crate) fn script(
         &self,
         edit: &mut Edit<'_>,
         shared: &mut Shared,
         package: &Package,
         script: &str,
-        sorted: &mut Sorted,
+        followed: &mut Followed,
     ) {
-        let members = &package.unpacked.control.members;
-        let Some((_, bytes)) = members.get(script) else { return };
-        let text = String::from_utf8_lossy(bytes).into_owned();
-        let name = &package.locked.name;
-        edit.owner = Owner::Script(name.clone());
+        let Some((_, bytes)) = package.unpacked.control.members.get(script) else { return };
+        let text = String::from_utf8_lossy(bytes);
+        edit.owner = Owner::Script(package.locked.name.clone());
+        let (numbers, arch, packages) = (self.numbers, self.arch, self.packages);
+        let mut stage = Stage { edit, numbers, arch, package, packages, shared, effects: Vec::new() };
+        if let Err(error) = self.follow(&mut stage, script, &text, followed) {
+            stage.edit.errors.push(error);
+        }
+        followed.effects.append(&mut stage.effects);
+    }
+
+    fn follow(
+        &self,
+        stage: &mut Stage<'_, '_>,
+        script: &str,
+        text: &str,
+        followed: &mut Followed,
+    ) -> Result<(), ConfigureError> {
+        let members = &stage.package.unpacked.control.members;
+        let name = &stage.package.locked.name;
         if let Some((_, templates)) = members.get("templates") {
-            shared.debconf.load(&String::from_utf8_lossy(templates));
+            stage.shared.debconf.load(&String::from_utf8_lossy(templates));
         }
         let mut calls: Vec<Vec<&str>> = Vec::new();
         let triggers = members.get("triggers").map(|(_, text)| interests(text)).unwrap_or_default();
@@ -82,79 +97,54 @@ impl Sorter<'_> {
         if script == "postinst" && !triggers.is_empty() {
             calls.push(vec!["triggered", &triggers]);
         }
-        let parts = split(&text);
+        let parts = split(text);
         let release = name.as_str().strip_prefix("linux-image-").unwrap_or("");
         let digests = own_digests(&parts.own, self.arch, release);
         let mut models = self.models.of(name.as_str(), script).peekable();
         let changed = models.peek().is_some();
-        let wrong = |stop: Stop| not_modelled(name, script, &text, stop, digests[0], changed);
-        let model = models.find(|model| digests.iter().any(|digest| model.sha256.contains(digest)));
-        for (path, text) in model.iter().flat_map(|model| &model.files) {
-            edit.write(path, text, 0o644);
-            sorted.effects.extend(TreePath::new(path).map(Effect::File));
-        }
-        let mut play = |text: &str, call: &[&str], effects: &mut Vec<Effect>| {
-            let mut stage = Stage {
-                edit: &mut *edit,
-                numbers: self.numbers,
-                arch: self.arch,
-                package,
-                packages: self.packages,
-                shared: &mut *shared,
-                effects: Vec::new(),
-            };
-            let ended = play(&mut stage, script, text, call);
-            effects.append(&mut stage.effects);
-            ended
-        };
-        if let Some(model) = model {
+        let wrong = |stop: Stop| not_modelled(name, script, text, stop, digests[0], changed);
+        if let Some(model) = models.find(|model| digests.iter().any(|digest| model.sha256.contains(digest))) {
+            for (path, text) in &model.files {
+                stage.edit.write(path, text, 0o644);
+                stage.effects.extend(TreePath::new(path).map(Effect::File));
+            }
             let does = model.commands(&[("@RELEASE@", release), ("@MULTIARCH@", self.arch.multiarch())]);
-            let ended = play(&does, &[], &mut sorted.effects);
+            // A later version may lack what a model copies: how it ends says nothing.
+            play(stage, script, &does, &[]).map_err(|Stop { line, what }| ConfigureError::Model {
+                reason: format!("the model of `{script}` of `{name}`: line {line}: {what}"),
+            })?;
+            followed.modelled.push(model.why.clone());
             // The model speaks for the own code alone.
-            let snippets = play(&parts.snippets, &calls[0], &mut sorted.effects);
-            if let Err(stop) = ended {
-                let reason = format!("the model of `{script}` of `{name}`: line {}: {}", stop.line, stop.what);
-                edit.errors.push(ConfigureError::Model { reason });
-            }
-            if let Err(stop) = snippets {
-                edit.errors.push(wrong(stop));
-            }
-            sorted.modelled.push(model.why.clone());
-            return;
+            return play(stage, script, &parts.snippets, &calls[0]).map(drop).map_err(wrong);
         }
         if let Some(reason) = self.answers.get(name.as_str()) {
+            followed.ignored = Some((*reason).to_owned());
             // Even so what debhelper generated is done.
-            sorted.ignored = Some((*reason).to_owned());
-            if let Err(stop) = play(&parts.snippets, &calls[0], &mut sorted.effects) {
-                edit.errors.push(wrong(stop));
-            }
-            return;
+            return play(stage, script, &parts.snippets, &calls[0]).map(drop).map_err(wrong);
         }
-        // Questions are answered before the script that asks for the answers.
+        // Questions are answered once, before the first script that asks for the answers.
         if text.contains(debconf::CONFMODULE)
-            && script == "postinst"
             && let Some((_, config)) = members.get("config")
+            && stage.shared.debconf.is_first(name)
         {
             let config = String::from_utf8_lossy(config);
-            if let Err(stop) = play(&config, &["configure", ""], &mut sorted.effects) {
-                edit.errors.push(not_modelled(name, "config", &config, stop, digests[0], changed));
-                return;
-            }
+            let ended = succeed(stage, "config", &config, &["configure", ""]);
+            ended.map_err(|stop| not_modelled(name, "config", &config, stop, digests[0], changed))?;
         }
-        for call in &calls {
-            match play(&text, call, &mut sorted.effects) {
-                Ok(Outcome { status: 0, .. }) => {}
-                Ok(Outcome { status, stderr, .. }) => {
-                    let stderr = String::from_utf8_lossy(&stderr);
-                    let said = stderr.lines().last().map(|line| format!(": {line}")).unwrap_or_default();
-                    let what = format!("`{} {}` ends with status {status}{said}", script, call.join(" ").trim_end());
-                    edit.errors.push(wrong(Stop { line: 1, what }));
-                    return;
-                }
-                Err(stop) => return edit.errors.push(wrong(stop)),
-            }
-        }
+        calls.iter().try_for_each(|call| succeed(stage, script, text, call)).map_err(wrong)
     }
+}
+
+/// Follows a text on the stage, and demands that it ends well: dpkg goes on with nothing else.
+fn succeed(stage: &mut Stage<'_, '_>, script: &str, text: &str, call: &[&str]) -> Result<(), Stop> {
+    let Outcome { status, stderr, .. } = play(stage, script, text, call)?;
+    if status == 0 {
+        return Ok(());
+    }
+    let stderr = String::from_utf8_lossy(&stderr);
+    let said = stderr.lines().last().map(|line| format!(": {line}")).unwrap_or_default();
+    let what = format!("`{script} {}` ends with status {status}{said}", call.join(" ").trim_end());
+    Err(Stop { line: 1, what })
 }
 
 /// Follows a text on the stage.
@@ -178,7 +168,7 @@ fn play(stage: &mut Stage<'_, '_>, script: &str, text: &str, call: &[&str]) -> R
     variables.push(("DPKG_MAINTSCRIPT_NAME", script));
     variables.push(("DPKG_MAINTSCRIPT_ARCH", arch));
     let name = format!("/var/lib/dpkg/info/{package}.{script}");
-    let run = Run { name: &name, arguments: call, variables: &variables, steps: Run::STEPS };
+    let run = Run { name: &name, arguments: call, variables: &variables, steps: Run::STEPS, depth: Run::DEPTH };
     rootsmith_shell::run(&parsed, &run, stage)
 }
 

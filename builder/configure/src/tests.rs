@@ -168,7 +168,7 @@ fn the_database_is_what_dpkg_would_have_written() {
     assert_eq!(target(&assembly, wants), "/lib/systemd/system/d.service");
     let owner = Owner::Script("daemon".parse().unwrap());
     assert_eq!(assembly.owners.exactly(&TreePath::literal(wants)), Some(&owner));
-    assert_eq!((&report.packages[0].class, report.counts()), (&Class::Snippets, [1, 1, 0, 0]));
+    assert_eq!((&report.packages[0].class, report.counts()), (&Class::Followed, [1, 1, 0, 0]));
 }
 
 #[test]

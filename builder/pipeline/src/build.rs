@@ -275,7 +275,7 @@ fn summarise(
     scripts: &rootsmith_configure::Report,
     preflight: &Report,
 ) -> Summary {
-    let [nothing, snippets, modelled, _] = scripts.counts();
+    let [nothing, followed, modelled, _] = scripts.counts();
     let verdicts =
         |verdict: &dyn Fn(&Verdict) -> bool| preflight.findings.iter().filter(|f| verdict(&f.verdict)).count();
     let contents = assembly.tree.walk().filter_map(|entry| entry.node.content().map(rootsmith_tree::Content::size));
@@ -285,7 +285,7 @@ fn summarise(
         packages: packages.len(),
         entries: assembly.tree.walk().count(),
         content: NumBytes::new(contents.sum()),
-        scripts: [nothing, snippets, modelled],
+        scripts: [nothing, followed, modelled],
         ignored_scripts: scripts.ignored().map(|(name, reason)| (name.to_string(), reason.to_owned())).collect(),
         preflight: [
             verdicts(&|verdict| matches!(verdict, Verdict::Pass)),

@@ -42,7 +42,7 @@ pub struct Summary {
     pub entries: usize,
     /// Sum of the files' contents.
     pub content: NumBytes,
-    /// Packages whose scripts: had nothing to do, were snippets only, were modelled.
+    /// Packages whose scripts: had nothing to do, were followed, were modelled.
     pub scripts: [usize; 3],
     /// Packages whose scripts the profile answered for, with its reason.
     pub ignored_scripts: Vec<(String, String)>,

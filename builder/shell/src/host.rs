@@ -17,6 +17,8 @@ pub struct Call<'a> {
     pub umask: u16,
     /// Absolute.
     pub cwd: &'a str,
+    /// So much deeper may commands nest: what [`crate::Run::depth`] is for a script that the host follows in turn.
+    pub depth: usize,
 }
 
 /// What came of a [`Call`].

@@ -51,11 +51,15 @@ pub struct Run<'a> {
     pub variables: &'a [(&'a str, &'a str)],
     /// As many commands may run before the script counts as endless; [`Run::STEPS`] suits every script known.
     pub steps: u64,
+    /// Commands may nest so deep, each taking room on the stack; [`Run::DEPTH`] suits every script known.
+    pub depth: usize,
 }
 
 impl Run<'_> {
     /// More steps than any maintainer script takes.
     pub const STEPS: u64 = 2_000_000;
+    /// Deeper than any maintainer script nests, and less than the stack of a thread has room for.
+    pub const DEPTH: usize = 150;
 }
 
 /// How a script ended.
@@ -146,7 +150,13 @@ mod tests {
 
     fn try_run(text: &str) -> (Result<Outcome, Stop>, Vec<String>) {
         let mut host = Bare(Vec::new());
-        let call = Run { name: "postinst", arguments: &["configure", ""], variables: &[("A", "1")], steps: 10_000 };
+        let call = Run {
+            name: "postinst",
+            arguments: &["configure", ""],
+            variables: &[("A", "1")],
+            steps: 10_000,
+            depth: Run::DEPTH,
+        };
         let found = Script::parse(text).and_then(|script| run(&script, &call, &mut host));
         (found, host.0)
     }

@@ -4,20 +4,23 @@ use crate::Stop;
 
 /// Bytes of text made in a whole run; the sum bounds what can be alive at one time.
 const MAX_BYTES: u64 = 256 << 20;
-/// Commands within commands, function calls and substitutions included; bounded by the stack.
-const MAX_DEPTH: usize = 150;
 
 /// Counts, and ends what counts too far.
 #[derive(Debug)]
 pub(crate) struct Meter {
     steps: u64,
     bytes: u64,
+    /// How much deeper commands may nest, function calls and substitutions included.
     depth: usize,
 }
 
 impl Meter {
-    pub(crate) fn new(steps: u64) -> Meter {
-        Meter { steps, bytes: MAX_BYTES, depth: 0 }
+    pub(crate) fn new(steps: u64, depth: usize) -> Meter {
+        Meter { steps, bytes: MAX_BYTES, depth }
+    }
+
+    pub(crate) fn depth(&self) -> usize {
+        self.depth
     }
 
     /// Spends `steps`.
@@ -39,14 +42,14 @@ impl Meter {
     }
 
     pub(crate) fn enter(&mut self, line: usize) -> Result<(), Stop> {
-        if self.depth >= MAX_DEPTH {
-            return Err(Stop::new(line, "commands are nested too deep"));
+        match self.depth.checked_sub(1) {
+            Some(left) => self.depth = left,
+            None => return Err(Stop::new(line, "commands are nested too deep")),
         }
-        self.depth += 1;
         Ok(())
     }
 
     pub(crate) fn leave(&mut self) {
-        self.depth = self.depth.saturating_sub(1);
+        self.depth += 1;
     }
 }

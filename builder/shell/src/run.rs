@@ -309,6 +309,7 @@ impl Shell<'_> {
             line: self.line,
             umask: self.env.umask,
             cwd: &self.env.cwd,
+            depth: self.meter.depth(),
         };
         let done = self.host.call(&call).map_err(|refusal| self.refused(&words.join(" "), refusal))?;
         self.put(1, &done.stdout)?;

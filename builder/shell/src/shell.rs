@@ -119,7 +119,7 @@ impl<'a> Shell<'a> {
             loops_deep: 0,
             getopts: (1, 0),
         };
-        Shell { host, env, meter: Meter::new(run.steps), line: 1, substituted: None, stdout, stderr }
+        Shell { host, env, meter: Meter::new(run.steps, run.depth), line: 1, substituted: None, stdout, stderr }
     }
 
     /// Runs a whole script and its `EXIT` handler.

@@ -2,6 +2,8 @@
 //!
 //! The tables in `scripts/` hold one script after the other, a line `%%` between them.
 
+#![allow(clippy::disallowed_methods)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
@@ -103,7 +105,8 @@ impl Host for Memory {
 fn ours(text: &str, steps: u64) -> Result<Outcome, Stop> {
     let script = Script::parse(text)?;
     let variables = [("PATH", "/usr/bin:/bin"), ("LC_ALL", "C"), ("HOME", "/h"), ("PWD", FOLDER)];
-    let call = Run { name: "script", arguments: &["one", "two words", "3"], variables: &variables, steps };
+    let call =
+        Run { name: "script", arguments: &["one", "two words", "3"], variables: &variables, steps, depth: Run::DEPTH };
     run(&script, &call, &mut Memory::new())
 }
 
@@ -131,7 +134,7 @@ fn scripts() -> impl Iterator<Item = (&'static str, &'static str)> {
 #[test]
 fn scripts_do_what_they_do_in_dash() {
     if !fs::exists("/bin/dash").unwrap() {
-        assert!(option_env!("REQUIRE_ORACLES").is_none(), "no /bin/dash");
+        assert!(std::env::var_os("REQUIRE_ORACLES").is_none(), "no /bin/dash");
         let _ = writeln!(std::io::stderr(), "skipped: no /bin/dash");
         return;
     }

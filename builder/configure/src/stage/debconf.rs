@@ -1,10 +1,11 @@
 //! debconf's questions (debconf-devel(7)): nobody is asked, so each has the answer that its template has by default, or that a
 //! script gave.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rootsmith_package::Stanza;
 use rootsmith_shell::{Done, Refusal};
+use rootsmith_types::PackageName;
 
 use super::{Stage, because, done, said};
 
@@ -49,6 +50,8 @@ pub(crate) struct Debconf {
     registered: BTreeMap<String, String>,
     values: BTreeMap<String, String>,
     flags: BTreeMap<(String, String), String>,
+    /// The packages whose `config` script has had its say.
+    asked: BTreeSet<String>,
 }
 
 impl Debconf {
@@ -61,6 +64,11 @@ impl Debconf {
             let fields = fields.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()));
             self.templates.entry(name.trim().to_owned()).or_insert_with(|| fields.collect());
         }
+    }
+
+    /// Whether nobody asked this of the package before.
+    pub(crate) fn is_first(&mut self, package: &PackageName) -> bool {
+        self.asked.insert(package.to_string())
     }
 
     fn template(&self, question: &str) -> Option<&BTreeMap<String, String>> {

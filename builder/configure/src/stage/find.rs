@@ -37,13 +37,14 @@ impl Stage<'_, '_> {
         let (roots, expression) = arguments.split_at(split);
         let (mut least, mut most) = (0, usize::MAX);
         let mut tests: Vec<(bool, &str, &str)> = Vec::new();
-        let (mut negated, mut delete, mut zero) = (false, false, false);
+        let (mut negated, mut delete, mut print, mut zero) = (false, false, false, false);
         let mut exec: Option<Vec<&str>> = None;
         let mut rest = expression.iter().copied();
         while let Some(word) = rest.next() {
             match word {
                 "!" | "-not" => negated = true,
-                "-a" | "-and" | "-print" | "-xdev" | "-mount" | "-depth" => {}
+                "-print" => print = true,
+                "-a" | "-and" | "-xdev" | "-mount" | "-depth" => {}
                 "-print0" => zero = true,
                 "-delete" => delete = true,
                 "-exec" => {
@@ -63,6 +64,9 @@ impl Stage<'_, '_> {
                 "-empty" => tests.push((std::mem::take(&mut negated), word, "")),
                 other => return because(format!("`find` with `{other}`")),
             }
+        }
+        if negated || [exec.is_some(), delete, print || zero].into_iter().filter(|action| *action).count() > 1 {
+            return because(format!("`find {}`", expression.join(" ")));
         }
         let mut found: Vec<(String, TreePath)> = Vec::new();
         let mut status = 0;

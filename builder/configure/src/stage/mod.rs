@@ -30,14 +30,18 @@ use debconf::Debconf;
 const RUNNING: [&str; 3] = ["/proc", "/sys", "/run/systemd"];
 /// More paths than any command makes or changes at once.
 const MAX_PATHS: usize = 200_000;
+/// Made by the kernel: what a script would read there, random bytes above all, differs on each machine.
+const DEVICES: &str = "/dev/";
 /// Written when all packages have had their say; a script that reads them before gets what they would hold by then.
 const ACCOUNTS: [&str; 4] = ["/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow"];
 
 /// First lines of what is followed when a script calls it.
 const SHELLS: [&str; 4] = ["#!/bin/sh", "#! /bin/sh", "#!/bin/dash", "#!/usr/bin/sh"];
-/// So many scripts may be called by scripts, and so deep.
+/// So many scripts may be called by scripts of all packages, each of so many steps.
 const MAX_SCRIPTS: usize = 2000;
-const MAX_DEPTH: usize = 8;
+const STEPS: u64 = 20_000;
+/// So many bytes may the scripts of all packages write.
+const MAX_WRITTEN: u64 = 1 << 30;
 
 /// What scripts run on.
 pub(crate) struct Stage<'a, 'e> {
@@ -67,9 +71,10 @@ pub(crate) struct Shared {
     alternatives: BTreeMap<String, Vec<String>>,
     /// So many temporary files were made.
     temporary: usize,
-    /// So many scripts were called by scripts, and so deep is this one.
+    /// So many scripts were called by scripts.
     nested: usize,
-    depth: usize,
+    /// So many bytes were written.
+    written: u64,
 }
 
 /// A command that did what it was told.
@@ -126,6 +131,9 @@ impl Stage<'_, '_> {
     }
 
     fn content(&self, at: &TreePath) -> Result<Option<Vec<u8>>, Refusal> {
+        if at.to_string().starts_with(DEVICES) {
+            return because(format!("`{at}`, a device of a running system"));
+        }
         let Some(content) = self.node(at).and_then(Node::content) else { return Ok(None) };
         match content.read(self.edit.blobs, MAX_FILE) {
             Ok(bytes) => Ok(Some(bytes.to_vec())),
@@ -134,7 +142,18 @@ impl Stage<'_, '_> {
     }
 
     /// Gives a file a content, made with `mode` where there is none. `false` where no file can be.
-    fn fill(&mut self, at: &TreePath, bytes: &[u8], mode: u16) -> bool {
+    fn fill(&mut self, at: &TreePath, bytes: &[u8], mode: u16) -> Result<bool, Refusal> {
+        let path = at.to_string();
+        if ACCOUNTS.contains(&path.as_str()) {
+            return because(format!("a change of `{path}` that no tool for accounts makes"));
+        }
+        if path.starts_with(DEVICES) {
+            return because(format!("`{path}`, a device of a running system"));
+        }
+        self.shared.written += bytes.len() as u64;
+        if self.shared.written > MAX_WRITTEN {
+            return because("more bytes than all scripts of an image may write");
+        }
         match self.node(at).map(|node| &node.kind) {
             Some(NodeKind::File(_)) => {
                 if let Some(node) = self.edit.assembly.tree.get_mut(at) {
@@ -143,16 +162,19 @@ impl Stage<'_, '_> {
                 }
                 self.edit.assembly.owners.set(at.clone(), self.edit.owner.clone());
             }
-            Some(_) => return false,
-            None if !at.parent().is_some_and(|parent| self.edit.is_directory(&parent)) => return false,
-            None => self.edit.write(&at.to_string(), bytes, mode),
+            Some(_) => return Ok(false),
+            None if !at.parent().is_some_and(|parent| self.edit.is_directory(&parent)) => return Ok(false),
+            None => self.edit.write(&path, bytes, mode),
         }
         self.effects.push(Effect::File(at.clone()));
-        true
+        Ok(true)
     }
 
     /// What a command does: on files, with an answer, or as an effect; what is none of these may be a script itself.
     fn command(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
+        if self.effects.len() > MAX_PATHS {
+            return because("more changes than any script makes");
+        }
         let words: Vec<&str> = call.words.iter().map(String::as_str).collect();
         let Some((command, arguments)) = words.split_first() else { return done() };
         // Whatever folder the script names it by.
@@ -184,7 +206,7 @@ impl Stage<'_, '_> {
             return Err(Refusal::Unknown);
         }
         self.shared.nested += 1;
-        if self.shared.nested > MAX_SCRIPTS || self.shared.depth == MAX_DEPTH {
+        if self.shared.nested > MAX_SCRIPTS {
             return because("scripts that call scripts without an end");
         }
         let text = String::from_utf8_lossy(&text).into_owned();
@@ -194,18 +216,17 @@ impl Stage<'_, '_> {
             call.exported.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         variables.retain(|(name, _)| *name != "PWD");
         variables.push(("PWD", call.cwd));
-        let run = Run { name: &path, arguments, variables: &variables, steps: Run::STEPS / 20 };
-        self.shared.depth += 1;
-        let outcome = rootsmith_shell::run(&script, &run, self);
-        self.shared.depth -= 1;
-        let Outcome { status, stdout, stderr } = outcome.map_err(wrong)?;
+        let run = Run { name: &path, arguments, variables: &variables, steps: STEPS, depth: call.depth };
+        let Outcome { status, stdout, stderr } = rootsmith_shell::run(&script, &run, self).map_err(wrong)?;
         Ok(Done { status, stdout, stderr })
     }
 
     /// Writes the account files when a script is about to read one.
     fn show_accounts(&mut self, path: &str) {
         if ACCOUNTS.contains(&path) {
-            accounts::write(self.edit);
+            // Without the tools of `passwd` nothing makes the other two.
+            let shadow = self.edit.resolves("/usr/sbin/shadowconfig");
+            accounts::write(self.edit, shadow);
         }
     }
 }
@@ -238,14 +259,14 @@ impl Host for Stage<'_, '_> {
 
     fn write(&mut self, path: &str, bytes: &[u8], mode: u16) -> Result<bool, Refusal> {
         let at = self.target("/", path)?;
-        Ok(self.fill(&at, bytes, mode))
+        self.fill(&at, bytes, mode)
     }
 
     fn append(&mut self, path: &str, bytes: &[u8], mode: u16) -> Result<bool, Refusal> {
         self.show_accounts(path);
         let at = self.target("/", path)?;
         let before = self.content(&at)?.unwrap_or_default();
-        Ok(self.fill(&at, &[&before, bytes].concat(), mode))
+        self.fill(&at, &[&before, bytes].concat(), mode)
     }
 
     fn test(&mut self, operator: char, path: &str) -> Result<bool, Refusal> {

@@ -112,6 +112,16 @@ fn questions_have_the_answers_of_their_templates_or_of_scripts() {
     let packages = [package(&mut pack, "thing", "", &control, &[("/etc/x", "")])];
     let (assembly, _) = run(&profile(""), &packages, &pack).unwrap();
     assert_eq!(text(&assembly, "/etc/thing"), "port 80\nmode fast\nnone\n");
+    // A `preinst` may ask, too, and a `config` that fails stops dpkg.
+    let preinst = "#!/bin/sh\n. /usr/share/debconf/confmodule\ndb_get thing/mode\necho \"$RET\" > /etc/early\n";
+    let control = [("preinst", preinst), ("config", config), ("templates", templates)];
+    let packages = [package(&mut pack, "thing", "", &control, &[("/etc/x", "")])];
+    let (assembly, _) = run(&profile(""), &packages, &pack).unwrap();
+    assert_eq!(text(&assembly, "/etc/early"), "fast\n");
+    let control = [("preinst", preinst), ("config", "#!/bin/sh\nexit 7\n"), ("templates", templates)];
+    let packages = [package(&mut pack, "thing", "", &control, &[("/etc/x", "")])];
+    let errors = run(&profile(""), &packages, &pack).unwrap_err();
+    assert!(errors[0].to_string().contains("`config configure` ends with status 7"), "{}", errors[0]);
 }
 
 #[test]
@@ -132,6 +142,20 @@ fn a_package_finds_what_it_depends_on_configured() {
     let (assembly, _) = run(&profile(""), &packages, &pack).unwrap();
     assert_eq!(text(&assembly, "/etc/seen"), "<a>\n<b>\n");
     assert_eq!(text(&assembly, "/etc/version"), "1.0-1\n");
+}
+
+#[test]
+fn a_circle_of_packages_is_configured_too() {
+    let mut pack = Pack::default();
+    let append = |name: &str| format!("#!/bin/sh\necho {name} >> /etc/order\n");
+    let [a, b, c] = ["aa", "bb", "cc"].map(append);
+    let packages = [
+        package(&mut pack, "aa", "Depends: bb\n", &[("postinst", &a)], &[("/etc/a", "")]),
+        package(&mut pack, "bb", "Depends: aa, virtual\n", &[("postinst", &b)], &[("/etc/b", "")]),
+        package(&mut pack, "cc", "Provides: virtual\n", &[("postinst", &c)], &[("/etc/c", "")]),
+    ];
+    let (assembly, _) = run(&profile(""), &packages, &pack).unwrap();
+    assert_eq!(text(&assembly, "/etc/order"), "cc\nbb\naa\n");
 }
 
 #[test]
@@ -162,6 +186,13 @@ fn nothing_leaves_the_tree_and_nothing_goes_on_for_ever() {
         ("f() { f; }; f\n", ""),
         ("x=x; while :; do x=$x$x; done\n", ""),
         ("cat /proc/cpuinfo > /etc/cpu\n", "/proc/cpuinfo"),
+        ("key=$(head -c 16 /dev/urandom | md5sum)\n", "a device of a running system"),
+        ("echo x > /dev/console\n", "a device of a running system"),
+        ("echo 'x:x:0:0::/:/bin/sh' >> /etc/passwd\n", "a change of `/etc/passwd` that no tool for accounts makes"),
+        ("x=$(head -c 1000000 /dev/zero)\n", "a device of a running system"),
+        ("i=0; while [ $i -lt 60000 ]; do mkdir -p /srv/$i/a/b/c/d; i=$((i + 1)); done\n", "more changes than any script makes"),
+        ("find /usr -exec test -d {} ';' -print\n", "`find -exec"),
+        ("find /usr ! -print\n", "`find ! -print`"),
         ("rm -rf /\n", "removing everything"),
         ("cp -a / /usr/share/thing/all\n", "into itself"),
         ("chmod u+q /etc/motd\n", "the mode `u+q`"),
@@ -188,6 +219,22 @@ fn scripts_that_scripts_call_are_followed_too() {
     unpacked.entries.iter_mut().for_each(|entry| entry.mode = 0o755);
     let (assembly, _) = run(&profile(""), &[thing], &pack).unwrap();
     assert_eq!(text(&assembly, "/srv/x/made"), "a  b\n");
+}
+
+#[test]
+fn a_script_that_calls_itself_ends_on_the_stack_of_a_small_thread() {
+    let tool = "#!/bin/sh\nf() { { { ( /usr/share/thing/tool \"$(/usr/share/thing/tool x)\" ) } } }\nf\n";
+    let on_a_thread = || {
+        let mut pack = Pack::default();
+        let postinst = "#!/bin/sh\n/usr/share/thing/tool\n";
+        let mut thing = package(&mut pack, "thing", "", &[("postinst", postinst)], &[("/usr/share/thing/tool", tool)]);
+        Arc::make_mut(&mut thing.unpacked).entries.iter_mut().for_each(|entry| entry.mode = 0o755);
+        run(&profile(""), &[thing], &pack).unwrap_err()[0].to_string()
+    };
+    // What the workers of a build have.
+    let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(on_a_thread).unwrap();
+    let error = thread.join().unwrap();
+    assert!(error.contains("commands are nested too deep"), "{error}");
 }
 
 #[test]
