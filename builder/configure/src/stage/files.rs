@@ -36,7 +36,7 @@ impl Stage<'_, '_> {
             "realpath" => self.realpath(arguments, call),
             "ls" => self.ls(arguments, call),
             "stat" => self.stat(arguments, call),
-            "mktemp" | "tempfile" => self.mktemp(arguments, call),
+            "mktemp" => self.mktemp(arguments, call),
             "find" => self.find(arguments, call),
             // The disk is written when everything is known.
             "sync" => done(),
@@ -144,6 +144,7 @@ impl Stage<'_, '_> {
                 status = if force { status } else { failed() };
                 continue;
             };
+            self.may_change(&at)?;
             if at.is_root() {
                 return because("removing everything");
             }
@@ -200,7 +201,9 @@ impl Stage<'_, '_> {
         if !self.has_parent(&at) {
             return failed();
         }
-        if line.has(&["-d", "--directory"]) {
+        if line.has(&["-u"]) {
+            // A name alone is asked for.
+        } else if line.has(&["-d", "--directory"]) {
             self.folder(&at, 0o700);
         } else {
             self.edit.write(&at.to_string(), "", 0o600);

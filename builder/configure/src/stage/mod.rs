@@ -141,12 +141,20 @@ impl Stage<'_, '_> {
         }
     }
 
+    /// The account files come from the accounts, whatever lies at their place.
+    fn may_change(&self, at: &TreePath) -> Result<(), Refusal> {
+        match at.to_string() {
+            path if ACCOUNTS.contains(&path.as_str()) => {
+                because(format!("a change of `{path}` that no tool for accounts makes"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Gives a file a content, made with `mode` where there is none. `false` where no file can be.
     fn fill(&mut self, at: &TreePath, bytes: &[u8], mode: u16) -> Result<bool, Refusal> {
+        self.may_change(at)?;
         let path = at.to_string();
-        if ACCOUNTS.contains(&path.as_str()) {
-            return because(format!("a change of `{path}` that no tool for accounts makes"));
-        }
         if path.starts_with(DEVICES) {
             return because(format!("`{path}`, a device of a running system"));
         }

@@ -67,6 +67,12 @@ impl Stage<'_, '_> {
         let preserve = line.has(&["-a", "--archive", "-p"]) || line.value(&["--preserve"]).is_some();
         // Links are copied as links by `-a`, `-d`, `-P` and, on the way through folders, by `-r`.
         let follow = !line.has(&["-a", "--archive", "-d", "-P", "--no-dereference"]) && !recursive || line.has(&["-L"]);
+        if let Some(what) = line.value(&["--preserve"])
+            && what != "all"
+            && !(what.contains("mode") && what.contains("ownership"))
+        {
+            return because(format!("`cp --preserve={what}`"));
+        }
         let (sources, to) = self.sources("cp", &line)?;
         let mut status = done();
         for from in sources {
@@ -118,6 +124,7 @@ impl Stage<'_, '_> {
             let Ok(at) = TreePath::new(format!("{}{below}", target.to_string().trim_end_matches('/'))) else {
                 return because(format!("the path `{target}{below}`"));
             };
+            self.may_change(&at)?;
             let there = self.node(&at).map(|node| (node.kind.clone(), node.metadata.clone()));
             if node.is_directory() && matches!(there, Some((NodeKind::Directory, _))) {
                 continue;
@@ -156,6 +163,8 @@ impl Stage<'_, '_> {
                 status = failed();
                 continue;
             }
+            self.may_change(&source)?;
+            self.may_change(&target)?;
             if source == target || target.starts_with(&source) {
                 status = failed();
                 continue;
@@ -206,6 +215,7 @@ impl Stage<'_, '_> {
             let link = self.place(call.cwd, to)?;
             let is_link = self.node(&link).is_some_and(|node| node.link_target().is_some());
             let at = if no_dereference && is_link { link } else { self.destination(call.cwd, from, to, &line)? };
+            self.may_change(&at)?;
             if !self.has_parent(&at) {
                 status = failed();
                 continue;
@@ -274,6 +284,7 @@ impl Stage<'_, '_> {
         let mut status = done();
         for from in sources {
             let target = self.destination(call.cwd, from, to, &line)?;
+            self.may_change(&target)?;
             let content = match from {
                 "/dev/null" => Some(Content::inline([])),
                 _ => {
