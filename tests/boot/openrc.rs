@@ -45,8 +45,16 @@ after = ["limited", "once", "containerd", "ssh"]
 const PROBE: &str = r#"#!/bin/sh
 exec >/run/answers 2>&1
 ask() { name=$1; shift; echo "<<$name"; "$@" 2>&1; echo "$name>>"; }
-child() { cat /run/openrc/options/limited/child_pid; }
-first=$(child)
+# A child that supervise-daemon only just started is still supervise-daemon, and has no arguments at all while it becomes the service.
+child() {
+	tries=0
+	until pid=$(cat /run/openrc/options/limited/child_pid) && [ "$pid" != "$1" ] && tr '\0' '\n' <"/proc/$pid/cmdline" | grep -q '^while'; do
+		[ $((tries += 1)) -le 60 ] || break
+		sleep 1
+	done 2>/dev/null
+	echo "${pid:-0}"
+}
+first=$(child none)
 ask ARGUMENTS sh -c "tr '\\0' '\\n' </proc/$first/cmdline"
 ask ENVIRONMENT sh -c "tr '\\0' '\\n' </proc/$first/environ | grep GREETING"
 ask FOLDER readlink "/proc/$first/cwd"
@@ -57,9 +65,7 @@ for file in memory.max pids.max cpu.max; do
 	ask "$file" cat "/sys/fs/cgroup/openrc.limited/$file"
 done
 kill -9 "$first"
-tries=0
-until [ "$(child)" != "$first" ] && [ -e "/proc/$(child)" ] || [ $((tries += 1)) -gt 60 ]; do sleep 1; done
-again=$(child)
+again=$(child "$first")
 ask RESTARTED sh -c "[ $again -ne $first ] && tr '\\0' '\\n' </proc/$again/cmdline | tail -1"
 ask SAME_LIMIT sh -c "grep 'Max open files' /proc/$again/limits | tr -s ' '"
 ask ONCE cat /tmp/once

@@ -58,9 +58,17 @@ fn a_service_is_what_was_declared_and_a_machine_is_itself() {
         return;
     }
     let program = r#"
-main() { systemctl show --property=MainPID --value limited; }
+# A service that is only just started is systemd's executor still, and has no arguments at all while it becomes what was declared.
+main() {
+	tries=0
+	until pid=$(systemctl show --property=MainPID --value limited) && [ "$pid" != "$1" ] && tr '\0' '\n' <"/proc/$pid/cmdline" | grep -q '^while'; do
+		[ $((tries += 1)) -le 60 ] || break
+		sleep 1
+	done 2>/dev/null
+	echo "$pid"
+}
 systemctl start ssh
-first=$(main)
+first=$(main none)
 ask ARGUMENTS sh -c "tr '\\0' '\\n' </proc/$first/cmdline"
 ask ENVIRONMENT sh -c "tr '\\0' '\\n' </proc/$first/environ | grep GREETING"
 ask FOLDER readlink "/proc/$first/cwd"
@@ -70,9 +78,8 @@ for file in memory.max pids.max cpu.max; do
 	ask "$file" cat "/sys/fs/cgroup/system.slice/limited.service/$file"
 done
 kill -9 "$first"
-tries=0
-until [ "$(main)" != "$first" ] && [ "$(main)" != 0 ] || [ $((tries += 1)) -gt 60 ]; do sleep 1; done
-ask RESTARTED sh -c "[ $(main) -ne $first ] && tr '\\0' '\\n' </proc/$(main)/cmdline | head -1"
+again=$(main "$first")
+ask RESTARTED sh -c "[ $again -ne $first ] && tr '\\0' '\\n' </proc/$again/cmdline | head -1"
 ask FAILED systemctl list-units --failed --no-legend --plain
 ask SCRATCH findmnt -n -o FSTYPE,OPTIONS /srv/scratch
 ask SWAPPINESS cat /proc/sys/vm/swappiness
