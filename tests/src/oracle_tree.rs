@@ -3,105 +3,104 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 
 use rootsmith_tree::{Blobs, NodeKind, Tree};
-use rootsmith_types::{Sha256Digest, Sha256Writer};
+use rootsmith_types::{Sha256Digest, TreePath};
 use serde::Deserialize;
 
 /// Files up to this size are compared line by line too.
-const SMALL: u64 = 64 << 10;
+const SMALL: u64 = 1 << 20;
+/// Where names of accounts have numbers.
+const ACCOUNTS: [&str; 4] = ["/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow"];
 
-/// One entry, as far as both sides can see it: no times, no extended attributes.
+/// One entry, as far as both sides can see it: no times.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
     /// `d f l c b p s`.
     pub letter: char,
     /// With setuid, setgid and sticky; 0 for symbolic links.
     pub mode: u32,
-    /// User and group.
-    pub owner: (u32, u32),
+    /// User and group, by name where the tree has one for the number.
+    pub owner: (String, String),
     /// Of a regular file.
     pub content: Option<Sha256Digest>,
     /// Of the sorted lines of a small one.
     pub lines: Option<Sha256Digest>,
+    /// Of the same with every number made neutral, for the files that give accounts their numbers.
+    pub names: Option<Sha256Digest>,
     /// Of a symbolic link.
     pub target: Option<Vec<u8>>,
+    /// Extended attributes.
+    pub xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
 /// A tree as a map from paths to what is there.
 pub type Entries = BTreeMap<String, Seen>;
 
-/// Ours.
+/// What is in a tree.
 pub fn of_tree(tree: &Tree, blobs: &dyn Blobs) -> io::Result<Entries> {
     let mut entries = Entries::new();
+    let users = names(tree, blobs, "/etc/passwd")?;
+    let groups = names(tree, blobs, "/etc/group")?;
+    let name = |names: &BTreeMap<u32, String>, id: u32| names.get(&id).cloned().unwrap_or_else(|| id.to_string());
     for entry in tree.walk() {
         let metadata = &entry.node.metadata;
-        let (content, lines, target) = match &entry.node.kind {
-            NodeKind::File(content) if content.size() <= SMALL => {
-                let data = content.read(blobs, SMALL)?;
-                (Some(Sha256Digest::of(&data)), Some(sorted_lines(&data)), None)
-            }
-            NodeKind::File(content) => (Some(content.digest(blobs)?), None, None),
-            NodeKind::Symlink(target) => (None, None, Some(target.to_vec())),
-            _ => (None, None, None),
-        };
-        let seen = Seen {
+        let path = entry.path.to_string();
+        let link = entry.node.link_target();
+        let mut seen = Seen {
             letter: entry.node.letter(),
-            mode: if target.is_some() { 0 } else { metadata.mode.into() },
-            owner: (metadata.uid, metadata.gid),
-            content,
-            lines,
-            target,
+            mode: if link.is_some() { 0 } else { metadata.mode.into() },
+            owner: (name(&users, metadata.uid), name(&groups, metadata.gid)),
+            content: None,
+            lines: None,
+            names: None,
+            target: link.map(<[u8]>::to_vec),
+            xattrs: metadata.xattrs().map(|(name, value)| (name.to_vec(), value.to_vec())).collect(),
         };
-        entries.insert(entry.path.to_string(), seen);
+        if let NodeKind::File(content) = &entry.node.kind {
+            if content.size() <= SMALL {
+                let data = content.read(blobs, SMALL)?;
+                seen.content = Some(Sha256Digest::of(&data));
+                seen.lines = Some(sorted_lines(&data));
+                seen.names = ACCOUNTS.contains(&path.as_str()).then(|| sorted_lines(&without_numbers(&data)));
+            } else {
+                seen.content = Some(content.digest(blobs)?);
+            }
+        }
+        entries.insert(path, seen);
     }
     Ok(entries)
 }
 
-/// A folder that somebody with the right to set owners unpacked or installed into.
-pub fn of_folder(root: &Path) -> io::Result<Entries> {
-    let mut entries = Entries::new();
-    let mut todo = vec![root.to_owned()];
-    while let Some(path) = todo.pop() {
-        let metadata = path.symlink_metadata()?;
-        let kind = metadata.file_type();
-        let mode = metadata.mode();
-        let letter = match mode & 0o170_000 {
-            0o040_000 => 'd',
-            0o100_000 => 'f',
-            0o120_000 => 'l',
-            0o020_000 => 'c',
-            0o060_000 => 'b',
-            0o010_000 => 'p',
-            _ => 's',
-        };
-        let (content, lines) = if !kind.is_file() {
-            (None, None)
-        } else if metadata.len() <= SMALL {
-            let data = std::fs::read(&path)?;
-            (Some(Sha256Digest::of(&data)), Some(sorted_lines(&data)))
-        } else {
-            let mut writer = Sha256Writer::new(io::sink());
-            io::copy(&mut std::fs::File::open(&path)?, &mut writer)?;
-            (Some(writer.finish().1), None)
-        };
-        let target = if kind.is_symlink() { Some(path.read_link()?.as_os_str().as_bytes().to_vec()) } else { None };
-        if kind.is_dir() {
-            for child in path.read_dir()? {
-                todo.push(child?.path());
-            }
+/// The names of accounts by their numbers: the first one of each, as getpwuid(3) has it.
+fn names(tree: &Tree, blobs: &dyn Blobs, path: &str) -> io::Result<BTreeMap<u32, String>> {
+    let path = TreePath::new(path).map_err(io::Error::other)?;
+    let mut names = BTreeMap::new();
+    let Some(content) = tree.get(&path).and_then(|node| node.content()) else { return Ok(names) };
+    for line in String::from_utf8_lossy(&content.read(blobs, SMALL)?).lines() {
+        let mut fields = line.split(':');
+        if let (Some(name), Some(Ok(id))) = (fields.next(), fields.nth(1).map(str::parse)) {
+            names.entry(id).or_insert_with(|| name.to_owned());
         }
-        // Every path met begins with the root it was found under.
-        let below = path.strip_prefix(root).map_err(io::Error::other)?;
-        let name = rootsmith_types::TreePath::new(below.as_os_str().as_bytes()).map_err(io::Error::other)?;
-        let mode = if target.is_some() { 0 } else { mode & 0o7777 };
-        let owner = (metadata.uid(), metadata.gid());
-        entries.insert(name.to_string(), Seen { letter, mode, owner, content, lines, target });
     }
-    Ok(entries)
+    Ok(names)
+}
+
+/// Fields of a line of `passwd` or `group` that are numbers, made neutral; names in the group of others, sorted.
+fn without_numbers(data: &[u8]) -> Vec<u8> {
+    let neutral = |line: &str| {
+        let field = |field: &str| match field.parse::<u32>() {
+            Ok(_) => "N".to_owned(),
+            Err(_) if field.contains('/') => field.to_owned(),
+            Err(_) => {
+                let mut names: Vec<&str> = field.split(',').collect();
+                names.sort_unstable();
+                names.join(",")
+            }
+        };
+        line.split(':').map(field).collect::<Vec<_>>().join(":")
+    };
+    String::from_utf8_lossy(data).lines().map(neutral).collect::<Vec<_>>().join("\n").into_bytes()
 }
 
 /// What differs at one path.
@@ -109,7 +108,8 @@ pub fn of_folder(root: &Path) -> io::Result<Entries> {
 pub struct Difference {
     /// Where.
     pub path: String,
-    /// `missing`, `extra`, `type`, `mode`, `owner`, `target`, `content` or `order` (the same lines).
+    /// `missing`, `extra`, `type`, `mode`, `owner`, `target`, `xattrs`, `content`, `order` (the same lines) or `numbers` (the same
+    /// accounts).
     pub kind: &'static str,
     /// Both sides, theirs first.
     pub detail: String,
@@ -141,8 +141,19 @@ pub fn compare(ours: &Entries, theirs: &Entries) -> Vec<Difference> {
                     differ("owner", format!("{:?} {:?}", theirs.owner, ours.owner));
                 }
                 if theirs.content != ours.content {
-                    let same_lines = theirs.lines.is_some() && theirs.lines == ours.lines;
-                    differ(if same_lines { "order" } else { "content" }, String::new());
+                    let same = |a: Option<Sha256Digest>, b| a.is_some() && a == b;
+                    let kind = match () {
+                        () if same(theirs.lines, ours.lines) => "order",
+                        () if same(theirs.names, ours.names) => "numbers",
+                        () => "content",
+                    };
+                    differ(kind, String::new());
+                }
+                if theirs.xattrs != ours.xattrs {
+                    let names = |seen: &Seen| {
+                        seen.xattrs.keys().map(|name| name.escape_ascii().to_string()).collect::<Vec<_>>().join(" ")
+                    };
+                    differ("xattrs", format!("({}) ({})", names(theirs), names(ours)));
                 }
                 if let (Some(a), Some(b)) = (&theirs.target, &ours.target)
                     && a != b
@@ -183,21 +194,26 @@ impl Accepted {
         }
     }
 
-    /// What none of the rules accepts, and the rules that accept nothing.
-    pub fn judge<'a>(&'a self, found: &'a [Difference]) -> (Vec<&'a Difference>, Vec<&'a str>) {
-        let mut used = vec![false; self.difference.len()];
+    /// What none of the rules accepts, and the numbers of those that accept something.
+    pub fn judge<'a>(&self, found: &'a [Difference]) -> (Vec<&'a Difference>, BTreeSet<usize>) {
+        let mut used = BTreeSet::new();
         let mut left = Vec::new();
         for difference in found {
             let accepts = |rule: &Rule| {
                 rule.kinds.iter().any(|kind| kind == difference.kind) && matches(&rule.path, &difference.path)
             };
             match self.difference.iter().position(accepts) {
-                Some(rule) => used[rule] = true,
+                Some(rule) => drop(used.insert(rule)),
                 None => left.push(difference),
             }
         }
-        let unused = self.difference.iter().zip(used).filter(|(_, used)| !used).map(|(rule, _)| rule.path.as_str());
-        (left, unused.collect())
+        (left, used)
+    }
+
+    /// The paths of the rules that are not among `used`.
+    pub fn beyond(&self, used: &BTreeSet<usize>) -> Vec<&str> {
+        let rules = self.difference.iter().enumerate();
+        rules.filter(|(number, _)| !used.contains(number)).map(|(_, rule)| rule.path.as_str()).collect()
     }
 }
 
@@ -228,7 +244,8 @@ mod tests {
     use super::*;
 
     fn entry(letter: char, mode: u32) -> Seen {
-        Seen { letter, mode, owner: (0, 0), content: None, lines: None, target: None }
+        let owner = ("root".to_owned(), "root".to_owned());
+        Seen { letter, mode, owner, content: None, lines: None, names: None, target: None, xattrs: BTreeMap::new() }
     }
 
     #[test]
@@ -239,7 +256,7 @@ mod tests {
         let mut ours = theirs.clone();
         assert_eq!(compare(&ours, &theirs), []);
         ours.remove("/a");
-        ours.insert("/b".to_owned(), Seen { owner: (0, 4), mode: 0o600, ..entry('f', 0) });
+        ours.insert("/b".to_owned(), Seen { owner: ("root".into(), "adm".into()), mode: 0o600, ..entry('f', 0) });
         ours.insert("/c".to_owned(), Seen { content: None, ..entry('f', 0o777) });
         ours.insert("/e".to_owned(), entry('f', 0o644));
         let text = |text: &[u8]| Seen {
@@ -255,8 +272,8 @@ mod tests {
         let rules = "[[difference]]\npath = \"/*\"\nkinds = [\"mode\", \"owner\"]\nreason = \"r\"\n\
                      [[difference]]\npath = \"/none\"\nkinds = [\"extra\"]\nreason = \"r\"\n";
         let accepted = Accepted::parse(rules).unwrap();
-        let (left, unused) = accepted.judge(&found);
-        assert_eq!((left.len(), unused), (4, vec!["/none"]));
+        let (left, used) = accepted.judge(&found);
+        assert_eq!((left.len(), accepted.beyond(&used)), (4, vec!["/none"]));
         assert!(Accepted::parse("[[difference]]\npath = \"/\"\nkinds = []\nreason = \" \"\n").is_err());
     }
 
