@@ -330,7 +330,8 @@ pub(crate) fn home(user: &profile::User) -> String {
     }
 }
 
-/// `passwd` and `group`, and where there are to be `shadow` files, those, with the passwords.
+/// `passwd` and `group`, and the passwords in `shadow` files: those of all accounts after `shadowconfig on`, else those of the accounts
+/// that systemd-sysusers(8) made, which nobody may read then.
 pub(crate) fn write(edit: &mut Edit<'_>, with_shadow: bool) {
     let mut accounts = std::mem::take(&mut edit.accounts);
     // The distribution's own stay in its order; those that packages made follow, in an order that no package set changes.
@@ -342,24 +343,33 @@ pub(crate) fn write(edit: &mut Edit<'_>, with_shadow: bool) {
     accounts.groups.sort_by_key(|group| position(group.password, group.gid, &group.name));
     let [mut passwd, mut shadow, mut group, mut gshadow] = [const { String::new() }; 4];
     let day = edit.date.div_euclid(86_400);
+    let password = |password: &'_ str| if with_shadow || password != "*" { "x" } else { "*" };
     for User { name, uid, gid, comment, home, shell, shadow: fields } in &accounts.users {
-        passwd += &format!("{name}:x:{uid}:{gid}:{comment}:{home}:{shell}\n");
-        shadow += &format!("{name}:{}:{day}:{}\n", fields.password, fields.rest);
+        let seen = password(&fields.password);
+        passwd += &format!("{name}:{seen}:{uid}:{gid}:{comment}:{home}:{shell}\n");
+        if seen == "x" {
+            shadow += &format!("{name}:{}:{day}:{}\n", fields.password, fields.rest);
+        }
     }
-    for Group { name, gid, members, password } in &accounts.groups {
+    for Group { name, gid, members, password: own } in &accounts.groups {
         let members = members.iter().map(String::as_str).collect::<Vec<_>>().join(",");
-        group += &format!("{name}:x:{gid}:{members}\n");
-        gshadow += &format!("{name}:{password}::{members}\n");
+        let seen = password(own);
+        group += &format!("{name}:{seen}:{gid}:{members}\n");
+        if seen == "x" {
+            gshadow += &format!("{name}:{own}::{members}\n");
+        }
     }
     edit.accounts = accounts;
     edit.write("/etc/passwd", passwd, 0o644);
     edit.write("/etc/group", group, 0o644);
-    if !with_shadow {
-        return;
-    }
+    let mode = if with_shadow { 0o640 } else { 0 };
     for (path, text) in [("/etc/shadow", shadow), ("/etc/gshadow", gshadow)] {
-        edit.write(path, text, 0o640);
-        edit.change(&rootsmith_types::TreePath::literal(path), None, None, Some("shadow"));
+        if text.is_empty() {
+            continue;
+        }
+        edit.write(path, text, mode);
+        let group = with_shadow.then_some("shadow");
+        edit.change(&rootsmith_types::TreePath::literal(path), None, None, group);
     }
 }
 
@@ -443,6 +453,22 @@ mod tests {
         assert!(testing::text(&assembly, "/etc/gshadow").ends_with("kvm:!*::sshd\n_chrony:!::\n"));
         let shadow = assembly.tree.get(&rootsmith_types::TreePath::literal("/etc/shadow")).unwrap();
         assert_eq!((shadow.metadata.mode, shadow.metadata.gid), (0o640, 42));
+    }
+
+    #[test]
+    fn without_shadowconfig_only_what_sysusers_made_is_in_shadow() {
+        let mut assembly = testing::assembly(&[("/etc/motd", "")]);
+        let mut edit = testing::edit(&mut assembly);
+        edit.accounts.base("root:*:0:0:root:/root:/bin/bash\n", "root:*:0:\n");
+        write(&mut edit, false);
+        assert_eq!(edit.kind("/etc/shadow"), None);
+        edit.accounts.sysusers(&models::numbers().unwrap(), "g systemd-journal -\n");
+        write(&mut edit, false);
+        assert_eq!(testing::text(&assembly, "/etc/passwd"), "root:*:0:0:root:/root:/bin/bash\n");
+        assert_eq!(testing::text(&assembly, "/etc/group"), "root:*:0:\nsystemd-journal:x:999:\n");
+        assert_eq!(testing::text(&assembly, "/etc/gshadow"), "systemd-journal:!*::\n");
+        let gshadow = assembly.tree.get(&rootsmith_types::TreePath::literal("/etc/gshadow")).unwrap();
+        assert_eq!(gshadow.metadata.mode, 0);
     }
 
     #[test]

@@ -46,6 +46,25 @@ impl Choice {
     }
 }
 
+/// What `update-alternatives --query` prints of a group in automatic mode.
+pub(crate) fn query(name: &str, choices: &[Choice]) -> String {
+    let mut sorted: Vec<&Choice> = choices.iter().collect();
+    sorted.sort_by(|a, b| a.path.cmp(&b.path));
+    let Some(best) = sorted.iter().rev().max_by_key(|choice| choice.priority) else { return String::new() };
+    let mut text = format!("Name: {name}\nLink: {}\n", best.link);
+    let slaves = |choice: &Choice, shown: fn(&(String, String)) -> &String| {
+        let lines: String = choice.slaves.iter().map(|(name, slave)| format!(" {name} {}\n", shown(slave))).collect();
+        if lines.is_empty() { lines } else { format!("Slaves:\n{lines}") }
+    };
+    text += &slaves(best, |(link, _)| link);
+    text += &format!("Status: auto\nBest: {}\nValue: {}\n", best.path, best.path);
+    for choice in sorted {
+        text += &format!("\nAlternative: {}\nPriority: {}\n", choice.path, choice.priority);
+        text += &slaves(choice, |(_, path)| path);
+    }
+    text
+}
+
 /// Every group of alternatives in automatic mode: the best choice's links, and the books.
 pub(crate) fn apply(edit: &mut Edit<'_>, choices: &[(Choice, Owner)]) {
     let mut groups: BTreeMap<&str, Vec<&(Choice, Owner)>> = BTreeMap::new();

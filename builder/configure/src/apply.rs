@@ -69,11 +69,10 @@ pub(crate) fn base_accounts(edit: &mut Edit<'_>) {
 fn finish_accounts(edit: &mut Edit<'_>, numbers: &Numbers, effects: &[(Owner, &Effect)], profile: &Profile) {
     let declared = declared_accounts(edit, numbers, profile);
     let base = edit.resolves("/usr/share/base-passwd/passwd.master");
-    // Beside base-passwd, shadow files are kept by the tools of `passwd` alone.
-    if declared || !base || effects.iter().any(|(_, effect)| matches!(effect, Effect::Shadow)) {
-        edit.owner = Owner::Builder("accounts");
-        accounts::write(edit, true);
-    }
+    // Beside base-passwd, the tools of `passwd` move the passwords.
+    let shadow = declared || !base || effects.iter().any(|(_, effect)| matches!(effect, Effect::Shadow));
+    edit.owner = Owner::Builder("accounts");
+    accounts::write(edit, shadow);
     homes(edit, profile);
 }
 

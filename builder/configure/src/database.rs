@@ -95,7 +95,10 @@ pub(crate) fn write(edit: &mut Edit<'_>, packages: &[&Package], native: &str, re
     for (path, (user, group, mode)) in &records.overrides {
         let _ = writeln!(overrides, "{user} {group} {mode:o} {path}");
     }
-    edit.write(&format!("{DPKG}/statoverride"), overrides, 0o644);
+    // dpkg-statoverride(1) makes the file; dpkg goes without.
+    if !overrides.is_empty() {
+        edit.write(&format!("{DPKG}/statoverride"), overrides, 0o644);
+    }
 }
 
 /// The hexadecimal MD5 digest that dpkg and ucf compare conffiles by.

@@ -38,6 +38,8 @@ pub(crate) enum Effect {
     Own(TreePath),
     /// Modes were changed, of a path and perhaps all below it.
     Mode { path: TreePath, mode: String },
+    /// `setcap`.
+    Capabilities { path: TreePath, text: String },
     /// `dpkg-statoverride --update --add`.
     StatOverride { user: String, group: String, mode: u16, path: TreePath },
     /// `dpkg-divert --add`; with `--rename`, what is there is set aside.
@@ -132,9 +134,9 @@ impl Effect {
             ("systemd-sysusers", files) => Effect::Sysusers(owned(files)),
             ("systemd-tmpfiles", ["--create", files @ ..]) => Effect::Tmpfiles(owned(files)),
             ("update-alternatives", ["--quiet", rest @ ..] | rest) => Effect::Alternative(Choice::parse(rest)?),
-            ("update-rc.d", [name, "defaults" | "defaults-disabled", ..]) => Effect::InitScript((*name).to_owned()),
+            ("update-rc.d", [name, "defaults" | "defaults-disabled" | "start" | "stop", ..]) => Effect::InitScript((*name).to_owned()),
             // Links of an older version.
-            ("update-rc.d", [_, "remove"]) => Effect::Nothing,
+            ("update-rc.d", [_, "remove"] | ["-f", _, "remove"]) => Effect::Nothing,
             ("rc-update", ["add", script, runlevel]) => {
                 Effect::Runlevel { script: (*script).to_owned(), runlevel: (*runlevel).to_owned() }
             }
@@ -206,6 +208,7 @@ impl fmt::Display for Effect {
             Effect::Removed(path) => write!(f, "no {path}"),
             Effect::Own(path) => write!(f, "owner of {path}"),
             Effect::Mode { path, mode } => write!(f, "mode {mode} of {path}"),
+            Effect::Capabilities { path, text } => write!(f, "capabilities {text} of {path}"),
             Effect::StatOverride { path, .. } => write!(f, "stat override of {path}"),
             Effect::Divert { from, .. } => write!(f, "diversion of {from}"),
             Effect::Undivert { from } => write!(f, "no diversion of {from}"),
@@ -250,7 +253,7 @@ fn systemd_helper(arguments: &[&str]) -> Option<Effect> {
     }
     match words.as_slice() {
         // Nothing is masked or left over before the first installation.
-        ["unmask" | "purge", _] => Some(Effect::Nothing),
+        ["unmask" | "purge", ..] => Some(Effect::Nothing),
         ["enable", unit] => Some(Effect::EnableUnit { unit: (*unit).to_owned(), user }),
         ["update-state", unit] => Some(Effect::UnitState { unit: (*unit).to_owned(), user }),
         _ => None,

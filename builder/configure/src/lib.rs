@@ -8,6 +8,7 @@
 //! so that the order of packages does not matter to it.
 
 mod accounts;
+mod acl;
 mod alternatives;
 mod apply;
 mod database;

@@ -69,7 +69,7 @@ impl Follower<'_> {
         let text = String::from_utf8_lossy(bytes);
         edit.owner = Owner::Script(package.locked.name.clone());
         let (numbers, arch, packages) = (self.numbers, self.arch, self.packages);
-        let mut stage = Stage { edit, numbers, arch, package, packages, shared, effects: Vec::new() };
+        let mut stage = Stage { edit, numbers, arch, package, packages, shared, effects: Vec::new(), who: (0, 0) };
         if let Err(error) = self.follow(&mut stage, script, &text, followed) {
             stage.edit.errors.push(error);
         }

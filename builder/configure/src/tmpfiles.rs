@@ -2,11 +2,12 @@
 //!
 //! Every line is applied once more on each boot by `systemd-tmpfiles-setup.service`, so what is left out here only comes
 //! later: paths on file systems that are mounted at boot (`/run`, `/dev`, `/proc`, `/sys`), lines for boot alone (`!`),
-//! access control lists, file attributes, paths with a pattern or with the machine's identity in them.
+//! file attributes, paths with a pattern or with the machine's identity in them.
 
 use rootsmith_tree::{Content, Metadata, Node, NodeKind};
 use rootsmith_types::TreePath;
 
+use crate::acl::Acl;
 use crate::edit::Edit;
 
 const FOLDERS: [&str; 2] = ["/etc/tmpfiles.d", "/usr/lib/tmpfiles.d"];
@@ -16,7 +17,7 @@ const MOUNTED_AT_BOOT: [&str; 4] = ["/run", "/dev", "/proc", "/sys"];
 #[derive(Debug, PartialEq, Eq)]
 struct Line<'a> {
     kind: char,
-    /// `+`: replace what is there.
+    /// `+`: replace what is there; of access control lists: leave what is there.
     replace: bool,
     path: &'a str,
     /// With whether it is for new entries only (`:`).
@@ -121,7 +122,8 @@ fn apply(edit: &mut Edit<'_>, line: &Line<'_>) {
                 edit.put(line.path, Node { kind: NodeKind::Fifo, metadata });
             }
         }
-        // x X r R: cleaning. a A: access control lists. h H t T: attributes. b c: devices.
+        'a' | 'A' => access(edit, line),
+        // x X r R: cleaning. h H t T: attributes. b c: devices.
         _ => {}
     }
 }
@@ -141,6 +143,24 @@ fn copy(edit: &mut Edit<'_>, line: &Line<'_>) {
         }
     }
     adjust(edit, line);
+}
+
+/// Access control lists: of the path, or (`A`) of everything below it too.
+fn access(edit: &mut Edit<'_>, line: &Line<'_>) {
+    let (Ok(path), Some(text)) = (TreePath::new(line.path), line.argument) else { return };
+    let Ok(path) = edit.assembly.tree.resolve(&path) else { return };
+    let paths: Vec<TreePath> = match line.kind {
+        'A' => edit.assembly.tree.walk_from(&path).map(|entry| entry.path).collect(),
+        _ => vec![path],
+    };
+    for path in paths {
+        let Some(node) = edit.assembly.tree.get(&path).filter(|node| node.link_target().is_none()) else { continue };
+        let executable = node.is_directory() || node.metadata.mode & 0o111 != 0;
+        let acl = Acl::parse(text, executable, |user, name| if user { edit.uid(name) } else { edit.gid(name) });
+        if let (Some(acl), Some(node)) = (acl, edit.assembly.tree.get_mut(&path)) {
+            acl.apply(node, !line.replace);
+        }
+    }
 }
 
 fn metadata(edit: &mut Edit<'_>, line: &Line<'_>, mode: u16) -> Metadata {

@@ -7,20 +7,7 @@ use rootsmith_shell::{Done, Host, Refusal};
 use super::{Stage, because, done, failed, said};
 use crate::database::md5;
 use crate::effect::{Effect, SystemUser};
-use crate::{accounts, tmpfiles};
-
-/// Byte code and caches that are made again by whoever misses them: left out, as `docs/maintainer-scripts.md` says.
-const LEFT_OUT: [&str; 9] = [
-    "fc-cache",
-    "install-info",
-    "mandb",
-    "py3clean",
-    "py3compile",
-    "pycompile",
-    "pypy3clean",
-    "pypy3compile",
-    "update-info-dir",
-];
+use crate::{accounts, alternatives, tmpfiles};
 
 /// A package's field, as dpkg-query(1) shows it.
 fn shown(format: &str, name: &str, version: &str) -> Option<String> {
@@ -99,14 +86,15 @@ impl Stage<'_, '_> {
                     None => failed(),
                 }
             }
-            ("dpkg" | "dpkg-query", ["-L" | "--listfiles", package]) => self.list_files(package),
+            ("dpkg" | "dpkg-query", ["-L" | "--listfiles", packages @ ..]) => self.list_files(packages),
             ("dpkg-query", arguments) => self.query(arguments),
             (_, [folder]) if name.ends_with("glib-compile-schemas") => self.schemas(folder),
-            ("dpkg-statoverride", ["--list", path] | ["--quiet", "--list", path]) => {
-                match self.shared.overrides.get(*path) {
-                    Some(line) => said(format!("{line}\n")),
-                    None => failed(),
-                }
+            ("dpkg-statoverride", ["--list", paths @ ..] | ["--quiet", "--list", paths @ ..])
+                if !paths.is_empty() && paths.iter().all(|path| path.starts_with('/') && !path.contains('*')) =>
+            {
+                let found = paths.iter().filter_map(|path| self.shared.overrides.get(*path));
+                let lines: String = found.map(|line| format!("{line}\n")).collect();
+                if lines.is_empty() { failed() } else { said(lines) }
             }
             ("dpkg-divert", ["--truename", path]) => {
                 said(format!("{}\n", self.shared.diversions.get(*path).map_or(*path, |(to, _)| to)))
@@ -130,17 +118,22 @@ impl Stage<'_, '_> {
                 Some(line) => said(line + "\n"),
                 None => Ok(Done { status: 2, ..Done::default() }),
             },
-            ("id", ["-u"] | ["-g"]) => said("0\n"),
+            ("id", ["-u"]) => said(format!("{}\n", self.who.0)),
+            ("id", ["-g"]) => said(format!("{}\n", self.who.1)),
             ("id", ["-gn" | "-ng", user]) => {
                 match self.edit.accounts.primary_gid(user).and_then(|gid| self.edit.accounts.group_name(gid)) {
                     Some(group) => said(format!("{group}\n")),
                     None => failed(),
                 }
             }
-            ("id", ["-Gn" | "-nG", user]) => match self.edit.accounts.uid(user) {
-                Some(_) => said(self.edit.accounts.groups_of(user).join(" ") + "\n"),
+            ("id", ["-Gn" | "-nG", user]) | ("groups", [user]) => match self.edit.accounts.uid(user) {
+                Some(_) => {
+                    let before = if name == "groups" { format!("{user} : ") } else { String::new() };
+                    said(before + &self.edit.accounts.groups_of(user).join(" ") + "\n")
+                }
                 None => failed(),
             },
+            ("update-locale", arguments) => self.update_locale(arguments),
             ("usermod", arguments) => return self.usermod(arguments),
             ("update-alternatives", arguments) => return self.alternatives(arguments),
             ("id", ["-un"] | ["-gn"]) | ("whoami", []) => said("root\n"),
@@ -150,14 +143,6 @@ impl Stage<'_, '_> {
                 Some(uid) => said(format!("uid={uid}({user})\n")),
                 None => failed(),
             },
-            ("uname", ["-s"] | []) => said("Linux\n"),
-            // Asked whether this is a running system, or one with a policy: it is not.
-            ("aa-enabled" | "ischroot" | "selinuxenabled" | "mountpoint" | "restorecon", _) => failed(),
-            // No process runs, and no hardware is there.
-            ("pidof" | "pgrep" | "pkill" | "killall", _) => failed(),
-            ("udevadm" | "vgcfgbackup", _) => done(),
-            ("sleep", _) => done(),
-            (name, _) if LEFT_OUT.contains(&name) => done(),
             _ => return None,
         })
     }
@@ -171,17 +156,24 @@ impl Stage<'_, '_> {
         number.map_or_else(failed, |number| said(format!("{number}\n")))
     }
 
-    fn list_files(&self, package: &str) -> Result<Done, Refusal> {
-        let plain = package.split(':').next().unwrap_or(package);
-        let Some(package) = self.packages.iter().find(|package| package.locked.name.as_str() == plain) else {
-            return failed();
-        };
-        let mut out = Vec::new();
-        for entry in &package.unpacked.entries {
-            out.extend_from_slice(if entry.path == b"/" { b"/." } else { &entry.path });
-            out.push(b'\n');
+    /// An empty line between packages; a status for those that are not installed.
+    fn list_files(&self, names: &[&str]) -> Result<Done, Refusal> {
+        let mut listed = Done::default();
+        for name in names {
+            let plain = name.split(':').next().unwrap_or(name);
+            let Some(package) = self.packages.iter().find(|package| package.locked.name.as_str() == plain) else {
+                listed.status = 1;
+                continue;
+            };
+            if !listed.stdout.is_empty() {
+                listed.stdout.push(b'\n');
+            }
+            for entry in &package.unpacked.entries {
+                listed.stdout.extend_from_slice(if entry.path == b"/" { b"/." } else { &entry.path });
+                listed.stdout.push(b'\n');
+            }
         }
-        said(out)
+        Ok(listed)
     }
 
     /// `glib-compile-schemas FOLDER` where there is nothing to compile.
@@ -254,7 +246,7 @@ impl Stage<'_, '_> {
                 }
             }
             Effect::Alternative(choice) => {
-                self.shared.alternatives.entry(choice.name.clone()).or_default().push(choice.path.clone());
+                self.shared.alternatives.entry(choice.name.clone()).or_default().push(choice.clone());
             }
             Effect::Divert { package, from, to, rename } => {
                 let package = package.clone().unwrap_or_else(|| self.package.locked.name.to_string());
@@ -337,16 +329,19 @@ impl Stage<'_, '_> {
         };
         Some(match *arguments {
             ["--remove", name, path] => match self.shared.alternatives.get(name) {
-                Some(paths) if paths.iter().any(|known| known == path) => {
+                Some(choices) if choices.iter().any(|choice| choice.path == *path) => {
                     because(format!("taking the alternative `{path}` away again"))
                 }
                 _ => done(),
             },
             ["--remove-all", name] if !self.shared.alternatives.contains_key(name) => done(),
             ["--list", name] => match self.shared.alternatives.get(name) {
-                Some(paths) => said(paths.iter().map(|path| format!("{path}\n")).collect::<String>()),
+                Some(choices) => said(choices.iter().map(|choice| format!("{}\n", choice.path)).collect::<String>()),
                 None => Ok(Done { status: 2, ..Done::default() }),
             },
+            ["--query", name] if self.shared.alternatives.contains_key(name) => {
+                said(alternatives::query(name, &self.shared.alternatives[name]))
+            }
             ["--query" | "--display", name] if !self.shared.alternatives.contains_key(name) => {
                 Ok(Done { status: 2, ..Done::default() })
             }

@@ -36,8 +36,10 @@ impl Stage<'_, '_> {
             "realpath" => self.realpath(arguments, call),
             "ls" => self.ls(arguments, call),
             "stat" => self.stat(arguments, call),
+            "dd" => self.dd(arguments, call),
             "mktemp" => self.mktemp(arguments, call),
             "find" => self.find(arguments, call),
+            "setcap" => self.setcap(arguments, call),
             // The disk is written when everything is known.
             "sync" => done(),
             _ => return None,

@@ -26,19 +26,21 @@ impl<'a> Line<'a> {
             if argument == "--" {
                 line.operands.extend(arguments.by_ref());
             } else if let Some(long) = argument.strip_prefix("--") {
-                match long.split_once('=') {
-                    Some((name, value)) => match valued.iter().find(|known| known.strip_prefix("--") == Some(name)) {
-                        Some(known) => line.values.push((known, value)),
+                let (name, inline) = long.split_once('=').map_or((long, None), |(name, value)| (name, Some(value)));
+                let all = || flags.iter().chain(valued).filter_map(|known| Some((known, known.strip_prefix("--")?)));
+                // A beginning is enough, where it is the beginning of one option alone (getopt_long(3)).
+                let mut begun = all().filter(|(_, known)| known.starts_with(name));
+                let known = all().find(|(_, known)| *known == name).or(match (begun.next(), begun.next()) {
+                    (Some(only), None) => Some(only),
+                    _ => None,
+                });
+                match known {
+                    Some((known, _)) if !valued.contains(known) && inline.is_none() => line.flags.push(known),
+                    Some((known, _)) if valued.contains(known) => match inline.or_else(|| arguments.next()) {
+                        Some(value) => line.values.push((known, value)),
                         None => return unknown(argument),
                     },
-                    None => match (flags.iter().find(|known| **known == argument), valued.contains(&argument)) {
-                        (Some(known), _) => line.flags.push(known),
-                        (None, true) => match arguments.next() {
-                            Some(value) => line.values.push((argument, value)),
-                            None => return unknown(argument),
-                        },
-                        (None, false) => return unknown(argument),
-                    },
+                    _ => return unknown(argument),
                 }
             } else if argument.len() > 1 && argument.starts_with('-') {
                 for (at, letter) in argument[1..].char_indices() {
@@ -70,5 +72,23 @@ impl<'a> Line<'a> {
 
     pub(super) fn value(&self, names: &[&str]) -> Option<&'a str> {
         self.values.iter().rev().find(|(name, _)| names.contains(name)).map(|(_, value)| *value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_read_as_getopt_does() {
+        let parse = |arguments: &[&'static str]| {
+            Line::parse("x", arguments, &["-p", "--parents", "--preserve"], &["-m", "--mode"])
+        };
+        let line = parse(&["-pm", "0755", "--par", "--mo=1", "--mode", "2", "a", "--", "-b"]).unwrap();
+        assert_eq!((line.flags, line.operands), (vec!["-p", "--parents"], vec!["a", "-b"]));
+        assert_eq!(line.values, [("-m", "0755"), ("--mode", "1"), ("--mode", "2")]);
+        for wrong in [&["--p"][..], &["--parents=x"], &["-q"], &["--mode"], &["-m"]] {
+            assert!(parse(wrong).is_err(), "{wrong:?}");
+        }
     }
 }

@@ -1,10 +1,23 @@
-//! Commands that tell something of files: readlink(1), realpath(1), stat(1), ls(1).
+//! Commands that tell something of files: readlink(1), realpath(1), stat(1), dd(1), ls(1).
 
 use rootsmith_shell::{Call, Done, Host, Refusal};
 use rootsmith_tree::{Node, NodeKind};
 
 use super::line::Line;
 use super::{Stage, because, failed, said};
+
+/// The pieces of a name as `ls -v` compares them: numbers by their value.
+fn by_number(name: &str) -> Vec<(&str, u64)> {
+    let mut pieces = Vec::new();
+    let mut rest = name;
+    while !rest.is_empty() {
+        let (text, after) = rest.split_at(rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len()));
+        let (digits, after) = after.split_at(after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len()));
+        pieces.push((text, digits.parse().unwrap_or(u64::MAX)));
+        rest = after;
+    }
+    pieces
+}
 
 impl Stage<'_, '_> {
     pub(super) fn readlink(&mut self, arguments: &[&str], call: &Call<'_>) -> Result<Done, Refusal> {
@@ -85,8 +98,28 @@ impl Stage<'_, '_> {
         Ok(Done { status, stdout: out.into_bytes(), ..Done::default() })
     }
 
+    /// dd(1) from a file to the standard output.
+    pub(super) fn dd(&mut self, arguments: &[&str], call: &Call<'_>) -> Result<Done, Refusal> {
+        let (mut from, mut size, mut count, mut skip) = (None, 512, usize::MAX, 0);
+        for argument in arguments {
+            match (argument.split_once('='), argument.rsplit('=').next().and_then(|text| text.parse().ok())) {
+                (Some(("if", path)), _) => from = Some(path),
+                (Some(("bs", _)), Some(number)) => size = number,
+                (Some(("count", _)), Some(number)) => count = number,
+                (Some(("skip", _)), Some(number)) => skip = number,
+                (Some(("status", _)), _) => {}
+                _ => return because(format!("`dd` with `{argument}`")),
+            }
+        }
+        let Some(from) = from else { return because("`dd` without a file to read") };
+        let at = self.target(call.cwd, from)?;
+        let Some(bytes) = self.content(&at)? else { return failed() };
+        let part = bytes.get(size.saturating_mul(skip)..).unwrap_or_default();
+        said(&part[..part.len().min(size.saturating_mul(count))])
+    }
+
     pub(super) fn ls(&mut self, arguments: &[&str], call: &Call<'_>) -> Result<Done, Refusal> {
-        let line = Line::parse("ls", arguments, &["-1", "-d", "-A", "-L", "--directory"], &[])?;
+        let line = Line::parse("ls", arguments, &["-1", "-d", "-A", "-L", "-v", "--directory"], &[])?;
         let mut out = String::new();
         let mut status = 0;
         for path in if line.operands.is_empty() { &["."] } else { &line.operands[..] } {
@@ -97,7 +130,11 @@ impl Stage<'_, '_> {
                         return because("`ls` of several folders");
                     }
                     let shown = names.iter().filter(|name| line.has(&["-A"]) || !name.starts_with('.'));
-                    out.extend(shown.flat_map(|name| [name, "\n"]));
+                    let mut shown: Vec<&String> = shown.collect();
+                    if line.has(&["-v"]) {
+                        shown.sort_by(|a, b| by_number(a).cmp(&by_number(b)));
+                    }
+                    out.extend(shown.into_iter().flat_map(|name| [name, "\n"]));
                 }
                 None if self.node(&at).is_none() => status = 2,
                 _ => out.extend([path, "\n"]),

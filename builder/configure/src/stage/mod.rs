@@ -4,14 +4,17 @@
 //! it left there. What looks at the whole tree (units, alternatives, runlevels, caches) is noted as an [`Effect`] and done when
 //! every script has been followed; so the order of packages does not matter to it.
 
+mod capability;
 pub(crate) mod debconf;
 mod dpkg;
 mod files;
 mod find;
 mod line;
+mod locale;
 mod look;
 mod mode;
 mod place;
+mod running;
 
 use std::collections::BTreeMap;
 
@@ -21,6 +24,7 @@ use rootsmith_tree::{Content, Node, NodeKind};
 use rootsmith_types::{Arch, TreePath};
 
 use crate::accounts;
+use crate::alternatives::Choice;
 use crate::edit::{Edit, MAX_FILE};
 use crate::effect::Effect;
 use crate::models::Numbers;
@@ -38,8 +42,8 @@ const ACCOUNTS: [&str; 4] = ["/etc/passwd", "/etc/group", "/etc/shadow", "/etc/g
 /// First lines of what is followed when a script calls it.
 const SHELLS: [&str; 4] = ["#!/bin/sh", "#! /bin/sh", "#!/bin/dash", "#!/usr/bin/sh"];
 /// So many scripts may be called by scripts of all packages, each of so many steps.
-const MAX_SCRIPTS: usize = 2000;
-const STEPS: u64 = 20_000;
+const MAX_SCRIPTS: usize = 500;
+const STEPS: u64 = 200_000;
 /// So many bytes may the scripts of all packages write.
 const MAX_WRITTEN: u64 = 1 << 30;
 
@@ -56,6 +60,8 @@ pub(crate) struct Stage<'a, 'e> {
     pub(crate) shared: &'a mut Shared,
     /// What the script did, and what is still to be done.
     pub(crate) effects: Vec<Effect>,
+    /// Whose files `test -O` and `test -G` ask for: root's, but below su(1).
+    pub(crate) who: (u32, u32),
 }
 
 /// What scripts leave for those of later packages, beside the tree.
@@ -67,8 +73,8 @@ pub(crate) struct Shared {
     overrides: BTreeMap<String, String>,
     /// By path, to where and for whom it is diverted.
     diversions: BTreeMap<String, (String, String)>,
-    /// By name, the paths of the alternatives so far.
-    alternatives: BTreeMap<String, Vec<String>>,
+    /// By name, the alternatives so far.
+    alternatives: BTreeMap<String, Vec<Choice>>,
     /// So many temporary files were made.
     temporary: usize,
     /// So many scripts were called by scripts.
@@ -196,6 +202,9 @@ impl Stage<'_, '_> {
         if let Some(result) = self.debian_command(name, arguments) {
             return result;
         }
+        if let Some(result) = self.running_command(name, arguments, call) {
+            return result;
+        }
         let named: Vec<String> = std::iter::once(name).chain(arguments.iter().copied()).map(str::to_owned).collect();
         match Effect::of(&named) {
             Some(effect) => self.effect(effect),
@@ -306,8 +315,8 @@ impl Host for Stage<'_, '_> {
             'u' => mode(0o4000),
             'g' => mode(0o2000),
             'k' => mode(0o1000),
-            'O' => target.is_some_and(|node| node.metadata.uid == 0),
-            'G' => target.is_some_and(|node| node.metadata.gid == 0),
+            'O' => target.is_some_and(|node| node.metadata.uid == self.who.0),
+            'G' => target.is_some_and(|node| node.metadata.gid == self.who.1),
             other => return because(format!("the condition `-{other}`")),
         })
     }

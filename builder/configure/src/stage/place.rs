@@ -9,6 +9,19 @@ use super::mode::{changed_mode, nobody};
 use super::{MAX_PATHS, Stage, because, done, failed};
 use crate::effect::Effect;
 
+/// The way from a link to what it is to lead to.
+fn relative(link: &TreePath, to: &TreePath) -> String {
+    let (link, to) = (link.to_string(), to.to_string());
+    let (mut link, mut to): (Vec<&str>, Vec<&str>) = (link.split('/').collect(), to.split('/').collect());
+    link.pop();
+    let same = link.iter().zip(&to).take_while(|(a, b)| a == b).count();
+    // The last name stays, where the link lies beside or below what it leads to.
+    let same = same.min(to.len() - 1);
+    let mut way = vec![".."; link.len() - same];
+    way.extend(to.drain(same..));
+    way.join("/")
+}
+
 impl Stage<'_, '_> {
     /// Where `from` comes to lie when it is copied, moved or linked to `to`: below it when that is a folder.
     fn destination(&self, cwd: &str, from: &str, to: &str, line: &Line<'_>) -> Result<TreePath, Refusal> {
@@ -144,7 +157,7 @@ impl Stage<'_, '_> {
 
     pub(super) fn mv(&mut self, arguments: &[&str], call: &Call<'_>) -> Result<Done, Refusal> {
         let flags =
-            ["-f", "--force", "-n", "--no-clobber", "-v", "--verbose", "-T", "--no-target-directory", "-u", "--update"];
+            ["-f", "--force", "-n", "--no-clobber", "-v", "--verbose", "-T", "--no-target-directory", "-u", "--update", "-Z"];
         let line = Line::parse("mv", arguments, &flags, &["-t", "--target-directory"])?;
         if line.has(&["-u", "--update"]) {
             return because("`mv --update`, which asks for times");
@@ -202,9 +215,6 @@ impl Stage<'_, '_> {
             "--relative",
         ];
         let line = Line::parse("ln", arguments, &flags, &["-t", "--target-directory"])?;
-        if line.has(&["-r", "--relative"]) {
-            return because("`ln --relative`");
-        }
         let (sources, to) = match line.operands[..] {
             [one] => (vec![one], "."),
             _ => self.sources("ln", &line)?,
@@ -228,8 +238,12 @@ impl Stage<'_, '_> {
                 _ => {}
             }
             if line.has(&["-s", "--symbolic"]) {
-                self.edit.symlink(&at.to_string(), from);
-                self.record(Effect::Link { path: at, target: from.to_owned() });
+                let target = match line.has(&["-r", "--relative"]) {
+                    true => relative(&at, &self.target(call.cwd, from)?),
+                    false => from.to_owned(),
+                };
+                self.edit.symlink(&at.to_string(), &target);
+                self.record(Effect::Link { path: at, target });
                 continue;
             }
             let existing = self.target(call.cwd, from)?;

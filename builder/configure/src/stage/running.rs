@@ -1,0 +1,106 @@
+//! What only a running system would answer, or a program that talks to one: as it is in a tree that nothing runs on. And what is left
+//! out on purpose, because whoever misses it makes it again.
+
+use rootsmith_shell::{Call, Done, Host, Outcome, Refusal, Run, Script};
+
+use super::{Stage, because, done, failed, said};
+
+/// Byte code and caches that are made again by whoever misses them: left out, as `docs/maintainer-scripts.md` says.
+const LEFT_OUT: [&str; 10] = [
+    "fc-cache",
+    "gio-querymodules",
+    "install-info",
+    "mandb",
+    "py3clean",
+    "py3compile",
+    "pycompile",
+    "pypy3clean",
+    "pypy3compile",
+    "update-info-dir",
+];
+
+impl Stage<'_, '_> {
+    /// Answers for a system that does not run; `None` for any other command.
+    pub(super) fn running_command(
+        &mut self,
+        name: &str,
+        arguments: &[&str],
+        call: &Call<'_>,
+    ) -> Option<Result<Done, Refusal>> {
+        let name = name.rsplit('/').next().unwrap_or(name);
+        Some(match (name, arguments) {
+            // dpkg runs with the kernel's file systems mounted.
+            ("mountpoint", ["-q", "/proc" | "/sys" | "/dev"]) => done(),
+            // Whether this is a running system, or one with a policy: it is not.
+            ("aa-enabled" | "aa-status" | "ischroot" | "mountpoint" | "restorecon" | "selinuxenabled", _) => failed(),
+            // No process runs, no daemon listens, nothing is mounted, no terminal is there.
+            ("pidof" | "pgrep" | "pkill" | "killall" | "tty" | "stty", _) => failed(),
+            ("auditctl" | "bootctl" | "findmnt" | "firewall-cmd" | "lpstat" | "modprobe", _) => failed(),
+            ("hostname", ["-d" | "--domain" | "-f" | "--fqdn"]) => failed(),
+            ("logger" | "udevadm" | "vgcfgbackup" | "sleep", _) => done(),
+            // What is asked for whether it works, or whether its configuration is sound: the distribution's is.
+            ("smartctl", ["-V"]) | ("squid", ["-k", "parse"]) | ("named-checkconf", _) | ("pg_checksystem", []) => done(),
+            // Rules of applications that nobody has enabled.
+            ("ufw", ["app", "update", "all"]) => done(),
+            // Where there is no such folder, there are no pages to make an index of.
+            ("helpztags", [folder]) if self.list(folder) == Ok(None) => done(),
+            // Clusters are made on the machine.
+            ("pg_lsclusters", ["-h"]) if self.has_no_cluster() => done(),
+            ("uname", ["-s"] | []) => said("Linux\n"),
+            ("setpriv", words) => {
+                let at = words.iter().position(|word| !word.starts_with("--"))?;
+                // What it runs: options have their values in a word of their own.
+                let command = words.iter().position(|word| *word == "--").map_or(&words[at..], |at| &words[at + 1..]);
+                return self.again(command, call);
+            }
+            ("su" | "runuser", words) => return self.as_user(words, call),
+            _ if LEFT_OUT.contains(&name) => done(),
+            _ if name.starts_with("python3") && arguments.iter().any(|word| word.ends_with("/py_compile.py")) => done(),
+            _ => return None,
+        })
+    }
+
+    fn has_no_cluster(&mut self) -> bool {
+        let versions = self.list("/etc/postgresql").ok().flatten().unwrap_or_default();
+        versions.is_empty()
+    }
+
+    /// The command of a command.
+    fn again(&mut self, words: &[&str], call: &Call<'_>) -> Option<Result<Done, Refusal>> {
+        let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+        (!words.is_empty()).then(|| self.call(&Call { words: &words, ..*call }))
+    }
+
+    /// `su [-] [-s SHELL] USER -c TEXT`: for what asks `test -O` and `-G`.
+    fn as_user(&mut self, arguments: &[&str], call: &Call<'_>) -> Option<Result<Done, Refusal>> {
+        let (mut text, mut user) = (None, None);
+        let mut words = arguments.iter();
+        while let Some(word) = words.next() {
+            match *word {
+                "-c" | "--command" => text = Some(*words.next()?),
+                "-s" | "--shell" => {
+                    if !["/bin/sh", "/usr/bin/sh", "/bin/dash"].contains(words.next()?) {
+                        return None;
+                    }
+                }
+                "-" | "-l" | "--login" => {}
+                "-u" => user = Some(*words.next()?),
+                word if !word.starts_with('-') && user.is_none() => user = Some(word),
+                _ => return None,
+            }
+        }
+        let (text, user) = (text?, user?);
+        let accounts = &self.edit.accounts;
+        let (Some(uid), Some(gid)) = (accounts.uid(user), accounts.primary_gid(user)) else { return Some(failed()) };
+        let variables: Vec<(&str, &str)> =
+            call.exported.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let run = Run { name: "sh", arguments: &[], variables: &variables, steps: super::STEPS, depth: call.depth };
+        let before = std::mem::replace(&mut self.who, (uid, gid));
+        let outcome = Script::parse(text).and_then(|script| rootsmith_shell::run(&script, &run, self));
+        self.who = before;
+        Some(match outcome {
+            Ok(Outcome { status, stdout, stderr }) => Ok(Done { status, stdout, stderr }),
+            Err(stop) => because(format!("`su`, {stop}")),
+        })
+    }
+}
