@@ -2,21 +2,36 @@
 
 /// Parentheses within parentheses.
 const MAX_DEPTH: usize = 50;
+/// Expressions that variables hold, and that are read for the value of one.
+const MAX_EXPRESSIONS: usize = 1_000;
 
 /// Where names get their values.
 pub(crate) trait Names {
-    fn value(&mut self, name: &str) -> Option<String>;
+    fn is_bash(&self) -> bool;
+    /// `Err` when it cannot be known.
+    fn value(&mut self, name: &str) -> Result<Option<String>, String>;
     /// `Err` when it cannot be set.
     fn assign(&mut self, name: &str, value: i64) -> Result<(), String>;
+    /// The same of a value of bash's arrays.
+    fn element(&mut self, name: &str, index: i64) -> Result<Option<String>, String>;
+    fn assign_element(&mut self, name: &str, index: i64, value: i64) -> Result<(), String>;
 }
 
 /// The value of an expression whose parameters are expanded.
 pub(crate) fn evaluate(text: &str, names: &mut dyn Names) -> Result<i64, String> {
-    let mut reader = Reader { text: text.as_bytes(), at: 0, names, skipping: 0, depth: 0 };
+    let mut fuel = MAX_EXPRESSIONS;
+    evaluate_within(text, names, 0, &mut fuel)
+}
+
+/// The value of an expression that stands in a variable, `depth` deep in others.
+fn evaluate_within(text: &str, names: &mut dyn Names, depth: usize, fuel: &mut usize) -> Result<i64, String> {
+    *fuel = fuel.checked_sub(1).ok_or("arithmetic expression: too long")?;
+    let bash = names.is_bash();
+    let mut reader = Reader { text: text.as_bytes(), at: 0, names, skipping: 0, depth, bash, fuel };
     if reader.peek().is_none() {
         return Ok(0);
     }
-    let value = reader.assignment()?;
+    let value = reader.comma()?;
     match reader.peek() {
         None => Ok(value),
         Some(_) => Err(format!("arithmetic expression: `{text}` is not one")),
@@ -41,6 +56,8 @@ fn integer(text: &str) -> Option<i64> {
     Some(if negative { value.wrapping_neg() } else { value })
 }
 
+mod bash;
+
 struct Reader<'a> {
     text: &'a [u8],
     at: usize,
@@ -48,6 +65,14 @@ struct Reader<'a> {
     /// Inside something that is not evaluated: the right side of `0 && …`.
     skipping: usize,
     depth: usize,
+    bash: bool,
+    fuel: &'a mut usize,
+}
+
+/// What an assignment changes.
+struct Place {
+    name: String,
+    index: Option<i64>,
 }
 
 /// By how tightly they bind, loosest first.
@@ -86,6 +111,7 @@ impl Reader<'_> {
         let longer = match op {
             "|" | "&" => next == Some(op.as_bytes()[0]) || next == Some(b'='),
             "<" | ">" => next == Some(op.as_bytes()[0]) || next == Some(b'='),
+            "*" if self.bash && next == Some(b'*') => true,
             "+" | "-" | "*" | "/" | "%" | "^" | "<<" | ">>" => next == Some(b'='),
             _ => false,
         };
@@ -110,6 +136,7 @@ impl Reader<'_> {
         self.peek();
         let begin = self.at;
         if let Some(name) = self.name() {
+            let place = self.place(name)?;
             self.peek();
             let op = ASSIGNMENTS.into_iter().find(|op| self.looking_at(op));
             if let Some(op) = op.filter(|op| *op != "=" || !self.looking_at("==")) {
@@ -118,12 +145,12 @@ impl Reader<'_> {
                 let value = match op {
                     "=" => right,
                     op => {
-                        let left = self.variable(&name)?;
+                        let left = self.load(&place)?;
                         self.apply(op.strip_suffix('=').unwrap_or(op), left, right)?
                     }
                 };
                 if self.skipping == 0 {
-                    self.names.assign(&name, value)?;
+                    self.store(&place, value)?;
                 }
                 return Ok(value);
             }
@@ -215,10 +242,13 @@ impl Reader<'_> {
     fn unary(&mut self) -> Result<i64, String> {
         let mut before = Vec::new();
         while let Some(op @ (b'!' | b'~' | b'+' | b'-')) = self.peek() {
+            if self.steps_ahead() {
+                break;
+            }
             before.push(op);
             self.at += 1;
         }
-        let mut value = self.primary()?;
+        let mut value = if self.bash { self.power(&mut before)? } else { self.primary()? };
         for op in before.into_iter().rev() {
             value = match op {
                 b'!' => i64::from(value == 0),
@@ -234,7 +264,7 @@ impl Reader<'_> {
         match self.peek() {
             Some(b'(') => {
                 self.at += 1;
-                let value = self.assignment()?;
+                let value = self.comma()?;
                 if self.peek() != Some(b')') {
                     return Err("arithmetic expression: expected `)`".to_owned());
                 }
@@ -246,10 +276,17 @@ impl Reader<'_> {
                 while self.text.get(self.at).is_some_and(u8::is_ascii_alphanumeric) {
                     self.at += 1;
                 }
+                if self.bash {
+                    return self.bash_number(begin);
+                }
                 let digits = String::from_utf8_lossy(self.text.get(begin..self.at).unwrap_or_default()).into_owned();
                 integer(&digits).ok_or_else(|| format!("arithmetic expression: `{digits}` is no number"))
             }
             _ => match self.name() {
+                Some(name) if self.bash => {
+                    let place = self.place(name)?;
+                    self.stepped(&place)
+                }
                 Some(name) => self.variable(&name),
                 None => Err("arithmetic expression: expected a value".to_owned()),
             },
@@ -267,7 +304,7 @@ impl Reader<'_> {
     }
 
     fn variable(&mut self, name: &str) -> Result<i64, String> {
-        match self.names.value(name) {
+        match self.names.value(name)? {
             None => Ok(0),
             Some(text) if text.trim().is_empty() => Ok(0),
             Some(text) => integer(&text).ok_or_else(|| format!("illegal number: {text}")),

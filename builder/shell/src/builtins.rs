@@ -1,11 +1,15 @@
 //! Commands of the shell itself (XCU 2.15 and those dash has besides).
 
+mod arrays;
 mod control;
+mod declare;
 mod find;
+mod folders;
 mod getopts;
 mod options;
 mod print;
 mod read;
+mod shopt;
 mod test;
 mod umask;
 mod variables;
@@ -22,6 +26,35 @@ const REGULAR: [&str; 14] = [
     "[", "cd", "chdir", "command", "echo", "false", "getopts", "printf", "pwd", "read", "test", "true", "type", "umask",
 ];
 
+/// Those bash has besides.
+const BASH: [&str; 12] = [
+    "builtin",
+    "compgen",
+    "declare",
+    "hash",
+    "let",
+    "mapfile",
+    "popd",
+    "pushd",
+    "readarray",
+    "shopt",
+    "source",
+    "typeset",
+];
+
+pub(crate) fn is_bash_builtin(name: &str) -> bool {
+    BASH.contains(&name)
+}
+
+/// Whether bash ends a builtin that fails with 2: called as it must not be.
+pub(crate) fn is_usage(words: &[String]) -> bool {
+    match words.first().map(String::as_str) {
+        Some("[" | "test" | "getopts" | "set") => true,
+        Some("printf") => words.len() < 2,
+        _ => false,
+    }
+}
+
 pub(crate) fn is_special(name: &str) -> bool {
     SPECIAL.contains(&name)
 }
@@ -35,7 +68,7 @@ pub(crate) fn is_builtin(name: &str) -> bool {
 
 /// Whether `name` runs a shell like this one.
 fn shell_name(name: &str) -> bool {
-    matches!(name, "sh" | "dash" | "/bin/sh" | "/bin/dash" | "/usr/bin/sh" | "/usr/bin/dash")
+    matches!(name.strip_prefix("/usr/bin/").or(name.strip_prefix("/bin/")).unwrap_or(name), "sh" | "dash" | "bash")
 }
 
 /// Runs a builtin; `words` begin with its name.
@@ -48,11 +81,21 @@ pub(crate) fn run(shell: &mut Shell<'_>, words: &[String], tested: bool) -> Go<u
         "break" | "continue" => shell.leave_loops(name, arguments),
         "cd" | "chdir" => shell.change_folder(arguments),
         "command" => shell.command_builtin(arguments, tested),
-        "echo" => shell.echo(arguments),
         "eval" => shell.eval(arguments, tested),
         "exec" => shell.exec(arguments),
         "exit" | "return" => shell.leave_with(name, arguments),
-        "export" | "readonly" => shell.declare(name, arguments),
+        "export" | "readonly" if !shell.is_bash() => shell.declare(name, arguments),
+        "export" | "readonly" | "declare" | "typeset" => shell.declare_words(name, arguments),
+        "local" if shell.is_bash() => shell.declare_words(name, arguments),
+        "builtin" => shell.builtin(arguments, tested),
+        "compgen" => shell.compgen(arguments),
+        "hash" => shell.hash(arguments),
+        "let" => shell.let_builtin(arguments),
+        "mapfile" | "readarray" => shell.mapfile(arguments),
+        "popd" | "pushd" => shell.folder_stack(name, arguments),
+        "shopt" => shell.shopt(arguments),
+        "echo" if shell.is_bash() => shell.bash_echo(arguments),
+        "echo" => shell.echo(arguments),
         "getopts" => shell.getopts(arguments),
         "local" => shell.local(arguments),
         "printf" => shell.printf(arguments),
@@ -65,7 +108,7 @@ pub(crate) fn run(shell: &mut Shell<'_>, words: &[String], tested: bool) -> Go<u
         "type" => shell.type_builtin(arguments),
         "umask" => shell.umask_builtin(arguments),
         "unset" => shell.unset(arguments),
-        "." => shell.dot(arguments),
+        "." | "source" => shell.dot(arguments),
         "env" => shell.env_builtin(arguments),
         name if shell_name(name) => shell.child(words),
         name if name.ends_with("which") => shell.which(arguments),

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::arithmetic::{self, Names};
-use crate::pattern::Pattern;
 use crate::shell::{Flow, Go, Shell};
 use crate::syntax::{List, Operation, Parameter, Part, Word};
 
+mod bash;
 mod fields;
 mod glob;
 
@@ -56,6 +56,9 @@ impl Shell<'_> {
         let mut builder = Builder::new(self.get("IFS"));
         let word = self.tilde(word, false)?;
         self.parts(&word, &mut builder, false, false, Mode::Fields)?;
+        if self.is_bash() && word.first().is_some_and(|part| matches!(part, Part::Text(text) if is_tilde_value(text))) {
+            return Err(self.stop("`=~` behind a command's name is not followed"));
+        }
         for field in builder.finish() {
             self.meter.made(field.text.len(), self.line)?;
             if field.glob && !self.env.options.noglob {
@@ -94,6 +97,8 @@ impl Shell<'_> {
     /// Replaces a leading `~` by `HOME`; in an assignment the one behind a colon, too.
     fn tilde<'w>(&mut self, word: &'w Word, assigned: bool) -> Go<std::borrow::Cow<'w, [Part]>> {
         use std::borrow::Cow;
+        // dash takes a second `=` for another beginning.
+        let ends: &[char] = if self.is_bash() { &[':'] } else { &[':', '='] };
         let begins = |text: &str| text.starts_with('~') || assigned && (text.contains(":~") || text.contains("=~"));
         if !word.iter().any(|part| matches!(part, Part::Text(text) if begins(text))) {
             return Ok(Cow::Borrowed(word));
@@ -104,7 +109,7 @@ impl Shell<'_> {
                 parts.push(part.clone());
                 continue;
             };
-            let pieces: Vec<&str> = if assigned { text.split_inclusive([':', '=']).collect() } else { vec![text] };
+            let pieces: Vec<&str> = if assigned { text.split_inclusive(ends).collect() } else { vec![text] };
             for (piece_at, piece) in pieces.iter().enumerate() {
                 let first = piece_at > 0 || at == 0;
                 let last = piece_at + 1 == pieces.len() && at + 1 < word.len();
@@ -124,7 +129,7 @@ impl Shell<'_> {
                             && rest
                                 .bytes()
                                 .take(end)
-                                .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte)) =>
+                                .all(|byte| byte.is_ascii_alphanumeric() || b"_-+".contains(&byte)) =>
                     {
                         return Err(self.stop(format!("`~{rest}` needs the accounts")));
                     }
@@ -147,6 +152,7 @@ impl Shell<'_> {
                     to.keep();
                     to.add(text, true);
                 }
+                Part::Double(inner) if self.is_bash() => self.double_quotes(inner, to, mode)?,
                 Part::Double(inner) => {
                     // `"$@"` without parameters is no field at all.
                     let nothing = self.env.positional.is_empty()
@@ -156,6 +162,7 @@ impl Shell<'_> {
                     }
                     self.parts(inner, to, true, false, mode)?;
                 }
+                Part::Parameter(parameter) if self.is_bash() => self.bash_parameter(parameter, to, quoted, mode)?,
                 Part::Parameter(parameter) => self.parameter(parameter, to, quoted, mode)?,
                 Part::Command(list) => {
                     let text = self.substitute(list)?;
@@ -168,6 +175,11 @@ impl Shell<'_> {
                     let value = self.arithmetic(&text)?;
                     self.put_text(&value.to_string(), to, quoted, mode);
                 }
+                Part::Process(list) => {
+                    let path = self.process(list)?;
+                    to.add(&path, true);
+                }
+                Part::List(_) => return Err(self.stop("`=(` where no array can stand")),
             }
             self.meter.made(to.take_growth(), self.line)?;
         }
@@ -182,6 +194,8 @@ impl Shell<'_> {
         self.meter.step(1 + text.len() / 64, self.line)?;
         match arithmetic::evaluate(text, self) {
             Ok(value) => Ok(value),
+            // bash goes on with the next line then, which has no equal here.
+            Err(what) if self.is_bash() => Err(self.stop(what)),
             Err(what) => self.fail(&what),
         }
     }
@@ -189,7 +203,13 @@ impl Shell<'_> {
     /// `$(…)`.
     fn substitute(&mut self, list: &Arc<List>) -> Go<String> {
         let line = self.line;
-        let (status, mut bytes) = self.capture(|shell| shell.list(list, false))?;
+        let (status, mut bytes) = match self.file_of(list)? {
+            Some(found) => found,
+            None => self.capture(|shell| {
+                shell.env.options.errexit &= !shell.is_bash();
+                shell.list(list, false)
+            })?,
+        };
         self.line = line;
         self.substituted = Some(status);
         self.env.status = status;
@@ -292,9 +312,13 @@ impl Shell<'_> {
 
     fn remove(&mut self, value: &str, pattern: &str, suffix: bool, longest: bool) -> Go<String> {
         let bytes = value.as_bytes();
-        let cost = bytes.len().saturating_mul(bytes.len().saturating_add(pattern.len())) / 4096;
+        let written = pattern.len();
+        let pattern = self.compile(pattern, false)?;
+        let cost = match pattern.depth() {
+            0 => bytes.len().saturating_mul(bytes.len().saturating_add(written)) / 4096,
+            _ => pattern.cost(bytes.len(), written).saturating_mul(bytes.len()),
+        };
         self.meter.step(1 + cost, self.line)?;
-        let pattern = Pattern::new(pattern);
         let matches = |cut: &usize| pattern.matches(if suffix { &bytes[*cut..] } else { &bytes[..*cut] });
         // The shortest suffix begins last, the shortest prefix ends first.
         let cut =
@@ -305,7 +329,12 @@ impl Shell<'_> {
     }
 
     /// A parameter's value, or nothing when it is not set.
-    fn value(&mut self, name: &str) -> Go<Option<String>> {
+    pub(crate) fn value(&mut self, name: &str) -> Go<Option<String>> {
+        if self.is_bash()
+            && let Some(found) = self.bash_variable(name)?
+        {
+            return Ok(found);
+        }
         Ok(match name {
             "#" => Some(self.env.positional.len().to_string()),
             "?" => Some(self.env.status.to_string()),
@@ -336,17 +365,40 @@ impl Shell<'_> {
 }
 
 impl Names for Shell<'_> {
-    fn value(&mut self, name: &str) -> Option<String> {
-        self.get(name).map(str::to_owned)
+    fn is_bash(&self) -> bool {
+        Shell::is_bash(self)
+    }
+
+    fn value(&mut self, name: &str) -> Result<Option<String>, String> {
+        // Digits are no names, so all that can go wrong is a variable that is not known.
+        Shell::value(self, name).map_err(|flow| what(name, flow))
     }
 
     fn assign(&mut self, name: &str, value: i64) -> Result<(), String> {
-        match self.set(name, value.to_string()) {
-            Err(Flow::Stop(stop)) => Err(stop.what),
-            Err(_) => Err(format!("{name}: is read only")),
-            Ok(()) => Ok(()),
-        }
+        self.set(name, value.to_string()).map_err(|flow| what(name, flow))
     }
+
+    fn element(&mut self, name: &str, index: i64) -> Result<Option<String>, String> {
+        let index = self.index_in(name, index).map_err(|flow| what(name, flow))?;
+        Ok(self.list_of(name).remove(&index))
+    }
+
+    fn assign_element(&mut self, name: &str, index: i64, value: i64) -> Result<(), String> {
+        let set = self.index_in(name, index).and_then(|index| self.set_element(name, index, value.to_string()));
+        set.map_err(|flow| what(name, flow))
+    }
+}
+
+fn what(name: &str, flow: Flow) -> String {
+    match flow {
+        Flow::Stop(stop) => stop.what,
+        _ => format!("{name}: is read only"),
+    }
+}
+
+/// Whether a word that is no assignment looks like one whose value begins with `~`.
+fn is_tilde_value(text: &str) -> bool {
+    text.split_once('=').is_some_and(|(name, value)| crate::word::is_name(name) && value.starts_with('~'))
 }
 
 fn is_assignment(word: &Word) -> bool {

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use crate::Stop;
 use crate::parse::Parser;
 use crate::syntax::{Part, Word};
+use crate::word::is_name;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Token {
@@ -45,9 +46,15 @@ pub(crate) struct Pending {
     pub(crate) line: usize,
 }
 
+/// Those bash has besides; longest first.
+const BASH_OPERATORS: [&str; 6] = [";;&", "&>>", "<<<", "&>", "|&", ";&"];
+
 /// Longest first.
 const OPERATORS: [&str; 18] =
     ["<<-", "&&", "||", ";;", "<<", ">>", "<&", ">&", "<>", ">|", "&", "|", ";", "(", ")", "<", ">", "\n"];
+
+/// Words a command may follow.
+const BEGINNINGS: [&str; 11] = ["!", "[[", "do", "elif", "else", "if", "then", "time", "until", "while", "{"];
 
 impl Parser {
     /// Reads the next token.
@@ -78,19 +85,52 @@ impl Parser {
                 self.documents()?;
                 TokenKind::Op("newline")
             }
+            Some('0'..='9') if self.bash && self.many_digits() => {
+                return Err(self.stop("a descriptor of more than one digit is not followed"));
+            }
+            Some('<' | '>') if self.bash && self.char_at(1) == Some('(') => TokenKind::Word(self.word()?),
             Some(digit @ '0'..='9') if matches!(self.char_at(1), Some('<' | '>')) => {
                 self.bump();
                 TokenKind::Descriptor(digit as u8 - b'0')
             }
-            Some(_) => match OPERATORS.into_iter().find(|op| self.looking_at(op)) {
+            Some(_) => match self.operator() {
                 Some(op) => {
                     self.skip(op.len());
                     TokenKind::Op(op)
                 }
-                None => TokenKind::Word(self.word()?),
+                None => {
+                    let word = TokenKind::Word(self.word()?);
+                    let named = |word: &str| {
+                        word.strip_prefix('{').and_then(|name| name.strip_suffix('}')).is_some_and(is_name)
+                    };
+                    if self.bash && word.bare().is_some_and(named) && matches!(self.char(), Some('<' | '>')) {
+                        return Err(self.stop("a descriptor's number in a variable is not followed"));
+                    }
+                    word
+                }
             },
         };
+        self.patterns = match &kind {
+            TokenKind::Op("newline") => self.patterns,
+            TokenKind::Op(op) => matches!(*op, ";;" | ";&" | ";;&"),
+            kind => kind.bare() == Some("in"),
+        };
+        self.begins = match &kind {
+            TokenKind::Op(op) => !self.patterns && !op.contains(['<', '>']),
+            kind => kind.bare().is_some_and(|word| BEGINNINGS.contains(&word)),
+        };
         Ok(Token { kind, line })
+    }
+
+    fn operator(&self) -> Option<&'static str> {
+        let own = BASH_OPERATORS.into_iter().filter(|_| self.bash);
+        own.chain(OPERATORS).find(|op| self.looking_at(op))
+    }
+
+    /// Whether digits, more than one, stand before a redirection.
+    fn many_digits(&self) -> bool {
+        let digits = (0..).take_while(|&ahead| self.char_at(ahead).is_some_and(|c| c.is_ascii_digit())).count();
+        digits > 1 && matches!(self.char_at(digits), Some('<' | '>'))
     }
 
     /// Reads the here-documents that were announced.
@@ -121,7 +161,7 @@ impl Parser {
             let word = if pending.quoted {
                 vec![Part::Quoted(text)]
             } else {
-                let mut inner = Parser::new(&text, first, self.depth);
+                let mut inner = Parser::new(&text, first, self.depth, self.bash);
                 vec![Part::Double(inner.document()?)]
             };
             // The slot is fresh: nobody else has filled it.

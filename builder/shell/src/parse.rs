@@ -2,22 +2,24 @@
 
 use std::sync::{Arc, OnceLock};
 
-use crate::Stop;
 use crate::lex::{Pending, Token, TokenKind};
-use crate::syntax::{AndOr, Command, Kind, List, Part, Pipeline, Redirect, Target, Word};
+use crate::syntax::{AndOr, Arm, Assignment, Command, Kind, List, Next, Part, Pipeline, Redirect, Target, Word};
 use crate::word::is_name;
+use crate::{Dialect, Stop};
+
+mod bash;
 
 /// Deeper nesting than any script in the distribution has; bounded by the stack.
 const MAX_DEPTH: usize = 60;
 
 /// Parses a script whose first line is `line`.
-pub(crate) fn parse(text: &str, line: usize) -> Result<List, Stop> {
-    parse_nested(text, line, 0)
+pub(crate) fn parse(text: &str, line: usize, dialect: Dialect) -> Result<List, Stop> {
+    parse_nested(text, line, 0, dialect == Dialect::Bash)
 }
 
 /// Parses the text between backquotes, `depth` deep in another script.
-pub(crate) fn parse_nested(text: &str, line: usize, depth: usize) -> Result<List, Stop> {
-    let mut parser = Parser::new(text, line, depth);
+pub(crate) fn parse_nested(text: &str, line: usize, depth: usize, bash: bool) -> Result<List, Stop> {
+    let mut parser = Parser::new(text, line, depth, bash);
     parser.enter()?;
     let list = parser.list()?;
     match parser.peek()?.kind {
@@ -34,12 +36,29 @@ pub(crate) struct Parser {
     pub(crate) line: usize,
     pub(crate) depth: usize,
     pub(crate) pending: Vec<Pending>,
+    pub(crate) bash: bool,
+    /// Whether a command may begin with the next token, and whether the patterns of a `case` may.
+    pub(crate) begins: bool,
+    pub(crate) patterns: bool,
     peeked: Option<Token>,
+    retries: usize,
 }
 
 impl Parser {
-    pub(crate) fn new(text: &str, line: usize, depth: usize) -> Parser {
-        Parser { text: text.chars().collect(), at: 0, line, depth, pending: Vec::new(), peeked: None }
+    pub(crate) fn new(text: &str, line: usize, depth: usize, bash: bool) -> Parser {
+        let text = text.chars().collect();
+        Parser {
+            text,
+            at: 0,
+            line,
+            depth,
+            pending: Vec::new(),
+            bash,
+            begins: true,
+            patterns: false,
+            peeked: None,
+            retries: 0,
+        }
     }
 
     pub(crate) fn char(&self) -> Option<char> {
@@ -78,7 +97,7 @@ impl Parser {
         self.depth -= 1;
     }
 
-    fn peek(&mut self) -> Result<&Token, Stop> {
+    pub(crate) fn peek(&mut self) -> Result<&Token, Stop> {
         let token = match self.peeked.take() {
             Some(token) => token,
             None => self.lex()?,
@@ -86,14 +105,14 @@ impl Parser {
         Ok(self.peeked.insert(token))
     }
 
-    fn next(&mut self) -> Result<Token, Stop> {
+    pub(crate) fn next(&mut self) -> Result<Token, Stop> {
         match self.peeked.take() {
             Some(token) => Ok(token),
             None => self.lex(),
         }
     }
 
-    fn is_op(&mut self, op: &str) -> Result<bool, Stop> {
+    pub(crate) fn is_op(&mut self, op: &str) -> Result<bool, Stop> {
         Ok(matches!(self.peek()?.kind, TokenKind::Op(found) if found == op))
     }
 
@@ -105,11 +124,11 @@ impl Parser {
         Ok(is)
     }
 
-    fn is_word(&mut self, words: &[&str]) -> Result<bool, Stop> {
+    pub(crate) fn is_word(&mut self, words: &[&str]) -> Result<bool, Stop> {
         Ok(self.peek()?.kind.bare().is_some_and(|found| words.contains(&found)))
     }
 
-    fn take_word(&mut self, word: &str) -> Result<bool, Stop> {
+    pub(crate) fn take_word(&mut self, word: &str) -> Result<bool, Stop> {
         let is = self.is_word(&[word])?;
         if is {
             self.peeked = None;
@@ -117,7 +136,7 @@ impl Parser {
         Ok(is)
     }
 
-    fn expect_word(&mut self, word: &str) -> Result<(), Stop> {
+    pub(crate) fn expect_word(&mut self, word: &str) -> Result<(), Stop> {
         if self.take_word(word)? {
             return Ok(());
         }
@@ -125,7 +144,7 @@ impl Parser {
         Err(Stop::new(line, format!("expected `{word}`")))
     }
 
-    fn unexpected(&mut self) -> Stop {
+    pub(crate) fn unexpected(&mut self) -> Stop {
         match self.peek() {
             Ok(token) => {
                 let what = match &token.kind {
@@ -142,14 +161,18 @@ impl Parser {
         }
     }
 
-    fn newlines(&mut self) -> Result<(), Stop> {
+    pub(crate) fn newlines(&mut self) -> Result<(), Stop> {
         while self.take_op("newline")? {}
         Ok(())
     }
 
     /// The list within `$(`; the caller takes the `)`.
     pub(crate) fn nested_list(&mut self) -> Result<List, Stop> {
-        self.list()
+        self.enter()?;
+        self.begins = true;
+        let list = self.list()?;
+        self.leave();
+        Ok(list)
     }
 
     /// Commands up to something that can only end a list, which is left in place.
@@ -159,7 +182,7 @@ impl Parser {
             self.newlines()?;
             let done = match &self.peek()?.kind {
                 TokenKind::End => true,
-                TokenKind::Op(op) => matches!(*op, ")" | ";;" | ";" | "&" | "|" | "&&" | "||"),
+                TokenKind::Op(op) => matches!(*op, ")" | ";;" | ";&" | ";;&" | ";" | "&" | "|" | "|&" | "&&" | "||"),
                 kind => matches!(kind.bare(), Some("then" | "elif" | "else" | "fi" | "do" | "done" | "esac" | "}")),
             };
             if done {
@@ -177,7 +200,7 @@ impl Parser {
     }
 
     /// A list that must hold a command.
-    fn full_list(&mut self) -> Result<List, Stop> {
+    pub(crate) fn full_list(&mut self) -> Result<List, Stop> {
         let list = self.list()?;
         if list.is_empty() { Err(self.unexpected()) } else { Ok(list) }
     }
@@ -196,19 +219,32 @@ impl Parser {
     }
 
     fn pipeline(&mut self) -> Result<Pipeline, Stop> {
-        let negated = self.take_word("!")?;
+        let mut negated = self.take_word("!")?;
+        // Where `! !` is no mistake, it is none here.
+        while self.bash && self.take_word("!")? {
+            negated = !negated;
+        }
         let mut commands = vec![self.command()?];
-        while self.take_op("|")? {
+        loop {
+            let both = self.bash && self.take_op("|&")?;
+            if !both && !self.take_op("|")? {
+                return Ok(Pipeline { negated, commands });
+            }
+            if both && let Some(last) = commands.last_mut() {
+                let to = Target::Duplicate(vec![Part::Text("1".to_owned())]);
+                last.redirects.push(Redirect { descriptor: 2, to });
+            }
             self.newlines()?;
             commands.push(self.command()?);
         }
-        Ok(Pipeline { negated, commands })
     }
 
-    fn command(&mut self) -> Result<Command, Stop> {
+    pub(crate) fn command(&mut self) -> Result<Command, Stop> {
         self.enter()?;
         let line = self.peek()?.line;
-        let kind = if self.take_op("(")? {
+        let kind = if let Some(kind) = self.bash_command()? {
+            kind
+        } else if self.take_op("(")? {
             let list = self.full_list()?;
             if !self.take_op(")")? {
                 return Err(self.unexpected());
@@ -218,7 +254,11 @@ impl Parser {
             let word = self.peek()?.kind.bare().unwrap_or_default().to_owned();
             let reserved = matches!(word.as_str(), "if" | "case" | "for" | "while" | "until" | "{");
             if !reserved {
-                let command = self.simple(line);
+                let command = if self.bash && self.take_word("function")? {
+                    self.named_function(line)
+                } else {
+                    self.simple(line)
+                };
                 self.leave();
                 return command;
             }
@@ -279,14 +319,24 @@ impl Parser {
             if !self.take_op(")")? {
                 return Err(self.unexpected());
             }
-            arms.push((patterns, self.list()?));
-            if !self.take_op(";;")? && !self.is_word(&["esac"])? {
+            let list = self.list()?;
+            let next = if self.take_op(";&")? {
+                Next::Fall
+            } else if self.take_op(";;&")? {
+                Next::Search
+            } else if self.take_op(";;")? || self.is_word(&["esac"])? {
+                Next::End
+            } else {
                 return Err(self.unexpected());
-            }
+            };
+            arms.push(Arm { patterns, list, next });
         }
     }
 
     fn for_loop(&mut self) -> Result<Kind, Stop> {
+        if let Some(kind) = self.counting_loop()? {
+            return Ok(kind);
+        }
         let name = match self.next()?.kind.bare() {
             Some(name) if is_name(name) => name.to_owned(),
             _ => return Err(self.stop("expected a variable's name after `for`")),
@@ -297,7 +347,8 @@ impl Parser {
         if !separated && self.take_word("in")? {
             let mut list = Vec::new();
             while matches!(self.peek()?.kind, TokenKind::Word(_)) {
-                list.push(self.any_word()?);
+                let word = self.any_word()?;
+                self.braced(word, &mut list)?;
             }
             words = Some(list);
             if !self.take_op(";")? && !self.is_op("newline")? {
@@ -308,14 +359,19 @@ impl Parser {
         Ok(Kind::For { name, words, body: self.body()? })
     }
 
-    fn body(&mut self) -> Result<List, Stop> {
+    pub(crate) fn body(&mut self) -> Result<List, Stop> {
+        if self.bash && self.take_word("{")? {
+            let body = self.full_list()?;
+            self.expect_word("}")?;
+            return Ok(body);
+        }
         self.expect_word("do")?;
         let body = self.full_list()?;
         self.expect_word("done")?;
         Ok(body)
     }
 
-    fn any_word(&mut self) -> Result<Word, Stop> {
+    pub(crate) fn any_word(&mut self) -> Result<Word, Stop> {
         if !matches!(self.peek()?.kind, TokenKind::Word(_)) {
             return Err(self.unexpected());
         }
@@ -341,9 +397,9 @@ impl Parser {
                 break;
             }
             let word = self.any_word()?;
-            match assignment(&word) {
+            match assignment(&word, self.bash) {
                 Some(assignment) if words.is_empty() => assignments.push(assignment),
-                _ => words.push(word),
+                _ => self.braced(word, &mut words)?,
             }
         }
         if assignments.is_empty() && words.is_empty() && redirects.is_empty() {
@@ -352,7 +408,7 @@ impl Parser {
         Ok(Command { kind: Kind::Simple { assignments, words }, redirects, line })
     }
 
-    fn function(&mut self, name: &Word, line: usize) -> Result<Command, Stop> {
+    pub(crate) fn function(&mut self, name: &Word, line: usize) -> Result<Command, Stop> {
         self.peeked = None;
         let name = match name.as_slice() {
             [Part::Text(name)] => name.clone(),
@@ -376,8 +432,8 @@ impl Parser {
         let line = token.line;
         let TokenKind::Op(op) = token.kind else { return Ok(None) };
         let default = match op {
-            "<" | "<&" | "<>" | "<<" | "<<-" => 0,
-            ">" | ">>" | ">|" | ">&" => 1,
+            "<" | "<&" | "<>" | "<<" | "<<-" | "<<<" => 0,
+            ">" | ">>" | ">|" | ">&" | "&>" | "&>>" => 1,
             _ => return Ok(None),
         };
         self.peeked = None;
@@ -387,6 +443,8 @@ impl Parser {
             ">" | ">|" => Target::Over(word),
             ">>" => Target::After(word),
             "<&" | ">&" => Target::Duplicate(word),
+            "<<<" => Target::Text(word),
+            "&>" | "&>>" => Target::Both { word, append: op == "&>>" },
             "<>" => Target::ReadWrite,
             _ => {
                 let slot = Arc::new(OnceLock::new());
@@ -401,18 +459,35 @@ impl Parser {
 }
 
 /// `NAME=VALUE`, taken apart.
-fn assignment(word: &Word) -> Option<(String, Word)> {
+pub(crate) fn assignment(word: &Word, bash: bool) -> Option<Assignment> {
     let Some(Part::Text(text)) = word.first() else { return None };
+    if bash {
+        return crate::array::assignment(word);
+    }
     let (name, value) = text.split_once('=')?;
     if !is_name(name) {
         return None;
     }
-    let mut parts = Vec::new();
-    if !value.is_empty() {
-        parts.push(Part::Text(value.to_owned()));
+    let value = rest(word, 0, value);
+    Some(Assignment { name: name.to_owned(), subscript: None, append: false, value })
+}
+
+/// The text of a word without any quote or expansion.
+fn bare(word: &Word) -> Option<&str> {
+    match word.as_slice() {
+        [Part::Text(text)] => Some(text),
+        _ => None,
     }
-    parts.extend(word.iter().skip(1).cloned());
-    Some((name.to_owned(), parts))
+}
+
+/// What follows in a word whose part `at` is left with `text`.
+pub(crate) fn rest(word: &Word, at: usize, text: &str) -> Word {
+    let mut parts = Vec::new();
+    if !text.is_empty() {
+        parts.push(Part::Text(text.to_owned()));
+    }
+    parts.extend(word.iter().skip(at + 1).cloned());
+    parts
 }
 
 /// A here-document's delimiter without its quotes, and whether it had any.

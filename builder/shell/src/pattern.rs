@@ -1,15 +1,20 @@
 //! Patterns of `case`, `${x%…}` and file names (XCU 2.14), over bytes as dash has them.
 
+mod group;
+
+use group::Group;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Item {
     Byte(u8),
     Any,
     Star,
     Set { negated: bool, ranges: Vec<(u8, u8)> },
+    Group(Group),
 }
 
 /// A pattern, ready to be matched.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pattern {
     items: Vec<Item>,
 }
@@ -17,11 +22,28 @@ pub(crate) struct Pattern {
 impl Pattern {
     /// `text` has a backslash before each letter that is meant as it stands.
     pub(crate) fn new(text: &str) -> Pattern {
-        let bytes = text.as_bytes();
+        Pattern::read(text.as_bytes(), false)
+    }
+
+    /// The same, with bash's groups.
+    pub(crate) fn extended(text: &str) -> Pattern {
+        Pattern::read(text.as_bytes(), true)
+    }
+
+    fn read(bytes: &[u8], groups: bool) -> Pattern {
         let mut items = Vec::new();
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
             at += 1;
+            if groups
+                && matches!(byte, b'?' | b'*' | b'+' | b'@' | b'!')
+                && bytes.get(at) == Some(&b'(')
+                && let Some((group, end)) = Group::read(bytes, byte, at + 1)
+            {
+                items.push(Item::Group(group));
+                at = end;
+                continue;
+            }
             let item = match byte {
                 b'\\' => match bytes.get(at) {
                     Some(&next) => {
@@ -47,8 +69,30 @@ impl Pattern {
         Pattern { items }
     }
 
-    /// Whether the whole of `text` matches; takes the pattern's length times the text's at most.
+    /// How deep groups stand in it.
+    pub(crate) fn depth(&self) -> usize {
+        let depth = |item: &Item| if let Item::Group(group) = item { group.depth() } else { 0 };
+        self.items.iter().map(depth).max().unwrap_or(0)
+    }
+
+    /// As many bytes match, where each item is one.
+    pub(crate) fn fixed(&self) -> Option<usize> {
+        let one = |item: &Item| !matches!(item, Item::Star | Item::Group(_));
+        self.items.iter().all(one).then_some(self.items.len())
+    }
+
+    /// Steps it takes to match a text of `length` bytes with a pattern written with `written`.
+    pub(crate) fn cost(&self, length: usize, written: usize) -> usize {
+        let power = (0..self.depth()).fold(length.saturating_mul(written), |cost, _| cost.saturating_mul(length + 1));
+        1 + power / 4096
+    }
+
+    /// Whether the whole of `text` matches; takes the pattern's length times the text's at most, where it has no groups.
     pub(crate) fn matches(&self, text: &[u8]) -> bool {
+        if self.depth() > 0 {
+            let from = (0..=text.len()).map(|place| place == 0).collect();
+            return self.ends(text, &from).last() == Some(&true);
+        }
         let (mut item, mut at) = (0, 0);
         // Where to go on when what follows the last star does not fit: the star takes one byte more.
         let mut star: Option<(usize, usize)> = None;
@@ -84,7 +128,7 @@ impl Item {
     fn takes(&self, byte: u8) -> bool {
         match self {
             Item::Byte(wanted) => *wanted == byte,
-            Item::Any | Item::Star => true,
+            Item::Any | Item::Star | Item::Group(_) => true,
             Item::Set { negated, ranges } => ranges.iter().any(|&(low, high)| (low..=high).contains(&byte)) != *negated,
         }
     }

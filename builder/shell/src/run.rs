@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::pattern::Pattern;
-use crate::shell::{Flow, Go, Shell, shorten};
+use crate::shell::{Flow, Go, PROCESS_FILES, Shell, shorten};
 use crate::stream::{DESCRIPTORS, Stream};
-use crate::syntax::{AndOr, Command, Kind, List, Pipeline, Redirect, Target, Word};
+use crate::syntax::{AndOr, Arm, Assignment, Command, Kind, List, Next, Pipeline, Redirect, Target, Word};
 use crate::{Call, builtins, parse, tools};
 
 impl Shell<'_> {
@@ -21,7 +20,7 @@ impl Shell<'_> {
     /// Parses and runs `text`.
     pub(crate) fn evaluate(&mut self, text: &str, tested: bool) -> Go<u8> {
         self.meter.made(text.len(), self.line)?;
-        let list = parse::parse(text, self.line)?;
+        let list = parse::parse(text, self.line, self.env.dialect)?;
         self.meter.enter(self.line)?;
         if list.is_empty() {
             self.meter.leave();
@@ -52,7 +51,13 @@ impl Shell<'_> {
     fn pipeline(&mut self, pipeline: &Pipeline, tested: bool) -> Go<u8> {
         let tested = tested || pipeline.negated;
         let status = match pipeline.commands.as_slice() {
-            [command] => self.command(command, tested)?,
+            [command] => {
+                let status = self.command(command, tested)?;
+                if !command.kind.holds_others() {
+                    self.env.pipe_statuses = vec![status];
+                }
+                status
+            }
             commands => {
                 let status = self.pipe(commands, tested)?;
                 self.env.status = status;
@@ -65,9 +70,10 @@ impl Shell<'_> {
         Ok(status)
     }
 
-    /// Each command reads what the one before it wrote, all of it; the last one's status counts.
+    /// Each command reads what the one before it wrote, all of it; the last one's status counts, or with bash's `pipefail`
+    /// the last that is not zero.
     fn pipe(&mut self, commands: &[Command], tested: bool) -> Go<u8> {
-        let mut status = 0;
+        let mut statuses = Vec::new();
         let mut between: Option<Vec<u8>> = None;
         for (at, command) in commands.iter().enumerate() {
             let stdin = between.take().map(Stream::input);
@@ -78,12 +84,17 @@ impl Shell<'_> {
                 shell.command(command, tested)
             };
             if at + 1 < commands.len() {
-                between = Some(self.capture(body)?.1);
+                let (status, bytes) = self.capture(body)?;
+                statuses.push(status);
+                between = Some(bytes);
             } else {
-                status = self.subshell(body)?;
+                statuses.push(self.subshell(body)?);
             }
         }
-        Ok(status)
+        let last = statuses.last().copied().unwrap_or(0);
+        let failed = statuses.iter().rev().copied().find(|&status| status != 0);
+        self.env.pipe_statuses = statuses;
+        Ok(if self.env.options.pipefail { failed.unwrap_or(0) } else { last })
     }
 
     /// `set -e`.
@@ -95,6 +106,7 @@ impl Shell<'_> {
         self.line = command.line;
         self.meter.step(1, self.line)?;
         self.meter.enter(self.line)?;
+        let processes = self.env.processes.len();
         let mut opened = true;
         let status = match &command.kind {
             Kind::Simple { assignments, words } => self.simple(assignments, words, &command.redirects, tested),
@@ -105,7 +117,7 @@ impl Shell<'_> {
                     Ok(true) => self.compound(kind, tested),
                     Ok(false) => {
                         opened = false;
-                        Ok(2)
+                        Ok(self.not_opened())
                     }
                     Err(flow) => Err(flow),
                 };
@@ -113,10 +125,11 @@ impl Shell<'_> {
                 status
             }
         };
+        self.env.processes.truncate(processes);
         self.meter.leave();
         let status = status?;
         self.env.status = status;
-        if !opened || matches!(command.kind, Kind::Simple { .. } | Kind::Subshell(_)) {
+        if !opened || !command.kind.holds_others() {
             self.check(status, tested)?;
         }
         Ok(status)
@@ -138,6 +151,10 @@ impl Shell<'_> {
             Kind::Loop { until, condition, body } => self.while_loop(*until, condition, body, tested),
             Kind::For { name, words, body } => self.for_loop(name, words.as_deref(), body, tested),
             Kind::Case { word, arms } => self.case(word, arms, tested),
+            Kind::Conditional(test) => Ok(u8::from(!self.conditional(test)?)),
+            Kind::Arithmetic(word) => Ok(u8::from(self.number(word)? == 0)),
+            Kind::Count { clauses, body } => self.count_loop(clauses, body, tested),
+            Kind::Refused(what) => Err(self.stop(*what)),
             Kind::Function { name, body } => {
                 self.env.functions.insert(name.clone(), body.clone());
                 Ok(0)
@@ -184,30 +201,64 @@ impl Shell<'_> {
         Ok(status)
     }
 
-    fn case(&mut self, word: &Word, arms: &[(Vec<Word>, List)], tested: bool) -> Go<u8> {
-        self.substituted = None;
-        let value = self.text(word)?;
-        for (patterns, list) in arms {
-            for pattern in patterns {
-                let pattern = self.pattern(pattern)?;
-                self.meter.step(1 + value.len().saturating_mul(pattern.len()) / 4096, self.line)?;
-                if Pattern::new(&pattern).matches(value.as_bytes()) {
-                    self.env.status = 0;
-                    return self.list(list, tested);
-                }
+    /// `for ((…;…;…))`.
+    fn count_loop(&mut self, clauses: &[Word; 3], body: &List, tested: bool) -> Go<u8> {
+        let [begin, condition, step] = clauses;
+        self.number(begin)?;
+        let mut status = 0;
+        while condition.is_empty() || self.number(condition)? != 0 {
+            self.meter.step(1, self.line)?;
+            self.env.loops_deep += 1;
+            let round = self.list(body, tested);
+            self.env.loops_deep -= 1;
+            if after_round(round, &mut status)? {
+                break;
             }
+            self.number(step)?;
         }
-        Ok(0)
+        Ok(status)
     }
 
-    fn simple(
-        &mut self,
-        assignments: &[(String, Word)],
-        words: &[Word],
-        redirects: &[Redirect],
-        tested: bool,
-    ) -> Go<u8> {
+    fn case(&mut self, word: &Word, arms: &[Arm], tested: bool) -> Go<u8> {
         self.substituted = None;
+        let value = self.text(word)?;
+        let mut status = 0;
+        let mut falls = false;
+        for arm in arms {
+            if falls || self.fits(&value, &arm.patterns)? {
+                if !falls {
+                    self.env.status = 0;
+                }
+                status = self.list(&arm.list, tested)?;
+                if arm.next == Next::End {
+                    return Ok(status);
+                }
+                falls = arm.next == Next::Fall;
+            }
+        }
+        Ok(status)
+    }
+
+    fn fits(&mut self, value: &str, patterns: &[Word]) -> Go<bool> {
+        for pattern in patterns {
+            let written = self.pattern(pattern)?;
+            let pattern = self.compile(&written, false)?;
+            self.meter.step(pattern.cost(value.len(), written.len()), self.line)?;
+            if pattern.matches(value.as_bytes()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn simple(&mut self, assignments: &[Assignment], words: &[Word], redirects: &[Redirect], tested: bool) -> Go<u8> {
+        self.substituted = None;
+        if let Some(name) = self.declaration(words) {
+            if !assignments.is_empty() {
+                return Err(self.stop(format!("`{name}` behind an assignment is not followed")));
+            }
+            return self.declaration_command(&name, words.get(1..).unwrap_or_default(), redirects);
+        }
         let words = self.command_words(words)?;
         if self.env.options.xtrace && !words.is_empty() {
             self.put(2, format!("+ {}\n", words.join(" ")).as_bytes())?;
@@ -217,21 +268,20 @@ impl Shell<'_> {
             let opened = self.redirect(redirects);
             self.env.streams = saved;
             if !opened? {
-                return Ok(2);
+                return Ok(self.not_opened());
             }
-            for (name, value) in assignments {
-                let value = self.assigned(value)?;
-                self.set(name, value)?;
+            for assignment in assignments {
+                self.assign(assignment)?;
             }
             return Ok(self.substituted.unwrap_or(0));
         };
-        let special = builtins::is_special(&name);
+        let special = !self.is_bash() && builtins::is_special(&name);
         let saved = self.env.streams.clone();
         match self.redirect(redirects) {
             Ok(true) => {}
             Ok(false) => {
                 self.env.streams = saved;
-                return if special { Err(Flow::Fail(2)) } else { Ok(2) };
+                return if special { Err(Flow::Fail(2)) } else { Ok(self.not_opened()) };
             }
             Err(flow) => {
                 self.env.streams = saved;
@@ -249,7 +299,7 @@ impl Shell<'_> {
 
     fn with_assignments(
         &mut self,
-        assignments: &[(String, Word)],
+        assignments: &[Assignment],
         scoped: bool,
         body: impl FnOnce(&mut Self) -> Go<u8>,
     ) -> Go<u8> {
@@ -257,8 +307,13 @@ impl Shell<'_> {
             self.env.scopes.push(Vec::new());
         }
         let mut done = Ok(());
-        for (name, value) in assignments {
-            done = self.assigned(value).and_then(|value| {
+        for assignment in assignments {
+            let name = &assignment.name;
+            if assignment.subscript.is_some() {
+                done = Err(self.stop(format!("`{name}[` before a command is not followed")));
+                break;
+            }
+            done = self.assigned_value(assignment).and_then(|value| {
                 if scoped {
                     self.make_local(name);
                 }
@@ -281,14 +336,16 @@ impl Shell<'_> {
     /// Runs a command whose words are expanded.
     pub(crate) fn invoke(&mut self, words: &[String], functions: bool, tested: bool) -> Go<u8> {
         let Some(name) = words.first() else { return Ok(0) };
-        if builtins::is_special(name) {
+        let bash = self.is_bash();
+        if !bash && builtins::is_special(name) {
             return builtins::run(self, words, tested);
         }
         if functions && let Some(body) = self.env.functions.get(name).cloned() {
-            return self.function(&body, words.get(1..).unwrap_or_default(), tested);
+            return self.function(name, &body, words.get(1..).unwrap_or_default(), tested);
         }
-        if builtins::is_builtin(name) {
+        if builtins::is_builtin(name) || bash && (builtins::is_special(name) || builtins::is_bash_builtin(name)) {
             return match builtins::run(self, words, tested) {
+                Err(Flow::Fail(_)) if bash && builtins::is_usage(words) => Ok(2),
                 Err(Flow::Fail(status)) => Ok(status),
                 other => other,
             };
@@ -301,6 +358,9 @@ impl Shell<'_> {
             _ => Vec::new(),
         };
         self.meter.made(stdin.len(), self.line)?;
+        if !self.env.processes.is_empty() && words.iter().any(|word| word.contains(PROCESS_FILES)) {
+            return Err(self.stop(format!("`{}`: `<(` for a command that is not our own", shorten(&words.join(" ")))));
+        }
         let exported = self.exported();
         let call = Call {
             words,
@@ -317,14 +377,16 @@ impl Shell<'_> {
         Ok(done.status)
     }
 
-    fn function(&mut self, body: &Arc<Command>, arguments: &[String], tested: bool) -> Go<u8> {
+    fn function(&mut self, name: &str, body: &Arc<Command>, arguments: &[String], tested: bool) -> Go<u8> {
         let arguments = arguments.to_vec();
         let positional = std::mem::replace(&mut self.env.positional, arguments);
         let loops_deep = std::mem::take(&mut self.env.loops_deep);
         self.env.functions_deep += 1;
+        self.env.called.push(name.to_owned());
         self.env.scopes.push(Vec::new());
         let ended = self.command(body, tested);
         self.end_scope();
+        self.env.called.pop();
         self.env.functions_deep -= 1;
         self.env.loops_deep = loops_deep;
         self.env.positional = positional;
@@ -339,15 +401,15 @@ impl Shell<'_> {
         for redirect in redirects {
             let stream = match &redirect.to {
                 Target::From(word) => {
-                    let path = self.text(word)?;
+                    let path = self.target(word)?;
                     self.open(&path)?
                 }
                 Target::Over(word) => {
-                    let path = self.text(word)?;
+                    let path = self.target(word)?;
                     self.create(&path, true)?
                 }
                 Target::After(word) => {
-                    let path = self.text(word)?;
+                    let path = self.target(word)?;
                     self.create(&path, false)?
                 }
                 Target::Duplicate(word) => {
@@ -356,10 +418,26 @@ impl Shell<'_> {
                         "-" => Some(Stream::Closed),
                         digit => match digit.parse().ok().filter(|&from: &usize| from < DESCRIPTORS) {
                             Some(from) => self.duplicate(from)?,
+                            None if self.is_bash()
+                                && redirect.descriptor == 1
+                                && !digit.starts_with(|c: char| c.is_ascii_digit()) =>
+                            {
+                                if !self.both(word, false)? {
+                                    return Ok(false);
+                                }
+                                continue;
+                            }
                             None => return Err(self.stop(format!("`>&{}` is not followed", shorten(digit)))),
                         },
                     }
                 }
+                Target::Both { word, append } => {
+                    if !self.both(word, *append)? {
+                        return Ok(false);
+                    }
+                    continue;
+                }
+                Target::Text(word) => Some(Stream::input(format!("{}\n", self.text(word)?).into_bytes())),
                 Target::ReadWrite => return Err(self.stop("`<>` is not followed")),
                 Target::Document(slot) => match slot.get() {
                     Some(word) => Some(Stream::input(self.text(word)?.into_bytes())),
@@ -372,6 +450,31 @@ impl Shell<'_> {
             }
         }
         Ok(true)
+    }
+
+    /// The file a redirection names; in bash it must be one field.
+    fn target(&mut self, word: &Word) -> Go<String> {
+        if !self.is_bash() {
+            return self.text(word);
+        }
+        match <[String; 1]>::try_from(self.fields(std::slice::from_ref(word))?) {
+            Ok([path]) => Ok(path),
+            Err(fields) => Err(self.stop(format!("`{}`: an ambiguous redirection", shorten(&fields.join(" "))))),
+        }
+    }
+
+    /// `&>`.
+    fn both(&mut self, word: &Word, append: bool) -> Go<bool> {
+        let path = self.target(word)?;
+        let Some(stream) = self.create(&path, !append)? else { return Ok(false) };
+        self.env.streams[1] = stream.clone();
+        self.env.streams[2] = stream;
+        Ok(true)
+    }
+
+    /// The status of a command whose redirections failed.
+    fn not_opened(&self) -> u8 {
+        if self.is_bash() { 1 } else { 2 }
     }
 
     fn duplicate(&mut self, from: usize) -> Go<Option<Stream>> {

@@ -8,10 +8,15 @@ use std::sync::Arc;
 use crate::meter::Meter;
 use crate::stream::{Stream, Streams};
 use crate::syntax::{Command, List};
-use crate::{Host, Outcome, Refusal, Run, Stop};
+use crate::variable::Variable;
+use crate::{Dialect, Host, Outcome, Refusal, Run, Stop};
 
 /// What dpkg runs scripts with.
 const DEFAULT_UMASK: u16 = 0o022;
+
+/// Where `<(…)` can be read, and the first one's number: those after it count down.
+pub(crate) const PROCESS_FILES: &str = "/dev/fd/";
+pub(crate) const FIRST_PROCESS: usize = 63;
 
 /// Why the commands that follow do not run.
 #[derive(Debug)]
@@ -33,14 +38,6 @@ impl From<Stop> for Flow {
 
 pub(crate) type Go<T> = Result<T, Flow>;
 
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Variable {
-    /// Nothing for one that was only declared.
-    pub(crate) value: Option<String>,
-    pub(crate) exported: bool,
-    pub(crate) readonly: bool,
-}
-
 /// What `set` switches.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Options {
@@ -49,11 +46,18 @@ pub(crate) struct Options {
     pub(crate) noglob: bool,
     pub(crate) xtrace: bool,
     pub(crate) allexport: bool,
+    /// bash's.
+    pub(crate) pipefail: bool,
+    /// What bash's `shopt` switches.
+    pub(crate) nullglob: bool,
+    pub(crate) dotglob: bool,
+    pub(crate) extglob: bool,
 }
 
 /// What a subshell gets a copy of.
 #[derive(Debug, Clone)]
 pub(crate) struct Env {
+    pub(crate) dialect: Dialect,
     pub(crate) variables: BTreeMap<String, Variable>,
     pub(crate) functions: BTreeMap<String, Arc<Command>>,
     pub(crate) name: String,
@@ -68,9 +72,19 @@ pub(crate) struct Env {
     /// For each function being run, what its `local` variables were before.
     pub(crate) scopes: Vec<Vec<(String, Option<Variable>)>>,
     pub(crate) functions_deep: usize,
+    /// Files being read with `.`.
+    pub(crate) sourced_deep: usize,
     pub(crate) loops_deep: usize,
     /// Where `getopts` stands: the `OPTIND` it left, and the letter within that argument.
     pub(crate) getopts: (usize, usize),
+    /// bash's `FUNCNAME`, the innermost last.
+    pub(crate) called: Vec<String>,
+    /// bash's `PIPESTATUS`.
+    pub(crate) pipe_statuses: Vec<u8>,
+    /// bash's `DIRSTACK` without its first, the newest last.
+    pub(crate) folders: Vec<String>,
+    /// What bash's `<(…)` gave, from `/dev/fd/63` down.
+    pub(crate) processes: Vec<Rc<[u8]>>,
 }
 
 pub(crate) struct Shell<'a> {
@@ -86,24 +100,24 @@ pub(crate) struct Shell<'a> {
 }
 
 impl<'a> Shell<'a> {
-    pub(crate) fn new(run: &Run<'_>, host: &'a mut dyn Host) -> Shell<'a> {
+    pub(crate) fn new(run: &Run<'_>, dialect: Dialect, host: &'a mut dyn Host) -> Shell<'a> {
         let (one, stdout) = Stream::buffer();
         let (two, stderr) = Stream::buffer();
         let mut streams: Streams = std::array::from_fn(|_| Stream::Closed);
         streams[0] = Stream::Null;
         streams[1] = one;
         streams[2] = two;
-        let variable = |value: &str, exported| Variable { value: Some(value.to_owned()), exported, readonly: false };
         let mut variables: BTreeMap<String, Variable> =
-            run.variables.iter().map(|&(name, value)| (name.to_owned(), variable(value, true))).collect();
-        variables.insert("IFS".to_owned(), variable(" \t\n", false));
-        variables.insert("OPTIND".to_owned(), variable("1", false));
+            run.variables.iter().map(|&(name, value)| (name.to_owned(), Variable::text(value, true))).collect();
+        variables.insert("IFS".to_owned(), Variable::text(" \t\n", false));
+        variables.insert("OPTIND".to_owned(), Variable::text("1", false));
         let cwd = match run.variables.iter().find(|(name, value)| *name == "PWD" && value.starts_with('/')) {
             Some((_, value)) => (*value).to_owned(),
             None => "/".to_owned(),
         };
-        variables.entry("PWD".to_owned()).or_insert_with(|| variable(&cwd, false));
+        variables.entry("PWD".to_owned()).or_insert_with(|| Variable::text(&cwd, false));
         let env = Env {
+            dialect,
             variables,
             functions: BTreeMap::new(),
             name: run.name.to_owned(),
@@ -116,8 +130,13 @@ impl<'a> Shell<'a> {
             streams,
             scopes: Vec::new(),
             functions_deep: 0,
+            sourced_deep: 0,
             loops_deep: 0,
             getopts: (1, 0),
+            called: Vec::new(),
+            pipe_statuses: vec![0],
+            folders: Vec::new(),
+            processes: Vec::new(),
         };
         Shell { host, env, meter: Meter::new(run.steps, run.depth), line: 1, substituted: None, stdout, stderr }
     }
@@ -149,7 +168,7 @@ impl<'a> Shell<'a> {
             .env
             .variables
             .iter()
-            .map(|(name, variable)| name.len() + variable.value.as_ref().map_or(0, String::len))
+            .map(|(name, variable)| name.len() + variable.size())
             .chain(self.env.positional.iter().map(String::len))
             .sum();
         self.meter.made(size, self.line)?;
@@ -172,6 +191,10 @@ impl<'a> Shell<'a> {
         Ok((status, buffer.take()))
     }
 
+    pub(crate) fn is_bash(&self) -> bool {
+        self.env.dialect == Dialect::Bash
+    }
+
     pub(crate) fn stop(&self, what: impl Into<String>) -> Flow {
         Flow::Stop(Stop::new(self.line, what))
     }
@@ -184,10 +207,10 @@ impl<'a> Shell<'a> {
         })
     }
 
-    /// Complains on descriptor 2 and fails as dash does.
+    /// Complains on descriptor 2 and fails as the dialect's shell does.
     pub(crate) fn fail<T>(&mut self, what: &str) -> Go<T> {
         self.complain(what)?;
-        Err(Flow::Fail(2))
+        Err(Flow::Fail(if self.is_bash() { 1 } else { 2 }))
     }
 
     pub(crate) fn complain(&mut self, what: &str) -> Go<()> {
@@ -229,11 +252,22 @@ impl<'a> Shell<'a> {
     }
 
     pub(crate) fn read_file(&mut self, path: &str) -> Go<Option<Vec<u8>>> {
+        if let Some(bytes) = self.process_file(path) {
+            let bytes = bytes.to_vec();
+            self.meter.made(bytes.len(), self.line)?;
+            return Ok(Some(bytes));
+        }
         let bytes = self.host.read(path).map_err(|refusal| self.refused(&format!("< {path}"), refusal))?;
         if let Some(bytes) = &bytes {
             self.meter.made(bytes.len(), self.line)?;
         }
         Ok(bytes)
+    }
+
+    /// What `<(…)` gave, by the path it stands for.
+    pub(crate) fn process_file(&self, path: &str) -> Option<&Rc<[u8]>> {
+        let number: usize = path.strip_prefix(PROCESS_FILES)?.parse().ok()?;
+        self.env.processes.get(FIRST_PROCESS.checked_sub(number)?)
     }
 
     pub(crate) fn test_file(&mut self, operator: char, path: &str) -> Go<bool> {
@@ -248,47 +282,6 @@ impl<'a> Shell<'a> {
     /// `path` as seen from the current folder.
     pub(crate) fn absolute(&self, path: &str) -> String {
         absolute(&self.env.cwd, path)
-    }
-
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.env.variables.get(name).and_then(|variable| variable.value.as_deref())
-    }
-
-    pub(crate) fn set(&mut self, name: &str, value: impl Into<String>) -> Go<()> {
-        let value = value.into();
-        self.meter.made(name.len() + value.len(), self.line)?;
-        let allexport = self.env.options.allexport;
-        let variable = self.env.variables.entry(name.to_owned()).or_default();
-        if variable.readonly {
-            return self.fail(&format!("{name}: is read only"));
-        }
-        variable.value = Some(value);
-        variable.exported |= allexport;
-        Ok(())
-    }
-
-    /// Remembers what `name` is until the scope ends.
-    pub(crate) fn make_local(&mut self, name: &str) {
-        let old = self.env.variables.get(name).cloned();
-        if let Some(scope) = self.env.scopes.last_mut()
-            && !scope.iter().any(|(known, _)| known == name)
-        {
-            scope.push((name.to_owned(), old));
-        }
-    }
-
-    pub(crate) fn end_scope(&mut self) {
-        for (name, old) in self.env.scopes.pop().unwrap_or_default() {
-            match old {
-                Some(old) => self.env.variables.insert(name, old),
-                None => self.env.variables.remove(&name),
-            };
-        }
-    }
-
-    pub(crate) fn exported(&self) -> BTreeMap<String, String> {
-        let exported = self.env.variables.iter().filter(|(_, variable)| variable.exported);
-        exported.filter_map(|(name, variable)| Some((name.clone(), variable.value.clone()?))).collect()
     }
 }
 

@@ -31,14 +31,91 @@ pub(crate) struct Command {
 
 #[derive(Debug, Clone)]
 pub(crate) enum Kind {
-    Simple { assignments: Vec<(String, Word)>, words: Vec<Word> },
+    Simple {
+        assignments: Vec<Assignment>,
+        words: Vec<Word>,
+    },
     Group(List),
     Subshell(List),
-    If { arms: Vec<(List, List)>, otherwise: List },
-    Loop { until: bool, condition: List, body: List },
-    For { name: String, words: Option<Vec<Word>>, body: List },
-    Case { word: Word, arms: Vec<(Vec<Word>, List)> },
-    Function { name: String, body: Arc<Command> },
+    If {
+        arms: Vec<(List, List)>,
+        otherwise: List,
+    },
+    Loop {
+        until: bool,
+        condition: List,
+        body: List,
+    },
+    For {
+        name: String,
+        words: Option<Vec<Word>>,
+        body: List,
+    },
+    Case {
+        word: Word,
+        arms: Vec<Arm>,
+    },
+    Function {
+        name: String,
+        body: Arc<Command>,
+    },
+    /// bash's `[[ … ]]`.
+    Conditional(Test),
+    /// bash's `((…))`.
+    Arithmetic(Word),
+    /// bash's `for ((…;…;…))`.
+    Count {
+        clauses: Box<[Word; 3]>,
+        body: List,
+    },
+    /// Parsed, and refused when met.
+    Refused(&'static str),
+}
+
+/// `NAME=VALUE`, and bash's `NAME[SUBSCRIPT]+=VALUE`.
+#[derive(Debug, Clone)]
+pub(crate) struct Assignment {
+    pub(crate) name: String,
+    pub(crate) subscript: Option<Word>,
+    pub(crate) append: bool,
+    pub(crate) value: Word,
+}
+
+/// `a | b) … ;;`.
+#[derive(Debug, Clone)]
+pub(crate) struct Arm {
+    pub(crate) patterns: Vec<Word>,
+    pub(crate) list: List,
+    pub(crate) next: Next,
+}
+
+/// What comes after the arm of a `case` that was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// `;;`.
+    End,
+    /// bash's `;&`: the next arm, whatever it says.
+    Fall,
+    /// bash's `;;&`: the next arm that matches.
+    Search,
+}
+
+/// An expression between `[[` and `]]`.
+#[derive(Debug, Clone)]
+pub(crate) enum Test {
+    Not(Box<Test>),
+    And(Box<Test>, Box<Test>),
+    Or(Box<Test>, Box<Test>),
+    Unary(String, Word),
+    Binary(Word, String, Word),
+    Word(Word),
+}
+
+impl Kind {
+    /// Whether it is made of commands that have looked at their own failures.
+    pub(crate) fn holds_others(&self) -> bool {
+        !matches!(self, Kind::Simple { .. } | Kind::Subshell(_) | Kind::Conditional(_) | Kind::Arithmetic(_))
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -57,6 +134,10 @@ pub(crate) enum Target {
     After(Word),
     /// `>&` and `<&`.
     Duplicate(Word),
+    /// bash's `&>` and `&>>`, and what `>&` is where no number follows.
+    Both { word: Word, append: bool },
+    /// bash's `<<<`.
+    Text(Word),
     /// `<>`: parsed, refused when met.
     ReadWrite,
     /// `<<`: the text comes lines later, when the token is long read.
@@ -79,14 +160,43 @@ pub(crate) enum Part {
     Command(Arc<List>),
     /// `$((…))`.
     Arithmetic(Vec<Part>),
+    /// bash's `<(…)`.
+    Process(Arc<List>),
+    /// The value of bash's `NAME=(…)`, each with the subscript it names.
+    List(Vec<(Option<Word>, Word)>),
 }
 
 /// `$name` and `${name…}`.
 #[derive(Debug, Clone)]
 pub(crate) struct Parameter {
     pub(crate) name: String,
+    /// bash's `NAME[…]`.
+    pub(crate) subscript: Option<Subscript>,
+    /// bash's `!NAME`: the value is the name that is meant.
+    pub(crate) indirect: bool,
     pub(crate) operation: Operation,
     pub(crate) word: Word,
+    /// What `${x/…/…}` puts in place, and the length of `${x:…:…}`.
+    pub(crate) second: Option<Word>,
+}
+
+/// What stands in the brackets behind a name.
+#[derive(Debug, Clone)]
+pub(crate) enum Subscript {
+    /// `@`.
+    Each,
+    /// `*`.
+    Joined,
+    Index(Word),
+}
+
+/// Where `${x/…}` looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    First,
+    All,
+    Prefix,
+    Suffix,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,6 +221,17 @@ pub(crate) enum Operation {
         suffix: bool,
         longest: bool,
     },
-    /// Not dash's: refused when met, since a branch that is not taken may hold it.
+    /// bash's `${x/…/…}`.
+    Replace(Place),
+    /// bash's `${x:…:…}`.
+    Slice,
+    /// bash's `${x^}`, `${x^^}`, `${x,}`, `${x,,}`.
+    Case {
+        upper: bool,
+        all: bool,
+    },
+    /// bash's `${!a[@]}`.
+    Keys,
+    /// Not known to the dialect: refused when met, since a branch that is not taken may hold it.
     Bad,
 }

@@ -18,6 +18,8 @@ mod xargs;
 
 use crate::shell::{Go, Shell};
 
+pub(crate) use regex::{Matcher, Options as RegexOptions, Syntax};
+
 /// `words` begin with the name.
 pub(crate) type Tool = fn(&mut Shell<'_>, &[String]) -> Go<u8>;
 

@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use crate::Stop;
 use crate::parse::{Parser, parse_nested};
-use crate::syntax::{Operation, Parameter, Part, Word};
+use crate::syntax::{Parameter, Part, Word};
+
+mod bash;
+
+use bash::Piece;
 
 /// Where the text of a word ends and what quotes mean in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Within {
+pub(crate) enum Within {
     /// A word of a command.
     Command,
     /// `"…"`.
@@ -21,6 +25,27 @@ enum Within {
     Braces { quoted: bool },
     /// `${x%…}`: single quotes quote whatever stands around.
     Pattern,
+    /// What `${x/…/…}` looks for, up to a `/` or the `}`.
+    Search,
+    /// A number of `${x:…:…}`, up to a `:` or the `}`.
+    Offset,
+    /// `…]` behind a name.
+    Subscript,
+    /// A part of `for ((…;…;…))`, up to a `;` or the `))`.
+    Clause,
+    /// What stands behind `=~`: parentheses and bars are letters.
+    Regex,
+}
+
+impl Within {
+    /// Whether blanks and operators end it.
+    fn is_word(self) -> bool {
+        matches!(self, Within::Command | Within::Regex)
+    }
+
+    fn is_arithmetic(self) -> bool {
+        matches!(self, Within::Arithmetic | Within::Offset | Within::Subscript | Within::Clause)
+    }
 }
 
 impl Parser {
@@ -35,23 +60,47 @@ impl Parser {
         self.parts(Within::Document)
     }
 
-    fn parts(&mut self, within: Within) -> Result<Word, Stop> {
+    pub(crate) fn parts(&mut self, within: Within) -> Result<Word, Stop> {
         self.enter()?;
-        let quoted =
-            matches!(within, Within::Double | Within::Document | Within::Arithmetic | Within::Braces { quoted: true });
+        let quoted = matches!(within, Within::Double | Within::Document | Within::Braces { quoted: true })
+            || within.is_arithmetic();
         let mut parts = Vec::new();
         let mut text = String::new();
         let mut depth = 0usize;
         let begin = self.line;
         loop {
             let Some(c) = self.char() else {
-                if matches!(within, Within::Command | Within::Document) {
+                if within.is_word() || within == Within::Document {
                     break;
                 }
                 return Err(Stop::new(begin, "a quote or brace without an end"));
             };
+            if self.bash && within.is_word() {
+                match self.bash_word(c, within, &parts, &text, &mut depth)? {
+                    Piece::Letter => {
+                        self.bump();
+                        text.push(c);
+                        continue;
+                    }
+                    Piece::Part(part) => {
+                        if !text.is_empty() {
+                            parts.push(Part::Text(std::mem::take(&mut text)));
+                        }
+                        parts.push(part);
+                        continue;
+                    }
+                    Piece::End => break,
+                    Piece::Other => {}
+                }
+            }
             match (c, within) {
                 (' ' | '\t' | '\n' | ';' | '&' | '|' | '<' | '>' | '(' | ')', Within::Command) => break,
+                ('/' | '}', Within::Search) | (':' | '}', Within::Offset) if depth == 0 => break,
+                (';' | ')', Within::Clause) if depth == 0 => break,
+                (']', Within::Subscript) if depth == 0 => {
+                    self.bump();
+                    break;
+                }
                 ('"', Within::Double) | ('}', Within::Braces { .. } | Within::Pattern) => {
                     self.bump();
                     break;
@@ -103,11 +152,11 @@ impl Parser {
                     }
                 }
                 '\'' if !quoted => Part::Quoted(self.single_quotes()?),
-                '"' if !matches!(within, Within::Document | Within::Arithmetic) => {
+                '"' if within != Within::Document && !within.is_arithmetic() => {
                     self.bump();
                     Part::Double(self.parts(Within::Double)?)
                 }
-                '"' if within == Within::Arithmetic => {
+                '"' if within.is_arithmetic() => {
                     self.bump();
                     continue;
                 }
@@ -121,8 +170,11 @@ impl Parser {
                 },
                 _ => {
                     match (c, within) {
-                        ('(', Within::Arithmetic) => depth += 1,
-                        (')', Within::Arithmetic) => depth -= 1,
+                        ('(', Within::Arithmetic | Within::Clause | Within::Offset) => depth += 1,
+                        (')', Within::Arithmetic | Within::Clause) => depth -= 1,
+                        (')', Within::Offset) => depth = depth.saturating_sub(1),
+                        ('[', Within::Subscript) => depth += 1,
+                        (']', Within::Subscript) => depth -= 1,
                         _ => {}
                     }
                     self.bump();
@@ -165,7 +217,7 @@ impl Parser {
             self.bump();
             match c {
                 '`' => {
-                    let list = parse_nested(&text, line, self.depth)?;
+                    let list = parse_nested(&text, line, self.depth, self.bash)?;
                     return Ok(Part::Command(Arc::new(list)));
                 }
                 '\\' => match self.char() {
@@ -189,9 +241,7 @@ impl Parser {
     fn dollar(&mut self, quoted: bool) -> Result<Option<Part>, Stop> {
         let line = self.line;
         self.bump();
-        let plain = |name: String| {
-            Some(Part::Parameter(Box::new(Parameter { name, operation: Operation::Plain, word: Vec::new() })))
-        };
+        let plain = |name: String| Some(Part::Parameter(Box::new(Parameter::plain(name))));
         match self.char() {
             Some('(') if self.char_at(1) == Some('(') => {
                 self.skip(2);
@@ -199,14 +249,18 @@ impl Parser {
             }
             Some('(') => {
                 self.bump();
-                self.enter()?;
                 let list = self.nested_list()?;
-                self.leave();
                 if !self.take_op(")")? {
                     return Err(Stop::new(line, "`$(` without an end"));
                 }
                 Ok(Some(Part::Command(Arc::new(list))))
             }
+            Some('\'') if self.bash && !quoted => self.c_quotes().map(|text| Some(Part::Quoted(text))),
+            Some('"') if self.bash && !quoted => {
+                self.bump();
+                Ok(Some(Part::Double(self.parts(Within::Double)?)))
+            }
+            Some('[') if self.bash => Err(Stop::new(line, "`$[` is not followed")),
             Some('{') => {
                 self.bump();
                 self.braces(quoted, line).map(Some)
@@ -218,66 +272,6 @@ impl Parser {
             }
             _ => Ok(None),
         }
-    }
-
-    fn braces(&mut self, quoted: bool, line: usize) -> Result<Part, Stop> {
-        let length = self.char() == Some('#') && !matches!(self.char_at(1), Some('}' | ':' | '-' | '=' | '?' | '+' | '%' | '#') | None)
-            // `${#-}` and the like are lengths of special parameters.
-            || self.char() == Some('#') && matches!(self.char_at(1), Some('-' | '?' | '#')) && self.char_at(2) == Some('}');
-        if length {
-            self.bump();
-        }
-        let name = match self.char() {
-            Some(c) if is_name_start(c) => self.name(),
-            Some(c) if c.is_ascii_digit() => {
-                let mut digits = String::new();
-                while let Some(c @ '0'..='9') = self.char() {
-                    self.bump();
-                    digits.push(c);
-                }
-                digits
-            }
-            Some(c @ ('@' | '*' | '#' | '?' | '-' | '$' | '!')) => {
-                self.bump();
-                c.to_string()
-            }
-            _ => String::new(),
-        };
-        let operation = if name.is_empty() { Operation::Bad } else { self.operation(length) };
-        let within = match operation {
-            Operation::Remove { .. } => Within::Pattern,
-            _ => Within::Braces { quoted },
-        };
-        let word = self.parts(within).map_err(|stop| Stop { line, ..stop })?;
-        let bad = matches!(operation, Operation::Plain | Operation::Length) && !word.is_empty();
-        let operation = if bad { Operation::Bad } else { operation };
-        Ok(Part::Parameter(Box::new(Parameter { name, operation, word })))
-    }
-
-    fn operation(&mut self, length: bool) -> Operation {
-        if length {
-            return Operation::Length;
-        }
-        let empty = self.char() == Some(':') && matches!(self.char_at(1), Some('-' | '=' | '?' | '+'));
-        if empty {
-            self.bump();
-        }
-        let operation = match self.char() {
-            Some('-') => Operation::Default { empty },
-            Some('=') => Operation::Assign { empty },
-            Some('?') => Operation::Error { empty },
-            Some('+') => Operation::Alternative { empty },
-            Some(c @ ('%' | '#')) => {
-                let longest = self.char_at(1) == Some(c);
-                if longest {
-                    self.bump();
-                }
-                Operation::Remove { suffix: c == '%', longest }
-            }
-            _ => return Operation::Plain,
-        };
-        self.bump();
-        operation
     }
 
     pub(crate) fn name(&mut self) -> String {

@@ -1,7 +1,7 @@
 //! Builtins that change which command comes next.
 
 use crate::shell::{Flow, Go, Shell};
-use crate::{Script, syntax::List};
+use crate::{Dialect, Script, syntax::List};
 
 impl Shell<'_> {
     pub(super) fn leave_loops(&mut self, name: &str, arguments: &[String]) -> Go<u8> {
@@ -9,6 +9,8 @@ impl Shell<'_> {
             None => 1,
             Some(text) => match text.parse::<usize>() {
                 Ok(levels) if levels > 0 => levels,
+                // bash leaves every loop, or the script.
+                _ if self.is_bash() => return Err(self.stop(format!("`{name} {text}` is not followed"))),
                 _ => return self.fail(&format!("{name}: illegal number: {text}")),
             },
         };
@@ -22,10 +24,21 @@ impl Shell<'_> {
 
     /// `exit` and `return`.
     pub(super) fn leave_with(&mut self, name: &str, arguments: &[String]) -> Go<u8> {
+        if name == "return" && self.is_bash() && self.env.functions_deep == 0 && self.env.sourced_deep == 0 {
+            self.complain("return: can only `return' from a function or sourced script")?;
+            return Ok(2);
+        }
         let status = match arguments.first() {
             None => self.env.status,
             Some(text) => match text.parse::<u32>() {
                 Ok(number) => (number & 0xff) as u8,
+                Err(_) if self.is_bash() => match text.parse::<i64>() {
+                    Ok(number) => (number & 0xff) as u8,
+                    Err(_) => {
+                        self.complain(&format!("{name}: {text}: numeric argument required"))?;
+                        2
+                    }
+                },
                 Err(_) => return self.fail(&format!("{name}: illegal number: {text}")),
             },
         };
@@ -44,6 +57,9 @@ impl Shell<'_> {
         if arguments.is_empty() {
             return Ok(0);
         }
+        if self.is_bash() && arguments[0].starts_with('-') {
+            return Err(self.stop(format!("`exec {}`: the option `{0}` is not known", arguments[0])));
+        }
         // What takes the shell's place runs no handler of it.
         self.env.trap = None;
         self.meter.enter(self.line)?;
@@ -53,14 +69,20 @@ impl Shell<'_> {
         Err(Flow::Exit(status))
     }
 
-    /// `. FILE`.
+    /// `. FILE`; in bash its arguments follow.
     pub(super) fn dot(&mut self, arguments: &[String]) -> Go<u8> {
-        let Some(name) = arguments.first() else { return Ok(0) };
+        let arguments = match arguments.first().map(String::as_str) {
+            Some("--") => arguments.get(1..).unwrap_or_default(),
+            _ => arguments,
+        };
+        let Some(name) = arguments.first() else { return if self.is_bash() { Ok(2) } else { Ok(0) } };
         let candidates: Vec<String> = if name.contains('/') {
             vec![self.absolute(name)]
         } else {
             let path = self.get("PATH").unwrap_or_default().to_owned();
-            path.split(':').map(|folder| self.absolute(&format!("{folder}/{name}"))).collect()
+            let found = path.split(':').map(|folder| self.absolute(&format!("{folder}/{name}")));
+            // bash looks where it is, last.
+            found.chain(self.is_bash().then(|| self.absolute(name))).collect()
         };
         for path in candidates {
             let text = self.host.source(&path).map_err(|refusal| self.refused(&format!(". {path}"), refusal))?;
@@ -69,20 +91,31 @@ impl Shell<'_> {
             let Ok(text) = String::from_utf8(text) else {
                 return Err(self.stop(format!("`. {path}`: not UTF-8")));
             };
-            return self.sourced(&path, &text);
+            return self.sourced(&path, &text, arguments.get(1..).unwrap_or_default());
         }
         self.fail(&format!(".: cannot open {name}: no such file"))
     }
 
-    fn sourced(&mut self, path: &str, text: &str) -> Go<u8> {
+    fn sourced(&mut self, path: &str, text: &str, arguments: &[String]) -> Go<u8> {
         let line = self.line;
-        let list = crate::parse::parse(text, 1).map_err(|stop| in_file(path, stop))?;
+        let list = crate::parse::parse(text, 1, self.env.dialect).map_err(|stop| in_file(path, stop))?;
         self.meter.enter(line)?;
+        self.env.sourced_deep += 1;
+        let outer = if self.is_bash() && !arguments.is_empty() {
+            Some(std::mem::replace(&mut self.env.positional, arguments.to_vec()))
+        } else {
+            None
+        };
         let ended = match self.list(&list, false) {
             Err(Flow::Return(status)) => Ok(status),
             Err(Flow::Stop(stop)) => Err(Flow::Stop(in_file(path, stop))),
             other => other,
         };
+        // What the file set with `set` stays.
+        if let Some(outer) = outer.filter(|_| self.env.positional == arguments) {
+            self.env.positional = outer;
+        }
+        self.env.sourced_deep -= 1;
         self.meter.leave();
         self.line = line;
         ended
@@ -96,6 +129,9 @@ impl Shell<'_> {
         let Some((action, signals)) = arguments.split_first() else {
             return Err(self.stop("`trap` alone is not followed"));
         };
+        if self.is_bash() && action.len() > 1 && action.starts_with('-') {
+            return Err(self.stop(format!("`trap {action}`: the option `{action}` is not known")));
+        }
         // A number in the action's place resets that signal, and so does `-`.
         let (action, signals) = match action.parse::<u8>() {
             Ok(_) => (None, arguments),
@@ -104,7 +140,12 @@ impl Shell<'_> {
         };
         for signal in signals {
             let name = signal.to_ascii_uppercase();
-            match name.as_str() {
+            let bash = self.is_bash();
+            match if bash { name.strip_prefix("SIG").unwrap_or(&name) } else { &name } {
+                "ERR" | "DEBUG" | "RETURN" if bash && action.is_none() => {}
+                "ERR" | "DEBUG" | "RETURN" if bash => {
+                    return Err(self.stop(format!("`trap` for `{name}` is not followed")));
+                }
                 "EXIT" | "0" => self.env.trap = action.filter(|action| !action.is_empty()).cloned(),
                 // No signal comes while nothing runs.
                 "HUP" | "INT" | "QUIT" | "ABRT" | "KILL" | "ALRM" | "TERM" | "PIPE" | "USR1" | "USR2" | "CHLD"
@@ -121,11 +162,21 @@ impl Shell<'_> {
     pub(super) fn child(&mut self, words: &[String]) -> Go<u8> {
         let mut rest = words.get(1..).unwrap_or_default();
         let mut options = Vec::new();
+        let bash = words[0].ends_with("bash");
         let (mut command, mut stdin) = (false, false);
         while let Some(word) = rest.first().filter(|word| word.len() > 1 && word.starts_with(['-', '+'])) {
             rest = rest.get(1..).unwrap_or_default();
             if word == "--" {
                 break;
+            }
+            if bash && word.starts_with("--") {
+                return Err(self.stop(format!("`bash {word}`: the option `{word}` is not known")));
+            }
+            if bash && word == "-o" {
+                options.push(word.clone());
+                options.extend(rest.first().cloned());
+                rest = rest.get(1..).unwrap_or_default();
+                continue;
             }
             command |= word.starts_with('-') && word.contains('c');
             stdin |= word.starts_with('-') && word.contains('s');
@@ -151,7 +202,8 @@ impl Shell<'_> {
             (self.take_stdin()?, words[0].clone(), rest)
         };
         let Ok(text) = String::from_utf8(text) else { return Err(self.stop(format!("`{}`: not UTF-8", words[0]))) };
-        let list: List = match Script::parse(&text) {
+        let dialect = if bash { Dialect::Bash } else { Dialect::Dash };
+        let list: List = match Script::parse_as(&text, dialect) {
             Ok(script) => (*script.list).clone(),
             Err(stop) => return Err(Flow::Stop(in_file(&name, stop))),
         };
@@ -160,7 +212,14 @@ impl Shell<'_> {
             shell.env.variables.retain(|_, variable| variable.exported);
             for variable in shell.env.variables.values_mut() {
                 variable.readonly = false;
+                variable.integer = false;
             }
+            shell.env.dialect = dialect;
+            shell.env.called.clear();
+            shell.env.sourced_deep = 0;
+            shell.env.folders.clear();
+            shell.env.processes.clear();
+            shell.env.pipe_statuses = vec![0];
             shell.env.functions.clear();
             shell.env.options = Default::default();
             shell.env.scopes.clear();
@@ -224,6 +283,7 @@ impl Shell<'_> {
         let name = words.first().cloned().unwrap_or_default();
         if super::is_special(&name)
             || matches!(name.as_str(), "cd" | "chdir" | "local" | "read" | "getopts" | "umask" | "command" | "type")
+            || self.is_bash() && super::is_bash_builtin(&name)
         {
             return Err(self.stop(format!("`{name}` is no program")));
         }

@@ -17,7 +17,8 @@ impl Shell<'_> {
         // A script that sets `OPTIND` begins anew.
         let mut offset = if next == self.env.getopts.0 { self.env.getopts.1 } else { 0 };
         // dash counts an argument as soon as it begins it.
-        let mut index = if offset > 0 { next.saturating_sub(1).max(1) } else { next };
+        let bash = self.is_bash();
+        let mut index = if offset > 0 && !bash { next.saturating_sub(1).max(1) } else { next };
         if offset == 0 {
             let word = words.get(index - 1).map(String::as_str);
             if word == Some("--") {
@@ -61,7 +62,8 @@ impl Shell<'_> {
                 self.complain(&format!("No arg for -{letter} option"))?;
             }
         }
-        index += 1;
+        // bash counts it once it is done with it.
+        index += usize::from(!bash || offset >= word.len());
         if offset >= word.len() {
             offset = 0;
         }

@@ -32,6 +32,10 @@ impl Shell<'_> {
                         return Err(self.stop("`set -o` alone is not followed"));
                     };
                     rest = after;
+                    if name == "pipefail" && self.is_bash() {
+                        self.env.options.pipefail = on;
+                        continue;
+                    }
                     self.option(option_letter(name), name, on)?;
                 } else {
                     self.option(Some(letter), &letter.to_string(), on)?;
@@ -45,6 +49,7 @@ impl Shell<'_> {
     }
 
     fn option(&mut self, letter: Option<char>, name: &str, on: bool) -> Go<()> {
+        let bash = self.is_bash();
         let options = &mut self.env.options;
         match letter {
             Some('e') => options.errexit = on,
@@ -56,6 +61,11 @@ impl Shell<'_> {
             Some('m' | 'b' | 'h' | 'v') => {}
             Some('C' | 'n') if on => return Err(self.stop(format!("`set -{name}` is not followed"))),
             Some('C' | 'n') => {}
+            // What these inherit is not followed either; braces are always taken apart.
+            Some('E' | 'T') if bash => {}
+            Some('B') if bash && on => {}
+            Some('H') if bash && !on => {}
+            _ if bash => return Err(self.stop(format!("`set {}{name}` is not followed", if on { '-' } else { '+' }))),
             _ => return self.fail(&format!("set: illegal option -{name}")),
         }
         Ok(())
@@ -70,6 +80,9 @@ impl Shell<'_> {
             },
         };
         if count > self.env.positional.len() {
+            if self.is_bash() {
+                return Ok(1);
+            }
             return self.fail("shift: can't shift that many");
         }
         self.env.positional.drain(..count);
@@ -89,6 +102,11 @@ fn option_letter(name: &str) -> Option<char> {
         "monitor" => 'm',
         "notify" => 'b',
         "verbose" => 'v',
+        "braceexpand" => 'B',
+        "errtrace" => 'E',
+        "functrace" => 'T',
+        "hashall" => 'h',
+        "histexpand" => 'H',
         _ => return None,
     })
 }

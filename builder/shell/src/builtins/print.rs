@@ -1,6 +1,9 @@
 //! `echo` and `printf`.
 
+use crate::escape::{Escaped, Escapes, escaped, unescape};
 use crate::shell::{Go, Shell};
+use crate::stream::Stream;
+use crate::word::is_name;
 
 impl Shell<'_> {
     pub(super) fn echo(&mut self, arguments: &[String]) -> Go<u8> {
@@ -15,7 +18,57 @@ impl Shell<'_> {
         Ok(u8::from(!self.put(1, &bytes)?))
     }
 
+    /// bash's `echo [-neE]`.
+    pub(super) fn bash_echo(&mut self, arguments: &[String]) -> Go<u8> {
+        let (mut newline, mut escapes) = (true, false);
+        let is_option = |word: &&String| {
+            word.len() > 1 && word.starts_with('-') && word[1..].bytes().all(|byte| b"neE".contains(&byte))
+        };
+        let count = arguments.iter().take_while(is_option).count();
+        for letter in arguments.iter().take(count).flat_map(|word| word.chars().skip(1)) {
+            match letter {
+                'n' => newline = false,
+                letter => escapes = letter == 'e',
+            }
+        }
+        let text = arguments.get(count..).unwrap_or_default().join(" ");
+        let (mut bytes, ended) = match escapes {
+            true => unescape(&text, Escapes::Echo).map_err(|what| self.stop(format!("`echo -e`: {what}")))?,
+            false => (text.into_bytes(), false),
+        };
+        if newline && !ended {
+            bytes.push(b'\n');
+        }
+        Ok(u8::from(!self.put(1, &bytes)?))
+    }
+
     pub(super) fn printf(&mut self, arguments: &[String]) -> Go<u8> {
+        if self.is_bash()
+            && let [option, name, rest @ ..] = arguments
+            && option == "-v"
+        {
+            return self.printf_into(name, rest);
+        }
+        self.print_formatted(arguments)
+    }
+
+    /// `printf -v NAME`.
+    fn printf_into(&mut self, name: &str, arguments: &[String]) -> Go<u8> {
+        if !is_name(name) {
+            return Err(self.stop(format!("`printf -v {name}` is not followed")));
+        }
+        let (stream, buffer) = Stream::buffer();
+        let stdout = std::mem::replace(&mut self.env.streams[1], stream);
+        let status = self.print_formatted(arguments);
+        self.env.streams[1] = stdout;
+        let Ok(text) = String::from_utf8(buffer.take()) else {
+            return Err(self.stop("`printf -v`: not UTF-8"));
+        };
+        self.set(name, text)?;
+        status
+    }
+
+    fn print_formatted(&mut self, arguments: &[String]) -> Go<u8> {
         let arguments = match arguments.first().map(String::as_str) {
             Some("--") => arguments.get(1..).unwrap_or_default(),
             _ => arguments,
@@ -23,7 +76,8 @@ impl Shell<'_> {
         let Some((format, values)) = arguments.split_first() else {
             return self.fail("printf: usage: printf format [arg ...]");
         };
-        let mut printer = Printer { out: Vec::new(), values, at: 0, status: 0, ended: false };
+        let bash = self.is_bash();
+        let mut printer = Printer { out: Vec::new(), values, at: 0, status: 0, ended: false, bash, refused: None };
         loop {
             let before = printer.at;
             self.meter.step(1, self.line)?;
@@ -33,6 +87,9 @@ impl Shell<'_> {
                 return Err(self.stop("`printf` makes too much text"));
             }
             self.meter.made(printer.out.len() - known, self.line)?;
+            if let Some(what) = printer.refused {
+                return Err(self.stop(format!("`printf`: {what}")));
+            }
             if let Err(what) = result {
                 self.put(1, &printer.out)?;
                 return self.fail(&format!("printf: {what}"));
@@ -58,6 +115,9 @@ struct Printer<'a> {
     status: u8,
     /// A `\c` was met.
     ended: bool,
+    bash: bool,
+    /// What bash would do, and is not done.
+    refused: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -87,6 +147,14 @@ impl Printer<'_> {
                 return Ok(());
             }
             match byte {
+                b'\\' if self.bash => {
+                    let (found, length) = escaped(bytes.get(at..).unwrap_or_default(), Escapes::Format)?;
+                    at += length;
+                    self.out.push(match found {
+                        Escaped::Byte(byte) => byte,
+                        _ => b'\\',
+                    });
+                }
                 b'\\' => {
                     let (found, length) = escape(bytes.get(at..).unwrap_or_default(), false);
                     at += length;
@@ -146,7 +214,7 @@ impl Printer<'_> {
             }
             b'b' => {
                 let value = self.value().unwrap_or_default();
-                let (text, ended) = unescape_echo(&value);
+                let (text, ended) = if self.bash { unescape(&value, Escapes::Percent)? } else { unescape_echo(&value) };
                 self.pad(cut(&text, form.precision), form);
                 self.ended = ended;
             }
@@ -165,6 +233,16 @@ impl Printer<'_> {
                 } else {
                     self.pad(text.as_bytes(), form);
                 }
+            }
+            b'q' if self.bash => {
+                let value = self.value().unwrap_or_default();
+                match quoted(&value) {
+                    Some(text) => self.pad(text.as_bytes(), form),
+                    None => self.refused = Some("`%q` of letters that need `$'`".to_owned()),
+                }
+            }
+            letter if self.bash && (letter.is_ascii_alphabetic() || letter == b'(') => {
+                self.refused.get_or_insert(format!("`%{}` is not followed", char::from(letter)));
             }
             letter => return Err(format!("%{}: invalid directive", char::from(letter))),
         }
@@ -210,6 +288,24 @@ impl Printer<'_> {
             self.out.resize(self.out.len() + padding, b' ');
         }
     }
+}
+
+/// `text` as bash's `%q` quotes it; nothing where it would need `$'…'`.
+fn quoted(text: &str) -> Option<String> {
+    if text.is_empty() {
+        return Some("''".to_owned());
+    }
+    let mut out = String::new();
+    for (at, c) in text.char_indices() {
+        if c.is_control() || !c.is_ascii() {
+            return None;
+        }
+        if " '\"\\|&;()<>!{}*[]?^$`,".contains(c) || at == 0 && matches!(c, '#' | '~') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    Some(out)
 }
 
 fn cut(text: &[u8], precision: Option<usize>) -> &[u8] {

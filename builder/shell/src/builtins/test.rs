@@ -20,10 +20,15 @@ impl Shell<'_> {
         if words.is_empty() {
             return Ok(1);
         }
+        if let [op @ ("-a" | "-o" | "-N" | "-R"), _] = words.iter().map(String::as_str).collect::<Vec<_>>().as_slice()
+            && self.is_bash()
+        {
+            return Err(self.stop(format!("`[ {op} ]` is not followed")));
+        }
         let found = match self.short(words)? {
             Some(found) => found,
             None => {
-                let mut reader = Reader { words, at: 0, depth: 0 };
+                let mut reader = Reader { words, at: 0, depth: 0, bash: self.is_bash() };
                 let found = reader.or(self)?;
                 match found {
                     Ok(_) if reader.at < words.len() => Err(format!("{}: unexpected operator", words[reader.at])),
@@ -42,7 +47,7 @@ impl Shell<'_> {
         Ok(match words {
             [word] => Some(Ok(!word.is_empty())),
             [not, word] if not == "!" => Some(Ok(word.is_empty())),
-            [left, op, right] if is_binary(op) => Some(self.binary(left, op, right)?),
+            [left, op, right] if is_binary(op, self.is_bash()) => Some(self.binary(left, op, right)?),
             [not, rest @ ..] if not == "!" && (rest.len() == 2 || rest.len() == 3) => {
                 self.short(rest)?.map(|found| found.map(|found| !found))
             }
@@ -70,22 +75,54 @@ impl Shell<'_> {
             "-ge" => numbers().map(|(left, right)| left >= right),
             "-a" => Ok(!left.is_empty() && !right.is_empty()),
             "-o" => Ok(!left.is_empty() || !right.is_empty()),
-            "-nt" | "-ot" | "-ef" => {
-                let (has_left, has_right) = (self.test_file('e', left)?, self.test_file('e', right)?);
-                match (op, has_left, has_right) {
-                    ("-ef", true, true) if self.absolute(left) == self.absolute(right) => Ok(true),
-                    ("-nt" | "-ot", true, true) if self.absolute(left) == self.absolute(right) => Ok(false),
-                    (op, true, true) => return Err(self.stop(format!("`[ {left} {op} {right} ]`: files have no age"))),
-                    // dash asks both for their times before it compares.
-                    _ => Ok(false),
-                }
-            }
+            "-nt" | "-ot" | "-ef" => Ok(self.compare_files(left, op, right)?),
             op => Err(format!("{op}: unexpected operator")),
         })
     }
 
+    /// `-nt`, `-ot` and `-ef`.
+    pub(crate) fn compare_files(&mut self, left: &str, op: &str, right: &str) -> Go<bool> {
+        let (has_left, has_right) = (self.test_file('e', left)?, self.test_file('e', right)?);
+        let same = self.absolute(left) == self.absolute(right);
+        match (op, has_left, has_right) {
+            ("-ef", true, true) if same => Ok(true),
+            ("-nt" | "-ot", true, true) if same => Ok(false),
+            (op, true, true) => Err(self.stop(format!("`[ {left} {op} {right} ]`: files have no age"))),
+            // dash asks both for their times before it compares; for bash what is not there is older.
+            ("-nt", true, false) | ("-ot", false, true) => Ok(self.is_bash()),
+            _ => Ok(false),
+        }
+    }
+
+    /// An operator of `[[` with one word.
+    pub(crate) fn test_one(&mut self, op: &str, word: &str) -> Go<bool> {
+        match op {
+            "-a" => self.test_file('e', word),
+            "-N" | "-R" | "-o" => Err(self.stop(format!("`[[ {op} ]]` is not followed"))),
+            "-v" => self.is_set(word),
+            op => match self.unary(op, word)? {
+                Ok(found) => Ok(found),
+                Err(what) => Err(self.stop(format!("`[[`: {what}"))),
+            },
+        }
+    }
+
+    /// `-v`.
+    fn is_set(&mut self, name: &str) -> Go<bool> {
+        match name.strip_suffix(']').and_then(|name| name.split_once('[')) {
+            Some((_, "@" | "*")) => Err(self.stop(format!("`-v {name}` is not followed"))),
+            Some((name, index)) => {
+                let index = self.arithmetic(index)?;
+                let index = self.index_in(name, index)?;
+                Ok(self.list_of(name).contains_key(&index))
+            }
+            None => Ok(self.value(name)?.is_some()),
+        }
+    }
+
     fn unary(&mut self, op: &str, word: &str) -> Go<Found> {
         Ok(match op {
+            "-v" => Ok(self.is_set(word)?),
             "-n" => Ok(!word.is_empty()),
             "-z" => Ok(word.is_empty()),
             // No descriptor is a terminal.
@@ -105,6 +142,7 @@ struct Reader<'a> {
     words: &'a [String],
     at: usize,
     depth: usize,
+    bash: bool,
 }
 
 impl Reader<'_> {
@@ -139,7 +177,10 @@ impl Reader<'_> {
 
     fn not(&mut self, shell: &mut Shell<'_>) -> Go<Found> {
         let mut negated = false;
-        while self.word(0) == Some("!") && self.word(1).is_some() && !self.word(1).is_some_and(is_binary) {
+        while self.word(0) == Some("!")
+            && self.word(1).is_some()
+            && !self.word(1).is_some_and(|op| is_binary(op, self.bash))
+        {
             self.at += 1;
             negated = !negated;
         }
@@ -150,7 +191,7 @@ impl Reader<'_> {
         let words = self.words;
         let Some(first) = words.get(self.at) else { return Ok(Err("argument expected".to_owned())) };
         if let (Some(op), Some(right)) = (words.get(self.at + 1), words.get(self.at + 2))
-            && is_binary(op)
+            && is_binary(op, self.bash)
             && !matches!(op.as_str(), "-a" | "-o")
         {
             self.at += 3;
@@ -165,7 +206,7 @@ impl Reader<'_> {
             self.at += 1;
             return Ok(found);
         }
-        if is_unary(first)
+        if is_unary(first, self.bash)
             && let Some(word) = words.get(self.at + 1)
         {
             self.at += 2;
@@ -176,7 +217,7 @@ impl Reader<'_> {
     }
 }
 
-fn is_binary(op: &str) -> bool {
+fn is_binary(op: &str, bash: bool) -> bool {
     matches!(
         op,
         "=" | "=="
@@ -194,12 +235,12 @@ fn is_binary(op: &str) -> bool {
             | "-ef"
             | "-a"
             | "-o"
-    ) && op != "=="
+    ) && (bash || op != "==")
 }
 
-fn is_unary(op: &str) -> bool {
+fn is_unary(op: &str, bash: bool) -> bool {
     let letters = op.strip_prefix('-').unwrap_or_default();
-    letters.len() == 1 && "nztefdxrwsSLhpbcgukOG".contains(letters)
+    letters.len() == 1 && ("nztefdxrwsSLhpbcgukOG".contains(letters) || bash && letters == "v")
 }
 
 fn number(text: &str) -> Option<i64> {

@@ -1,6 +1,7 @@
-//! `export`, `readonly`, `local`, `unset`.
+//! `export`, `readonly` and `local` as dash has them, and `unset`.
 
 use crate::shell::{Go, Shell};
+use crate::variable::Value;
 use crate::word::is_name;
 
 impl Shell<'_> {
@@ -38,7 +39,7 @@ impl Shell<'_> {
         let mut text = String::new();
         for (name, variable) in &self.env.variables {
             if if export { variable.exported } else { variable.readonly } {
-                text.push_str(&match &variable.value {
+                text.push_str(&match variable.as_text() {
                     Some(value) => format!("{what} {name}='{}'\n", value.replace('\'', "'\"'\"'")),
                     None => format!("{what} {name}\n"),
                 });
@@ -81,6 +82,9 @@ impl Shell<'_> {
                 self.env.functions.remove(name);
                 continue;
             }
+            if self.is_bash() && !self.unset_in_bash(name, arguments.len() == names.len())? {
+                continue;
+            }
             if !is_name(name) {
                 return self.fail(&format!("unset: {name}: bad variable name"));
             }
@@ -90,6 +94,40 @@ impl Shell<'_> {
             self.env.variables.remove(name);
         }
         Ok(0)
+    }
+}
+
+/// What `unset` does in bash beside removing a variable.
+impl Shell<'_> {
+    /// Whether `name` is a variable that is still to be removed; `either` where a function may be meant.
+    fn unset_in_bash(&mut self, name: &str, either: bool) -> Go<bool> {
+        if let Some((name, subscript)) = name.strip_suffix(']').and_then(|name| name.split_once('[')) {
+            if matches!(subscript, "@" | "*") || !is_name(name) {
+                return Err(self.stop(format!("`unset {name}[{subscript}]` is not followed")));
+            }
+            let index = self.arithmetic(subscript)?;
+            let index = self.index_in(name, index)?;
+            let mut list = self.list_of(name);
+            if list.remove(&index).is_some() {
+                match self.env.variables.get(name).map(|variable| &variable.value) {
+                    Some(Some(Value::List(_))) => self.set_list(name, list)?,
+                    _ => return Err(self.stop(format!("`unset {name}[{subscript}]`: not an array"))),
+                }
+            }
+            return Ok(false);
+        }
+        if !self.env.variables.contains_key(name) {
+            if either {
+                self.env.functions.remove(name);
+            }
+            return Ok(false);
+        }
+        // bash would show what the caller's variable hides; what is local here stays so.
+        let mut scopes = self.env.scopes.iter().rev().map(|scope| scope.iter().any(|(known, _)| known == name));
+        if scopes.next() == Some(false) && scopes.any(|known| known) {
+            return Err(self.stop(format!("`unset {name}`: a local variable of a caller's")));
+        }
+        Ok(true)
     }
 }
 

@@ -1,5 +1,10 @@
 //! Field splitting (XCU 2.6.5), while the text comes in.
 
+/// Letters that mean something in a pattern, bash's `@(a|b)` among them.
+const SPECIAL: &str = "*?[]\\-!^()|@+";
+/// No text holds it.
+pub(super) const BARE: char = '\0';
+
 /// One field.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Field {
@@ -20,13 +25,30 @@ pub(super) struct Builder {
     /// The last field ended at white space, so one more delimiter belongs to that end.
     after_space: bool,
     growth: usize,
+    marking: bool,
+    touched: usize,
 }
 
 impl Builder {
     /// `ifs` is the variable's value; without one the default counts.
     pub(super) fn new(ifs: Option<&str>) -> Builder {
         let (space, other) = ifs.unwrap_or(" \t\n").chars().partition(|c| matches!(c, ' ' | '\t' | '\n'));
-        Builder { done: Vec::new(), current: None, space, other, after_space: false, growth: 0 }
+        Builder {
+            done: Vec::new(),
+            current: None,
+            space,
+            other,
+            after_space: false,
+            growth: 0,
+            marking: false,
+            touched: 0,
+        }
+    }
+
+    /// Of one text, in whose pattern every letter that was quoted has a backslash before it, and every backslash that was
+    /// not has [`BARE`] behind it.
+    pub(super) fn marking() -> Builder {
+        Builder { marking: true, ..Builder::new(None) }
     }
 
     /// Adds to the current field.
@@ -43,12 +65,14 @@ impl Builder {
     pub(super) fn keep(&mut self) {
         self.current.get_or_insert_default();
         self.after_space = false;
+        self.touched += 1;
     }
 
     /// Ends the current field, if there is one.
     pub(super) fn end(&mut self) {
         self.done.extend(self.current.take());
         self.after_space = false;
+        self.touched += 1;
     }
 
     /// Adds the result of an expansion outside of quotes.
@@ -79,6 +103,11 @@ impl Builder {
         self.done
     }
 
+    /// How often something was added: letters, fields, ends of fields.
+    pub(super) fn count(&self) -> usize {
+        self.touched
+    }
+
     /// Bytes added since this was asked last.
     pub(super) fn take_growth(&mut self) -> usize {
         std::mem::take(&mut self.growth)
@@ -87,12 +116,16 @@ impl Builder {
     fn letter(&mut self, c: char, quoted: bool) {
         self.after_space = false;
         self.growth += 2;
+        self.touched += 1;
         let field = self.current.get_or_insert_default();
         field.text.push(c);
-        if quoted && matches!(c, '*' | '?' | '[' | ']' | '\\' | '-' | '!' | '^') {
+        if quoted && (self.marking || SPECIAL.contains(c)) {
             field.pattern.push('\\');
         }
-        field.glob |= !quoted && matches!(c, '*' | '?' | '[');
+        field.glob |= !quoted && matches!(c, '*' | '?' | '[' | '(');
         field.pattern.push(c);
+        if self.marking && !quoted && c == '\\' {
+            field.pattern.push(BARE);
+        }
     }
 }

@@ -9,24 +9,24 @@ use regex::bytes::{Regex, RegexBuilder};
 const MAX_AMBIGUOUS: usize = 1 << 12;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Syntax {
+pub(crate) enum Syntax {
     Basic,
     Extended,
     Fixed,
 }
 
 /// Begin and end of the match and of each group.
-pub(super) type Spans = Vec<Option<(usize, usize)>>;
+pub(crate) type Spans = Vec<Option<(usize, usize)>>;
 
 #[derive(Debug, Clone)]
-pub(super) struct Matcher {
+pub(crate) struct Matcher {
     regex: Regex,
     /// The same, ending where the text ends; for expressions whose first match need not be the longest.
     whole: Option<Regex>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Options {
+pub(crate) struct Options {
     pub(super) ignore_case: bool,
     /// `grep -w`.
     pub(super) word: bool,
@@ -40,7 +40,7 @@ pub(super) struct Options {
 
 impl Matcher {
     /// Any of `patterns`.
-    pub(super) fn new(patterns: &[&str], syntax: Syntax, options: Options) -> Result<Matcher, String> {
+    pub(crate) fn new(patterns: &[&str], syntax: Syntax, options: Options) -> Result<Matcher, String> {
         let mut texts = Vec::new();
         let mut ambiguous = patterns.len() > 1;
         for pattern in patterns {
@@ -73,7 +73,7 @@ impl Matcher {
     }
 
     /// The leftmost longest match that begins at `from` or later.
-    pub(super) fn find_at(&self, text: &[u8], from: usize) -> Result<Option<Spans>, String> {
+    pub(crate) fn find_at(&self, text: &[u8], from: usize) -> Result<Option<Spans>, String> {
         let spans = |captures: &regex::bytes::Captures<'_>, offset: usize| -> Spans {
             captures.iter().map(|group| group.map(|group| (group.start() + offset, group.end() + offset))).collect()
         };
