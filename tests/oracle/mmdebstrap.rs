@@ -137,9 +137,10 @@ impl Set {
 /// Names and versions of a lock's packages, as far as they are installed.
 fn packages(lock: &toml::Value) -> impl Iterator<Item = (&str, &str)> {
     let packages = lock["package"].as_array().map(Vec::as_slice).unwrap_or_default();
-    packages.iter().filter(|package| package["role"].as_str() == Some("root")).map(|package| {
-        (package["name"].as_str().unwrap_or_default(), package["version"].as_str().unwrap_or_default())
-    })
+    packages
+        .iter()
+        .filter(|package| package["role"].as_str() == Some("root"))
+        .map(|package| (package["name"].as_str().unwrap_or_default(), package["version"].as_str().unwrap_or_default()))
 }
 
 /// What is in a compressed archive. Reading back starts such an archive again for each content, so it is decompressed first.

@@ -425,6 +425,7 @@ mod tests {
             home: "/var/lib/chrony".to_owned(),
             shell: None,
             make_home: false,
+            skeleton: false,
             own_group: true,
             group: None,
             id: None,

@@ -99,14 +99,16 @@ impl Acl {
 /// `rwx`; `X` is for folders and what somebody may execute already.
 fn bits(text: &str, executable: bool) -> Option<u16> {
     text.chars().try_fold(0, |bits, letter| {
-        Some(bits | match letter {
-            'r' => 4,
-            'w' => 2,
-            'x' => 1,
-            'X' => u16::from(executable),
-            '-' => 0,
-            digit => digit.to_digit(8).and_then(|digit| u16::try_from(digit).ok())?,
-        })
+        Some(
+            bits | match letter {
+                'r' => 4,
+                'w' => 2,
+                'x' => 1,
+                'X' => u16::from(executable),
+                '-' => 0,
+                digit => digit.to_digit(8).and_then(|digit| u16::try_from(digit).ok())?,
+            },
+        )
     })
 }
 

@@ -9,6 +9,8 @@
 //! | `triggers/File`, `NAME`    | who is interested in paths and in named triggers                       |
 //! | `diversions`, `statoverride`, `arch-native` | what scripts recorded                                 |
 //!
+//! A package that only the machine itself can set up is `half-configured`: `dpkg --configure --pending` finishes it there.
+//!
 //! Locks, backups (`*-old`) and the empty `available` are left out: dpkg makes them when it needs them.
 
 use std::collections::BTreeMap;
@@ -18,7 +20,7 @@ use md5::{Digest, Md5};
 use rayon::prelude::*;
 use rootsmith_assemble::{Owner, Package};
 use rootsmith_package::Stanza;
-use rootsmith_types::TreePath;
+use rootsmith_types::{PackageName, TreePath};
 
 use crate::ConfigureError;
 use crate::edit::{Edit, MAX_FILE};
@@ -62,7 +64,13 @@ pub(crate) struct Records {
 }
 
 /// Writes all of it.
-pub(crate) fn write(edit: &mut Edit<'_>, packages: &[&Package], native: &str, records: &Records) {
+pub(crate) fn write(
+    edit: &mut Edit<'_>,
+    packages: &[&Package],
+    native: &str,
+    records: &Records,
+    on_the_machine: &[&PackageName],
+) {
     edit.owner = Owner::Builder("dpkg database");
     edit.write(&format!("{DPKG}/info/format"), "1\n", 0o644);
     edit.write(&format!("{DPKG}/arch-native"), format!("{native}\n"), 0o644);
@@ -74,7 +82,8 @@ pub(crate) fn write(edit: &mut Edit<'_>, packages: &[&Package], native: &str, re
     for package in packages {
         edit.owner = Owner::Package(package.locked.name.clone());
         let conffiles = conffiles(edit, package);
-        match stanza(package, &conffiles) {
+        let half = on_the_machine.contains(&&package.locked.name);
+        match stanza(package, &conffiles, if half { "half-configured" } else { "installed" }) {
             Ok(text) => status += &text,
             Err(reason) => {
                 let path = TreePath::literal("/var/lib/dpkg/status");
@@ -122,11 +131,12 @@ fn info_name(package: &Package) -> String {
     }
 }
 
-fn stanza(package: &Package, conffiles: &str) -> Result<String, String> {
+fn stanza(package: &Package, conffiles: &str, state: &str) -> Result<String, String> {
     let conffiles = (!conffiles.is_empty()).then(|| format!("\n{}", conffiles.trim_end()));
     let given = Stanza::new(&package.unpacked.control.stanza).fields();
     let mut values: Vec<(&str, &str)> = given.collect::<Result<_, _>>().map_err(|line| format!("`{}`", line.0))?;
-    values.push(("Status", "install ok installed"));
+    let status = format!("install ok {state}");
+    values.push(("Status", &status));
     values.extend(conffiles.as_deref().map(|text| ("Conffiles", text)));
     let known = FIRST.iter().chain(&SECOND).copied();
     let position = |name: &str| known.clone().position(|known| known.eq_ignore_ascii_case(name)).unwrap_or(usize::MAX);

@@ -58,8 +58,8 @@ pub(crate) enum Effect {
     InitScript(String),
     /// `rc-update add NAME RUNLEVEL`.
     Runlevel { script: String, runlevel: String },
-    /// `ucf FROM TO`, with the digest of what was there at `FROM`.
-    Ucf { from: TreePath, to: TreePath, md5: String },
+    /// `ucf FROM TO`, with the digest of what was there at `FROM`; with `--three-way`, whatever its size is kept.
+    Ucf { from: TreePath, to: TreePath, md5: String, three_way: bool },
     /// `ucfr PACKAGE PATH`.
     UcfRegister { package: String, path: TreePath },
     /// A file that a program computes from the rest of the tree.
@@ -75,6 +75,8 @@ pub(crate) struct SystemUser {
     /// Nobody logs in by default.
     pub(crate) shell: Option<String>,
     pub(crate) make_home: bool,
+    /// useradd(8) fills a home that it makes with what `/etc/skel` has, and keeps it from others.
+    pub(crate) skeleton: bool,
     pub(crate) own_group: bool,
     /// The group it is in otherwise, by name or number; `nogroup` where none is named.
     pub(crate) group: Option<String>,
@@ -134,7 +136,9 @@ impl Effect {
             ("systemd-sysusers", files) => Effect::Sysusers(owned(files)),
             ("systemd-tmpfiles", ["--create", files @ ..]) => Effect::Tmpfiles(owned(files)),
             ("update-alternatives", ["--quiet", rest @ ..] | rest) => Effect::Alternative(Choice::parse(rest)?),
-            ("update-rc.d", [name, "defaults" | "defaults-disabled" | "start" | "stop", ..]) => Effect::InitScript((*name).to_owned()),
+            ("update-rc.d", [name, "defaults" | "defaults-disabled" | "start" | "stop", ..]) => {
+                Effect::InitScript((*name).to_owned())
+            }
             // Links of an older version.
             ("update-rc.d", [_, "remove"] | ["-f", _, "remove"]) => Effect::Nothing,
             ("rc-update", ["add", script, runlevel]) => {
@@ -165,10 +169,12 @@ impl Effect {
             ("dpkg-divert", arguments) => divert(arguments)?,
             ("ucf", arguments) => {
                 let mut words = Vec::new();
+                let mut three_way = false;
                 let mut arguments = arguments.iter();
                 while let Some(argument) = arguments.next() {
                     match *argument {
-                        "--three-way" | "--debconf-ok" => {}
+                        "--three-way" => three_way = true,
+                        "--debconf-ok" => {}
                         // Digests of older versions, and where they lie.
                         "--sum-file" | "--src-dir" => _ = arguments.next()?,
                         option if option.starts_with('-') => return None,
@@ -176,7 +182,7 @@ impl Effect {
                     }
                 }
                 let [from, to] = words[..] else { return None };
-                Effect::Ucf { from: absolute(from)?, to: absolute(to)?, md5: String::new() }
+                Effect::Ucf { from: absolute(from)?, to: absolute(to)?, md5: String::new(), three_way }
             }
             ("ucfr", ["--force", package, path] | [package, path]) => {
                 Effect::UcfRegister { package: (*package).to_owned(), path: absolute(path)? }
@@ -323,7 +329,7 @@ fn useradd(arguments: &[&str]) -> Option<SystemUser> {
         match option {
             "-r" | "--system" => system = true,
             "-M" | "--no-create-home" => user.make_home = false,
-            "-m" | "--create-home" => user.make_home = true,
+            "-m" | "--create-home" => (user.make_home, user.skeleton) = (true, true),
             "-U" | "--user-group" => user.own_group = true,
             "-N" | "--no-user-group" => user.own_group = false,
             "-g" | "--gid" => {
@@ -383,6 +389,7 @@ mod tests {
             home: "/var/lib/chrony".to_owned(),
             shell: None,
             make_home: false,
+            skeleton: false,
             own_group: true,
             group: None,
             id: None,

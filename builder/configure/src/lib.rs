@@ -100,9 +100,14 @@ fn configure_with(
 
     let records = apply::apply(&mut edit, &numbers, &followed, input.profile, input.arch);
     site::write(&mut edit, input.profile, input.arch);
+    let on_the_machine: Vec<&PackageName> =
+        followed.iter().filter(|(_, followed)| followed.first_boot.is_some()).map(|(name, _)| name).collect();
+    if !on_the_machine.is_empty() {
+        site::first_boot(&mut edit, input.profile, &on_the_machine);
+    }
     // Without dpkg nothing would read its database or keep it true. The manifest lists the packages.
     if packages.iter().any(|package| package.locked.name == *"dpkg") {
-        database::write(&mut edit, &packages, input.arch.debian(), &records);
+        database::write(&mut edit, &packages, input.arch.debian(), &records, &on_the_machine);
     }
     if edit.errors.is_empty() { Ok(report) } else { Err(edit.errors) }
 }

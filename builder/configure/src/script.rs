@@ -25,6 +25,8 @@ pub(crate) struct Followed {
     pub(crate) effects: Vec<Effect>,
     /// Why its own code is what the model says, when there is one.
     pub(crate) modelled: Vec<String>,
+    /// What in it only the machine itself can make, when it is left to the first boot for that.
+    pub(crate) first_boot: Option<String>,
     /// The profile's reason, when its own code was left out for that.
     pub(crate) ignored: Option<String>,
 }
@@ -69,7 +71,9 @@ impl Follower<'_> {
         let text = String::from_utf8_lossy(bytes);
         edit.owner = Owner::Script(package.locked.name.clone());
         let (numbers, arch, packages) = (self.numbers, self.arch, self.packages);
-        let mut stage = Stage { edit, numbers, arch, package, packages, shared, effects: Vec::new(), who: (0, 0) };
+        let unpacked = script != "preinst";
+        let (effects, machine, who) = (Vec::new(), None, (0, 0));
+        let mut stage = Stage { edit, numbers, arch, package, packages, shared, effects, unpacked, machine, who };
         if let Err(error) = self.follow(&mut stage, script, &text, followed) {
             stage.edit.errors.push(error);
         }
@@ -131,7 +135,21 @@ impl Follower<'_> {
             let ended = succeed(stage, "config", &config, &["configure", ""]);
             ended.map_err(|stop| not_modelled(name, "config", &config, stop, digests[0], changed))?;
         }
-        calls.iter().try_for_each(|call| succeed(stage, script, text, call)).map_err(wrong)
+        let done = calls.iter().try_for_each(|call| succeed(stage, script, text, call));
+        match stage.machine.take() {
+            // What cannot be the same everywhere is made where it belongs: dpkg configures the package there, as it would here.
+            Some(what) if done.is_err() && script == "postinst" && self.has_dpkg() => {
+                followed.first_boot = Some(what);
+                play(stage, script, &parts.snippets, &calls[0]).map(drop).map_err(wrong)
+            }
+            _ => done.map_err(wrong),
+        }
+    }
+}
+
+impl Follower<'_> {
+    fn has_dpkg(&self) -> bool {
+        self.packages.iter().any(|package| package.locked.name == *"dpkg")
     }
 }
 

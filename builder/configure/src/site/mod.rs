@@ -13,7 +13,7 @@ use std::fmt::Write;
 
 use rootsmith_assemble::Owner;
 use rootsmith_profile::{InitSystem, Profile};
-use rootsmith_types::{Arch, Origin};
+use rootsmith_types::{Arch, Origin, PackageName};
 
 use crate::ConfigureError;
 use crate::edit::Edit;
@@ -43,6 +43,23 @@ pub(crate) fn write(edit: &mut Edit<'_>, profile: &Profile, arch: Arch) {
         InitSystem::Systemd => systemd::write(edit, profile),
         InitSystem::Openrc => openrc::write(edit, profile, arch),
         InitSystem::Busybox => busybox::write(edit, profile, arch),
+    }
+}
+
+/// Which packages dpkg is to configure on first boot, and what calls it.
+pub(crate) fn first_boot(edit: &mut Edit<'_>, profile: &Profile, packages: &[&PackageName]) {
+    edit.owner = Owner::Builder("package-setup");
+    let names: String = packages.iter().map(|name| format!("{name}\n")).collect();
+    edit.write("/var/lib/rootsmith/package-setup", names, 0o644);
+    match profile.init.system.value {
+        InitSystem::Systemd => systemd::package_setup(edit),
+        InitSystem::Openrc => openrc::package_setup(edit),
+        InitSystem::Busybox => {
+            let names: Vec<&str> = packages.iter().map(|name| name.as_str()).collect();
+            let what = format!("have dpkg configure {} on first boot", names.join(", "));
+            let instead = "give `scripts` a reason to ignore, or leave the package out";
+            refuse(edit, InitSystem::Busybox, &profile.init.system.origin, what, instead);
+        }
     }
 }
 

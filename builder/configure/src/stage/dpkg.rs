@@ -3,11 +3,15 @@
 
 use rootsmith_package::{Comparison, Version};
 use rootsmith_shell::{Done, Host, Refusal};
+use rootsmith_types::TreePath;
 
 use super::{Stage, because, done, failed, said};
 use crate::database::md5;
 use crate::effect::{Effect, SystemUser};
 use crate::{accounts, alternatives, tmpfiles};
+
+/// Of smaller files ucf(1) keeps what the package brought.
+const UCF_SMALL: usize = 25_600;
 
 /// A package's field, as dpkg-query(1) shows it.
 fn shown(format: &str, name: &str, version: &str) -> Option<String> {
@@ -258,13 +262,15 @@ impl Stage<'_, '_> {
             Effect::Undivert { from } => {
                 self.shared.diversions.remove(from);
             }
-            Effect::Ucf { from, to, .. } => {
+            Effect::Ucf { from, to, three_way, .. } => {
                 let Some(node) = self.edit.assembly.tree.lookup(from).cloned() else { return failed() };
                 let Some(bytes) = self.content(&self.target("/", &from.to_string())?)? else { return failed() };
                 self.edit.put(&to.to_string(), node.clone());
-                self.edit.put(&format!("/var/lib/ucf/cache/{}", to.to_string().replace('/', ":")), node);
-                let (from, to) = (from.clone(), to.clone());
-                self.effects.push(Effect::Ucf { from, to, md5: md5(&bytes) });
+                if *three_way || bytes.len() < UCF_SMALL {
+                    self.edit.put(&format!("/var/lib/ucf/cache/{}", to.to_string().replace('/', ":")), node);
+                }
+                let (from, to, three_way) = (from.clone(), to.clone(), *three_way);
+                self.effects.push(Effect::Ucf { from, to, md5: md5(&bytes), three_way });
                 return done();
             }
             _ => {}
@@ -295,10 +301,19 @@ impl Stage<'_, '_> {
             return false;
         }
         if user.make_home && user.home != "/nonexistent" {
-            let mut metadata = self.edit.metadata(0o755);
+            let mut metadata = self.edit.metadata(if user.skeleton { 0o700 } else { 0o755 });
             metadata.uid = self.edit.accounts.uid(&user.name).unwrap_or(0);
             metadata.gid = self.edit.accounts.primary_gid(&user.name).unwrap_or(65534);
-            self.edit.directory(&user.home, metadata);
+            let (uid, gid) = (metadata.uid, metadata.gid);
+            if self.edit.directory(&user.home, metadata) && user.skeleton {
+                let skeleton = TreePath::literal("/etc/skel");
+                let below = self.edit.assembly.tree.walk_from(&skeleton).skip(1);
+                let nodes: Vec<_> = below.map(|entry| (entry.path, entry.node.clone())).collect();
+                for (path, mut node) in nodes {
+                    (node.metadata.uid, node.metadata.gid) = (uid, gid);
+                    self.edit.put(&path.to_string().replacen("/etc/skel", &user.home, 1), node);
+                }
+            }
         }
         true
     }

@@ -182,8 +182,9 @@ impl Stage<'_, '_> {
 
     fn mktemp(&mut self, arguments: &[&str], call: &Call<'_>) -> Result<Done, Refusal> {
         let flags = ["-d", "--directory", "-q", "--quiet", "-t", "-u"];
-        let line = Line::parse("mktemp", arguments, &flags, &["-p", "--tmpdir", "--suffix"])?;
         // `--tmpdir` may stand without a value; then the template is below /tmp.
+        let arguments: Vec<&str> = arguments.iter().map(|&word| if word == "--tmpdir" { "-t" } else { word }).collect();
+        let line = Line::parse("mktemp", &arguments, &flags, &["-p", "--tmpdir", "--suffix"])?;
         let template = line.operands.first().copied().unwrap_or("tmp.XXXXXXXXXX");
         let end = template.rfind('X').map_or(0, |at| at + 1);
         let marks = end - template[..end].trim_end_matches('X').len();

@@ -23,7 +23,8 @@ fn updated(before: Option<&str>, reset: bool, words: &[&str]) -> String {
         Some(text) => {
             for line in text.lines() {
                 let found = setting(line);
-                if let (Some((name, value)), false) = (found.filter(|_| !line.starts_with(char::is_whitespace)), reset) {
+                if let (Some((name, value)), false) = (found.filter(|_| !line.starts_with(char::is_whitespace)), reset)
+                {
                     kept.insert(name, value);
                 }
                 lines.push(if found.is_some() { format!("#{line}") } else { line.to_owned() });

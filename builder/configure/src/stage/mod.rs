@@ -5,6 +5,7 @@
 //! every script has been followed; so the order of packages does not matter to it.
 
 mod capability;
+mod date;
 pub(crate) mod debconf;
 mod dpkg;
 mod files;
@@ -18,7 +19,7 @@ mod running;
 
 use std::collections::BTreeMap;
 
-use rootsmith_assemble::Package;
+use rootsmith_assemble::{Owner, Package};
 use rootsmith_shell::{Call, Done, Host, Outcome, Refusal, Run, Script, Stop};
 use rootsmith_tree::{Content, Node, NodeKind};
 use rootsmith_types::{Arch, TreePath};
@@ -36,6 +37,8 @@ const RUNNING: [&str; 3] = ["/proc", "/sys", "/run/systemd"];
 const MAX_PATHS: usize = 200_000;
 /// Made by the kernel: what a script would read there, random bytes above all, differs on each machine.
 const DEVICES: &str = "/dev/";
+/// What is read there is each machine's own.
+const RANDOM: [&str; 2] = ["/dev/random", "/dev/urandom"];
 /// Written when all packages have had their say; a script that reads them before gets what they would hold by then.
 const ACCOUNTS: [&str; 4] = ["/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow"];
 
@@ -60,6 +63,10 @@ pub(crate) struct Stage<'a, 'e> {
     pub(crate) shared: &'a mut Shared,
     /// What the script did, and what is still to be done.
     pub(crate) effects: Vec<Effect>,
+    /// Whether the package's files are there: not yet when its `preinst` runs.
+    pub(crate) unpacked: bool,
+    /// What the script asked for that only the machine itself can make.
+    pub(crate) machine: Option<String>,
     /// Whose files `test -O` and `test -G` ask for: root's, but below su(1).
     pub(crate) who: (u32, u32),
 }
@@ -133,7 +140,15 @@ impl Stage<'_, '_> {
     }
 
     fn node(&self, at: &TreePath) -> Option<&Node> {
-        self.edit.assembly.tree.get(at)
+        self.edit.assembly.tree.get(at).filter(|node| !self.comes_later(at, node))
+    }
+
+    /// A `preinst` runs before the files of its package are there. The links that lead `/bin` to `/usr/bin` are older than any package.
+    fn comes_later(&self, at: &TreePath, node: &Node) -> bool {
+        !self.unpacked && node.content().is_some() && {
+            let owner = self.edit.assembly.owners.exactly(at);
+            owner.is_some_and(|owner| *owner == Owner::Package(self.package.locked.name.clone()))
+        }
     }
 
     fn content(&self, at: &TreePath) -> Result<Option<Vec<u8>>, Refusal> {
@@ -250,6 +265,11 @@ impl Stage<'_, '_> {
 
 impl Host for Stage<'_, '_> {
     fn call(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
+        if running::is_made_on_the_machine(call.words) {
+            let command = call.words.join(" ");
+            self.machine = Some(format!("`{command}`"));
+            return because("makes what is each machine's own");
+        }
         let mut done = self.command(call)?;
         if done.status != 0 && done.stderr.is_empty() {
             done.stderr = format!("`{}` fails\n", call.words.join(" ")).into_bytes();
@@ -261,6 +281,9 @@ impl Host for Stage<'_, '_> {
         // A pattern that nothing of a running system matched.
         if path.contains('*') && RUNNING.iter().any(|top| path.starts_with(&format!("{top}/"))) {
             return Ok(None);
+        }
+        if RANDOM.contains(&path) {
+            self.machine = Some(format!("`{path}`"));
         }
         self.show_accounts(path);
         let at = self.target("/", path)?;
@@ -329,7 +352,13 @@ impl Host for Stage<'_, '_> {
         if !self.edit.is_directory(&at) {
             return Ok(None);
         }
-        let names = self.edit.assembly.tree.children(&at);
+        let later = |name: &[u8]| {
+            let path = at.join(name).ok();
+            path.is_some_and(|path| {
+                self.edit.assembly.tree.get(&path).is_some_and(|node| self.comes_later(&path, node))
+            })
+        };
+        let names = self.edit.assembly.tree.children(&at).filter(|name| self.unpacked || !later(name));
         // A name that is no text cannot be written in a script either.
         let mut names: Vec<String> = names.filter_map(|name| String::from_utf8(name.to_vec()).ok()).collect();
         names.sort();

@@ -156,8 +156,19 @@ impl Stage<'_, '_> {
     }
 
     pub(super) fn mv(&mut self, arguments: &[&str], call: &Call<'_>) -> Result<Done, Refusal> {
-        let flags =
-            ["-f", "--force", "-n", "--no-clobber", "-v", "--verbose", "-T", "--no-target-directory", "-u", "--update", "-Z"];
+        let flags = [
+            "-f",
+            "--force",
+            "-n",
+            "--no-clobber",
+            "-v",
+            "--verbose",
+            "-T",
+            "--no-target-directory",
+            "-u",
+            "--update",
+            "-Z",
+        ];
         let line = Line::parse("mv", arguments, &flags, &["-t", "--target-directory"])?;
         if line.has(&["-u", "--update"]) {
             return because("`mv --update`, which asks for times");

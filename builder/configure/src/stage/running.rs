@@ -19,6 +19,29 @@ const LEFT_OUT: [&str; 10] = [
     "update-info-dir",
 ];
 
+/// Programs that make keys, names and databases which no two machines may share.
+const MADE_ON_THE_MACHINE: [&str; 13] = [
+    "iscsi-iname",
+    "make-ssl-cert",
+    "makepasswd",
+    "mariadb-install-db",
+    "mcookie",
+    "mysql_install_db",
+    "openssl",
+    "pg_createcluster",
+    "pwgen",
+    "rndc-confgen",
+    "slapadd",
+    "ssh-keygen",
+    "uuidgen",
+];
+
+/// Whether a command makes what is each machine's own.
+pub(super) fn is_made_on_the_machine(words: &[String]) -> bool {
+    let name = words.first().map(|name| name.rsplit('/').next().unwrap_or(name));
+    name.is_some_and(|name| MADE_ON_THE_MACHINE.contains(&name))
+}
+
 impl Stage<'_, '_> {
     /// Answers for a system that does not run; `None` for any other command.
     pub(super) fn running_command(
@@ -39,13 +62,18 @@ impl Stage<'_, '_> {
             ("hostname", ["-d" | "--domain" | "-f" | "--fqdn"]) => failed(),
             ("logger" | "udevadm" | "vgcfgbackup" | "sleep", _) => done(),
             // What is asked for whether it works, or whether its configuration is sound: the distribution's is.
-            ("smartctl", ["-V"]) | ("squid", ["-k", "parse"]) | ("named-checkconf", _) | ("pg_checksystem", []) => done(),
+            ("smartctl", ["-V"] | ["-B", _, "-P", "showall"])
+            | ("squid", ["-k", "parse"])
+            | ("named-checkconf", _)
+            | ("pg_checksystem", []) => done(),
             // Rules of applications that nobody has enabled.
             ("ufw", ["app", "update", "all"]) => done(),
             // Where there is no such folder, there are no pages to make an index of.
             ("helpztags", [folder]) if self.list(folder) == Ok(None) => done(),
             // Clusters are made on the machine.
             ("pg_lsclusters", ["-h"]) if self.has_no_cluster() => done(),
+            ("pg_conftool", [file, "show", "-bs", key]) => return self.switch(file, key),
+            ("date", arguments) => super::date::date(arguments, self.edit.date),
             ("uname", ["-s"] | []) => said("Linux\n"),
             ("setpriv", words) => {
                 let at = words.iter().position(|word| !word.starts_with("--"))?;
@@ -63,6 +91,21 @@ impl Stage<'_, '_> {
     fn has_no_cluster(&mut self) -> bool {
         let versions = self.list("/etc/postgresql").ok().flatten().unwrap_or_default();
         versions.is_empty()
+    }
+
+    /// pg_conftool(1) of a switch in a file of PostgreSQL.
+    fn switch(&mut self, file: &str, key: &str) -> Option<Result<Done, Refusal>> {
+        let text = self.read(file).ok()??;
+        let text = String::from_utf8_lossy(&text);
+        let settings = text.lines().filter_map(|line| line.split('#').next()?.split_once('='));
+        let value =
+            settings.filter(|(name, _)| name.trim() == key).map(|(_, value)| value.trim().trim_matches('\'')).last();
+        Some(match value {
+            Some("on" | "true" | "yes" | "1") => said("on\n"),
+            Some("off" | "false" | "no" | "0") => said("off\n"),
+            Some(_) => return None,
+            None => failed(),
+        })
     }
 
     /// The command of a command.

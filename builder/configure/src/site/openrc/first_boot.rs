@@ -36,6 +36,12 @@ pub(super) fn write(edit: &mut Edit<'_>, profile: &Profile) {
     }
 }
 
+/// Packages that dpkg is to configure.
+pub(super) fn package_setup(edit: &mut Edit<'_>) {
+    edit.write("/etc/init.d/package-setup", include_str!("scripts/package-setup"), 0o755);
+    init_scripts::add(edit, "package-setup", DEFAULT);
+}
+
 /// `hostname.sh` gives the kernel what `/etc/hostname` has, and where that is no name nothing else starts, not even the check of
 /// the root: until the machine has made its name, it has the pattern's without the question marks.
 fn hostname(edit: &mut Edit<'_>, pattern: &Located<String>) {

@@ -43,6 +43,11 @@ const CONTROLLERS: [(&str, &str); 16] = [
     ("debug", "debug"),
 ];
 
+/// Packages that dpkg is to configure on first boot.
+pub(super) fn package_setup(edit: &mut Edit<'_>) {
+    first_boot::package_setup(edit);
+}
+
 /// Everything but `init.enable` and `init.disable`.
 pub(super) fn write(edit: &mut Edit<'_>, profile: &Profile, arch: Arch) {
     let system = &profile.init.system;

@@ -33,6 +33,38 @@ ExecStart=/usr/lib/rootsmith/hostname
 WantedBy=sysinit.target
 ";
 
+/// Before sockets and services: what they need may be made here. Nothing is started from within, which would wait for this to end;
+/// what was not there to be wanted when the boot was planned is started afterwards.
+const PACKAGE_SETUP_UNIT: &str = "\
+[Unit]
+Description=Setup of packages that only this machine can do, on first boot
+Documentation=man:dpkg(1)
+DefaultDependencies=no
+ConditionPathExists=/var/lib/rootsmith/package-setup
+Requires=sysinit.target
+After=sysinit.target
+Before=sockets.target basic.target
+
+[Service]
+Type=oneshot
+Environment=DEBIAN_FRONTEND=noninteractive SYSTEMD_OFFLINE=1
+ExecStart=/usr/bin/dpkg --configure --pending
+ExecStart=/usr/bin/rm /var/lib/rootsmith/package-setup
+ExecStart=/usr/bin/env --unset=SYSTEMD_OFFLINE systemctl daemon-reload
+ExecStart=/usr/bin/env --unset=SYSTEMD_OFFLINE systemctl start --no-block default.target
+StandardOutput=journal+console
+StandardError=journal+console
+
+[Install]
+WantedBy=basic.target
+";
+
+/// Packages that dpkg is to configure.
+pub(super) fn package_setup(edit: &mut Edit<'_>) {
+    edit.write("/etc/systemd/system/package-setup.service", PACKAGE_SETUP_UNIT, 0o644);
+    units::enable(edit, Manager::System, "package-setup.service");
+}
+
 pub(super) fn write(edit: &mut Edit<'_>, profile: &Profile) {
     owned(edit, &profile.identity.machine_id.origin, "/etc/machine-id", UNINITIALIZED.to_owned());
     let hostname = profile.hostname();
