@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rootsmith_assemble::{Owner, Package};
-use rootsmith_shell::{Outcome, Run, Script, Stop};
+use rootsmith_shell::{Dialect, Outcome, Run, Script, Stop};
 use rootsmith_types::{Arch, PackageName, Sha256Digest, TreePath};
 
 use crate::ConfigureError;
@@ -41,10 +41,6 @@ const ENVIRONMENT: [(&str, &str); 7] = [
     ("DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT", "1"),
     ("DEBIAN_FRONTEND", "noninteractive"),
 ];
-
-/// Words of bash that dash has not, or reads otherwise.
-const BASHISMS: [&str; 13] =
-    ["[[", "==", "=~", "&>", "<(", "<<<", "$'", "function ", "local -", "declare ", "shopt ", "echo -e", "pipefail"];
 
 /// What scripts are followed with.
 pub(crate) struct Follower<'a> {
@@ -167,18 +163,17 @@ fn succeed(stage: &mut Stage<'_, '_>, script: &str, text: &str, call: &[&str]) -
 
 /// Follows a text on the stage.
 fn play(stage: &mut Stage<'_, '_>, script: &str, text: &str, call: &[&str]) -> Result<Outcome, Stop> {
-    let first = text.lines().next().unwrap_or_default();
-    let mut interpreter = first.strip_prefix("#!").unwrap_or("/bin/sh").split_whitespace();
-    let program = interpreter.next().unwrap_or_default();
-    match program.rsplit('/').next() {
-        Some("sh" | "dash") => {}
-        // Where it uses what only bash has, reading it as anything else would go wrong in silence.
-        Some("bash") if !BASHISMS.iter().any(|bashism| text.contains(bashism)) => {}
-        _ => return Err(Stop { line: 1, what: format!("a script for `{program}`") }),
-    }
+    let first = text.lines().next().unwrap_or_default().strip_prefix("#!");
+    // What debhelper generated has lost its first line; it is for any shell.
+    let dialect = if first.is_some() { Dialect::of(text) } else { Some(Dialect::Dash) };
+    let Some(dialect) = dialect else {
+        let program = first.and_then(|first| first.split_whitespace().next()).unwrap_or_default();
+        return Err(Stop { line: 1, what: format!("a script for `{program}`") });
+    };
     // `#!/bin/sh -e`.
-    let strict = interpreter.any(|word| word.starts_with('-') && word.contains('e'));
-    let parsed = if strict { Script::parse(&format!("set -e; {text}"))? } else { Script::parse(text)? };
+    let mut options = first.unwrap_or_default().split_whitespace().skip(1);
+    let strict = options.any(|word| word.starts_with('-') && word.contains('e'));
+    let parsed = Script::parse_as(&if strict { format!("set -e; {text}") } else { text.to_owned() }, dialect)?;
     let package = stage.package.locked.name.to_string();
     let mut variables = ENVIRONMENT.to_vec();
     let arch = stage.arch.debian();

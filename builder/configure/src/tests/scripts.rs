@@ -246,7 +246,7 @@ fn a_script_that_calls_itself_ends_on_the_stack_of_a_small_thread() {
 #[test]
 fn a_script_for_another_interpreter_is_named() {
     let mut pack = Pack::default();
-    for (first, named) in [("#!/usr/bin/perl -w", "`/usr/bin/perl`"), ("#!/bin/bash\n[[ -e /x ]]", "`/bin/bash`")] {
+    for (first, named) in [("#!/usr/bin/perl -w", "`/usr/bin/perl`"), ("#!/bin/zsh\n[[ -e /x ]]", "`/bin/zsh`")] {
         let packages = [package(&mut pack, "thing", "", &[("postinst", &format!("{first}\nexit 0\n"))], &[("/x", "")])];
         let errors = run(&profile(""), &packages, &pack).unwrap_err();
         assert!(errors[0].to_string().contains(&format!("a script for {named}")), "{}", errors[0]);
@@ -254,4 +254,16 @@ fn a_script_for_another_interpreter_is_named() {
     let script = "#!/bin/sh -e\nfalse\n";
     let packages = [package(&mut pack, "thing", "", &[("postinst", script)], &[("/x", "")])];
     assert!(run(&profile(""), &packages, &pack).is_err(), "`-e` of the first line counts");
+}
+
+#[test]
+fn a_script_for_bash_is_read_as_bash_reads_it() {
+    let mut pack = Pack::default();
+    let script = "#!/bin/bash -e\nnames=(a 'b c')\nfor name in \"${names[@]}\"; do\n  [[ $name == *' '* ]] && echo \"${name/ /-}\" >>/x\ndone\necho -e 'x\\ty' >>/x\n";
+    let packages = [package(&mut pack, "thing", "", &[("postinst", script)], &[("/x", "")])];
+    let (assembly, _) = run(&profile(""), &packages, &pack).unwrap();
+    assert_eq!(text(&assembly, "/x"), "b-c\nx\ty\n");
+    let same = script.replace("/bin/bash", "/bin/sh");
+    let packages = [package(&mut pack, "thing", "", &[("postinst", &same)], &[("/x", "")])];
+    assert!(run(&profile(""), &packages, &pack).is_err(), "dash has no arrays");
 }
