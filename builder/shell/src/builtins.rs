@@ -22,8 +22,9 @@ const SPECIAL: [&str; 16] = [
     "times", "trap", "unset",
 ];
 
-const REGULAR: [&str; 14] = [
-    "[", "cd", "chdir", "command", "echo", "false", "getopts", "printf", "pwd", "read", "test", "true", "type", "umask",
+const REGULAR: [&str; 16] = [
+    "alias", "unalias", "[", "cd", "chdir", "command", "echo", "false", "getopts", "printf", "pwd", "read", "test",
+    "true", "type", "umask",
 ];
 
 /// Those bash has besides.
@@ -87,6 +88,11 @@ pub(crate) fn run(shell: &mut Shell<'_>, words: &[String], tested: bool) -> Go<u
         "export" | "readonly" if !shell.is_bash() => shell.declare(name, arguments),
         "export" | "readonly" | "declare" | "typeset" => shell.declare_words(name, arguments),
         "local" if shell.is_bash() => shell.declare_words(name, arguments),
+        "alias" | "unalias" if shell.is_bash() => {
+            Err(shell.stop(format!("`{name}`: scripts for bash have no aliases")))
+        }
+        "alias" => shell.alias(arguments),
+        "unalias" => shell.unalias(arguments),
         "builtin" => shell.builtin(arguments, tested),
         "compgen" => shell.compgen(arguments),
         "hash" => shell.hash(arguments),

@@ -161,7 +161,7 @@ impl Parser {
             let word = if pending.quoted {
                 vec![Part::Quoted(text)]
             } else {
-                let mut inner = Parser::new(&text, first, self.depth, self.bash);
+                let mut inner = self.inner(&text, first);
                 vec![Part::Double(inner.document()?)]
             };
             // The slot is fresh: nobody else has filled it.

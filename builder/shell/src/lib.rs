@@ -7,6 +7,7 @@
 //!
 //! Scripts are hostile: steps, nesting and the bytes made on the way are bounded (see [`Run::steps`]).
 
+mod alias;
 mod arithmetic;
 mod array;
 mod assign;
@@ -40,6 +41,8 @@ pub use host::{Call, Done, Host, Refusal};
 #[derive(Debug, Clone)]
 pub struct Script {
     list: Arc<syntax::List>,
+    /// Read again line by line where aliases may come up.
+    text: Arc<str>,
     dialect: Dialect,
 }
 
@@ -51,7 +54,7 @@ impl Script {
 
     /// Parses the whole of `text` as the shell of `dialect` does (see [`Dialect::of`]).
     pub fn parse_as(text: &str, dialect: Dialect) -> Result<Script, Stop> {
-        Ok(Script { list: Arc::new(parse::parse(text, 1, dialect)?), dialect })
+        Ok(Script { list: Arc::new(parse::parse(text, 1, dialect)?), text: text.into(), dialect })
     }
 }
 
@@ -113,7 +116,7 @@ impl std::error::Error for Stop {}
 
 /// Computes what `script` does when it is called as `run` says, on `host`.
 pub fn run(script: &Script, run: &Run<'_>, host: &mut dyn Host) -> Result<Outcome, Stop> {
-    shell::Shell::new(run, script.dialect, host).script(&script.list)
+    shell::Shell::new(run, script.dialect, host).script(script)
 }
 
 #[cfg(test)]

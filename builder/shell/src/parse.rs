@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use crate::alias::Reading;
 use crate::lex::{Pending, Token, TokenKind};
 use crate::syntax::{AndOr, Arm, Assignment, Command, Kind, List, Next, Part, Pipeline, Redirect, Target, Word};
 use crate::word::is_name;
@@ -9,23 +10,16 @@ use crate::{Dialect, Stop};
 
 mod bash;
 
+/// Words that are looked for before aliases are.
+const RESERVED: [&str; 16] =
+    ["!", "case", "do", "done", "elif", "else", "esac", "fi", "for", "if", "in", "then", "until", "while", "{", "}"];
+
 /// Deeper nesting than any script in the distribution has; bounded by the stack.
 const MAX_DEPTH: usize = 60;
 
 /// Parses a script whose first line is `line`.
 pub(crate) fn parse(text: &str, line: usize, dialect: Dialect) -> Result<List, Stop> {
-    parse_nested(text, line, 0, dialect == Dialect::Bash)
-}
-
-/// Parses the text between backquotes, `depth` deep in another script.
-pub(crate) fn parse_nested(text: &str, line: usize, depth: usize, bash: bool) -> Result<List, Stop> {
-    let mut parser = Parser::new(text, line, depth, bash);
-    parser.enter()?;
-    let list = parser.list()?;
-    match parser.peek()?.kind {
-        TokenKind::End => Ok(list),
-        _ => Err(parser.unexpected()),
-    }
+    Parser::new(text, line, 0, dialect == Dialect::Bash).whole()
 }
 
 /// A script being read; tokens and words are read by `lex` and `word`.
@@ -42,6 +36,7 @@ pub(crate) struct Parser {
     pub(crate) patterns: bool,
     peeked: Option<Token>,
     retries: usize,
+    pub(crate) reading: Reading,
 }
 
 impl Parser {
@@ -58,7 +53,36 @@ impl Parser {
             patterns: false,
             peeked: None,
             retries: 0,
+            reading: Reading::default(),
         }
+    }
+
+    /// For a text within this one: between backquotes, or a here-document.
+    pub(crate) fn inner(&self, text: &str, line: usize) -> Parser {
+        let reading = Reading::new(self.reading.aliases.clone());
+        Parser { reading, ..Parser::new(text, line, self.depth, self.bash) }
+    }
+
+    /// The commands up to the end.
+    pub(crate) fn whole(mut self) -> Result<List, Stop> {
+        self.enter()?;
+        let list = self.list()?;
+        match self.peek()?.kind {
+            TokenKind::End => Ok(list),
+            _ => Err(self.unexpected()),
+        }
+    }
+
+    /// How many letters are left to be read.
+    pub(crate) fn left(&self) -> usize {
+        self.text.len() - self.at.min(self.text.len())
+    }
+
+    /// Puts `text` before what is read next, in the place of the word that was looked at.
+    pub(crate) fn insert(&mut self, text: &str) {
+        self.peeked = None;
+        let at = self.at.min(self.text.len());
+        self.text.splice(at..at, text.chars());
     }
 
     pub(crate) fn char(&self) -> Option<char> {
@@ -205,7 +229,7 @@ impl Parser {
         if list.is_empty() { Err(self.unexpected()) } else { Ok(list) }
     }
 
-    fn and_or(&mut self) -> Result<AndOr, Stop> {
+    pub(crate) fn and_or(&mut self) -> Result<AndOr, Stop> {
         let first = self.pipeline()?;
         let mut rest = Vec::new();
         loop {
@@ -242,6 +266,7 @@ impl Parser {
     pub(crate) fn command(&mut self) -> Result<Command, Stop> {
         self.enter()?;
         let line = self.peek()?.line;
+        while !self.is_word(&RESERVED)? && self.replace_alias()? {}
         let kind = if let Some(kind) = self.bash_command()? {
             kind
         } else if self.take_op("(")? {
@@ -395,6 +420,9 @@ impl Parser {
             }
             if !matches!(self.peek()?.kind, TokenKind::Word(_)) {
                 break;
+            }
+            if words.is_empty() && !assignments.is_empty() && self.replace_alias()? {
+                continue;
             }
             let word = self.any_word()?;
             match assignment(&word, self.bash) {

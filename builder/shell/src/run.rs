@@ -20,13 +20,14 @@ impl Shell<'_> {
     /// Parses and runs `text`.
     pub(crate) fn evaluate(&mut self, text: &str, tested: bool) -> Go<u8> {
         self.meter.made(text.len(), self.line)?;
-        let list = parse::parse(text, self.line, self.env.dialect)?;
-        self.meter.enter(self.line)?;
-        if list.is_empty() {
-            self.meter.leave();
-            return Ok(0);
-        }
-        let status = self.list(&list, tested);
+        let status = if self.needs_lines(text) {
+            self.meter.enter(self.line)?;
+            self.lines(text, self.line, tested)
+        } else {
+            let list = parse::parse(text, self.line, self.env.dialect)?;
+            self.meter.enter(self.line)?;
+            self.as_a_whole(|shell| shell.list(&list, tested))
+        };
         self.meter.leave();
         status
     }

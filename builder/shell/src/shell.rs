@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::alias::Aliases;
 use crate::meter::Meter;
 use crate::stream::{Stream, Streams};
-use crate::syntax::{Command, List};
+use crate::syntax::Command;
 use crate::variable::Variable;
-use crate::{Dialect, Host, Outcome, Refusal, Run, Stop};
+use crate::{Dialect, Host, Outcome, Refusal, Run, Script, Stop};
 
 /// What dpkg runs scripts with.
 const DEFAULT_UMASK: u16 = 0o022;
@@ -60,6 +61,9 @@ pub(crate) struct Env {
     pub(crate) dialect: Dialect,
     pub(crate) variables: BTreeMap<String, Variable>,
     pub(crate) functions: BTreeMap<String, Arc<Command>>,
+    pub(crate) aliases: Aliases,
+    /// Whether some text that is being followed was read as a whole: an alias would come too late for it.
+    pub(crate) read_whole: bool,
     pub(crate) name: String,
     pub(crate) positional: Vec<String>,
     pub(crate) options: Options,
@@ -120,6 +124,8 @@ impl<'a> Shell<'a> {
             dialect,
             variables,
             functions: BTreeMap::new(),
+            aliases: Aliases::default(),
+            read_whole: false,
             name: run.name.to_owned(),
             positional: run.arguments.iter().map(|&argument| argument.to_owned()).collect(),
             options: Options::default(),
@@ -142,10 +148,18 @@ impl<'a> Shell<'a> {
     }
 
     /// Runs a whole script and its `EXIT` handler.
-    pub(crate) fn script(mut self, list: &List) -> Result<Outcome, Stop> {
-        let ended = self.list(list, false);
+    pub(crate) fn script(mut self, script: &Script) -> Result<Outcome, Stop> {
+        let ended = self.follow(script);
         let status = self.ended(ended)?;
         Ok(Outcome { status, stdout: self.stdout.take(), stderr: self.stderr.take() })
+    }
+
+    /// Runs the commands of a script.
+    pub(crate) fn follow(&mut self, script: &Script) -> Go<u8> {
+        if self.needs_lines(&script.text) {
+            return self.lines(&script.text, 1, false);
+        }
+        self.as_a_whole(|shell| shell.list(&script.list, false))
     }
 
     /// What a shell's commands came to: its status, once the `EXIT` handler has run.

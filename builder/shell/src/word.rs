@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::Stop;
-use crate::parse::{Parser, parse_nested};
+use crate::parse::Parser;
 use crate::syntax::{Parameter, Part, Word};
 
 mod bash;
@@ -217,7 +217,7 @@ impl Parser {
             self.bump();
             match c {
                 '`' => {
-                    let list = parse_nested(&text, line, self.depth, self.bash)?;
+                    let list = self.inner(&text, line).whole()?;
                     return Ok(Part::Command(Arc::new(list)));
                 }
                 '\\' => match self.char() {

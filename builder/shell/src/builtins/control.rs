@@ -1,7 +1,7 @@
 //! Builtins that change which command comes next.
 
 use crate::shell::{Flow, Go, Shell};
-use crate::{Dialect, Script, syntax::List};
+use crate::{Dialect, Script};
 
 impl Shell<'_> {
     pub(super) fn leave_loops(&mut self, name: &str, arguments: &[String]) -> Go<u8> {
@@ -98,7 +98,7 @@ impl Shell<'_> {
 
     fn sourced(&mut self, path: &str, text: &str, arguments: &[String]) -> Go<u8> {
         let line = self.line;
-        let list = crate::parse::parse(text, 1, self.env.dialect).map_err(|stop| in_file(path, stop))?;
+        let script = Script::parse_as(text, self.env.dialect).map_err(|stop| in_file(path, stop))?;
         self.meter.enter(line)?;
         self.env.sourced_deep += 1;
         let outer = if self.is_bash() && !arguments.is_empty() {
@@ -106,7 +106,7 @@ impl Shell<'_> {
         } else {
             None
         };
-        let ended = match self.list(&list, false) {
+        let ended = match self.follow(&script) {
             Err(Flow::Return(status)) => Ok(status),
             Err(Flow::Stop(stop)) => Err(Flow::Stop(in_file(path, stop))),
             other => other,
@@ -203,10 +203,7 @@ impl Shell<'_> {
         };
         let Ok(text) = String::from_utf8(text) else { return Err(self.stop(format!("`{}`: not UTF-8", words[0]))) };
         let dialect = if bash { Dialect::Bash } else { Dialect::Dash };
-        let list: List = match Script::parse_as(&text, dialect) {
-            Ok(script) => (*script.list).clone(),
-            Err(stop) => return Err(Flow::Stop(in_file(&name, stop))),
-        };
+        let script = Script::parse_as(&text, dialect).map_err(|stop| in_file(&name, stop))?;
         let line = self.line;
         let status = self.subshell(|shell| {
             shell.env.variables.retain(|_, variable| variable.exported);
@@ -221,6 +218,8 @@ impl Shell<'_> {
             shell.env.processes.clear();
             shell.env.pipe_statuses = vec![0];
             shell.env.functions.clear();
+            shell.env.aliases = Default::default();
+            shell.env.read_whole = false;
             shell.env.options = Default::default();
             shell.env.scopes.clear();
             shell.env.loops_deep = 0;
@@ -234,7 +233,7 @@ impl Shell<'_> {
             if !options.is_empty() {
                 shell.set_builtin(&options)?;
             }
-            match shell.list(&list, false) {
+            match shell.follow(&script) {
                 Err(Flow::Stop(stop)) => Err(Flow::Stop(in_file(&name, stop))),
                 other => other,
             }

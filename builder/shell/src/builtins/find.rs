@@ -11,13 +11,14 @@ const KEYWORDS: [&str; 16] =
 const BASH_KEYWORDS: [&str; 6] = ["[[", "]]", "coproc", "function", "select", "time"];
 
 /// Builtins of bash's that are there, and not followed.
-const BASH_BUILTINS: [&str; 19] = [
+const BASH_BUILTINS: [&str; 17] = [
     "bg", "bind", "caller", "complete", "compopt", "dirs", "disown", "enable", "fc", "fg", "help", "history", "jobs",
-    "logout", "suspend", "times", "unalias", "alias", "kill",
+    "logout", "suspend", "times", "kill",
 ];
 
 enum Found {
     Keyword,
+    Alias(String),
     Special,
     Builtin,
     Function,
@@ -30,13 +31,16 @@ impl Shell<'_> {
         if KEYWORDS.contains(&name) || bash && BASH_KEYWORDS.contains(&name) {
             return Ok(Some(Found::Keyword));
         }
+        if let Some(text) = self.env.aliases.get(name) {
+            return Ok(Some(Found::Alias(text.clone())));
+        }
         if is_special(name) && !bash {
             return Ok(Some(Found::Special));
         }
         if self.env.functions.contains_key(name) {
             return Ok(Some(Found::Function));
         }
-        let other = matches!(name, "alias" | "hash" | "kill" | "ulimit" | "wait");
+        let other = matches!(name, "hash" | "kill" | "ulimit" | "wait");
         let bashes = || is_special(name) || is_bash_builtin(name) || BASH_BUILTINS.contains(&name);
         if (REGULAR.contains(&name) && !(bash && name == "chdir")) || other || bash && bashes() {
             return Ok(Some(Found::Builtin));
@@ -65,6 +69,9 @@ impl Shell<'_> {
                 let Some(name) = rest.first() else { return Ok(0) };
                 let text = match self.find(name)? {
                     Some(Found::File(path)) => path,
+                    Some(Found::Alias(text)) => {
+                        format!("alias {}", crate::alias::shown(name, &text).trim_end_matches('\n'))
+                    }
                     Some(_) => name.clone(),
                     None => return Ok(127),
                 };
@@ -125,6 +132,7 @@ impl Shell<'_> {
                 ('t', Some(Found::Keyword)) => "keyword".to_owned(),
                 ('t', Some(Found::Special | Found::Builtin)) => "builtin".to_owned(),
                 ('t', Some(Found::Function)) => "function".to_owned(),
+                (_, Some(Found::Alias(_))) => continue,
                 ('t', Some(Found::File(_))) => "file".to_owned(),
                 ('p' | 'P', Some(Found::File(path))) => path,
                 ('p' | 'P', Some(_)) => continue,
@@ -204,6 +212,7 @@ impl Shell<'_> {
         for name in names {
             let text = match self.find(name)? {
                 Some(Found::Keyword) => format!("{name} is a shell keyword\n"),
+                Some(Found::Alias(text)) => format!("{name} is an alias for {text}\n"),
                 Some(Found::Special) => format!("{name} is a special shell builtin\n"),
                 Some(Found::Builtin) => format!("{name} is a shell builtin\n"),
                 Some(Found::Function) => format!("{name} is a shell function\n"),
