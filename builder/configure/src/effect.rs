@@ -167,6 +167,8 @@ impl Effect {
                 Effect::StatOverride { user, group, mode: octal(mode)?, path: absolute(path)? }
             }
             ("dpkg-divert", arguments) => divert(arguments)?,
+            // Files of older versions.
+            ("ucf", ["--purge", _]) | ("ucfr", ["--purge", _, _]) => Effect::Nothing,
             ("ucf", arguments) => {
                 let mut words = Vec::new();
                 let mut three_way = false;

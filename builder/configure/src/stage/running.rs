@@ -73,6 +73,7 @@ impl Stage<'_, '_> {
             // Clusters are made on the machine.
             ("pg_lsclusters", ["-h"]) if self.has_no_cluster() => done(),
             ("pg_conftool", [file, "show", "-bs", key]) => return self.switch(file, key),
+            ("pam_getenv", ["-l", key]) => return self.environment(key),
             ("date", arguments) => super::date::date(arguments, self.edit.date),
             ("uname", ["-s"] | []) => said("Linux\n"),
             ("setpriv", words) => {
@@ -98,14 +99,32 @@ impl Stage<'_, '_> {
         let text = self.read(file).ok()??;
         let text = String::from_utf8_lossy(&text);
         let settings = text.lines().filter_map(|line| line.split('#').next()?.split_once('='));
-        let value =
-            settings.filter(|(name, _)| name.trim() == key).map(|(_, value)| value.trim().trim_matches('\'')).last();
+        let value = settings
+            .filter(|(name, _)| name.trim() == key)
+            .map(|(_, value)| value.trim().trim_matches('\''))
+            .next_back();
         Some(match value {
             Some("on" | "true" | "yes" | "1") => said("on\n"),
             Some("off" | "false" | "no" | "0") => said("off\n"),
             Some(_) => return None,
             None => failed(),
         })
+    }
+
+    /// pam_getenv(1), a Perl script: what a login would get from the files of pam_env(8).
+    fn environment(&mut self, key: &str) -> Option<Result<Done, Refusal>> {
+        let mut found = String::new();
+        for file in ["/etc/environment", "/etc/default/locale"] {
+            let text = self.read(file).ok()?.unwrap_or_default();
+            for line in String::from_utf8_lossy(&text).lines() {
+                if let Some((name, value)) = line.split('#').next().and_then(|line| line.split_once('='))
+                    && name.trim() == key
+                {
+                    found = format!("{}\n", value.trim().trim_matches(['"', '\'']));
+                }
+            }
+        }
+        Some(said(found))
     }
 
     /// The command of a command.
