@@ -15,12 +15,13 @@ pub(crate) const FOLDER: &str = "/w";
 #[derive(Default)]
 struct Memory {
     nodes: BTreeMap<String, Option<Vec<u8>>>,
+    calls: u64,
 }
 
 impl Memory {
     fn new() -> Memory {
         let folders = ["/", FOLDER];
-        Memory { nodes: folders.map(|path| (path.to_owned(), None)).into() }
+        Memory { nodes: folders.map(|path| (path.to_owned(), None)).into(), calls: 0 }
     }
 
     fn has_parent(&self, path: &str) -> bool {
@@ -35,6 +36,7 @@ impl Memory {
 
 impl Host for Memory {
     fn call(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
+        self.calls += 1;
         let arguments = || call.words.iter().skip(1).filter(|word| !word.starts_with('-'));
         let at = |path: &String| if path.starts_with('/') { path.clone() } else { format!("{}/{path}", call.cwd) };
         match call.words[0].as_str() {
@@ -96,10 +98,16 @@ impl Host for Memory {
 pub(crate) const ARGUMENTS: [&str; 3] = ["one", "two words", "3"];
 
 pub(crate) fn ours(text: &str, dialect: Dialect, steps: u64) -> Result<Outcome, Stop> {
-    let script = Script::parse_as(text, dialect)?;
+    counted(text, dialect, steps).0
+}
+
+/// The same, and how often the host was called.
+pub(crate) fn counted(text: &str, dialect: Dialect, steps: u64) -> (Result<Outcome, Stop>, u64) {
+    let mut host = Memory::new();
     let variables = [("PATH", "/usr/bin:/bin"), ("LC_ALL", "C"), ("HOME", "/h"), ("PWD", FOLDER)];
     let call = Run { name: "script", arguments: &ARGUMENTS, variables: &variables, steps, depth: Run::DEPTH };
-    run(&script, &call, &mut Memory::new())
+    let ended = Script::parse_as(text, dialect).and_then(|script| run(&script, &call, &mut host));
+    (ended, host.calls)
 }
 
 /// Status and output of a script in an empty folder, followed by the shell itself from a file, as maintainer scripts are.
