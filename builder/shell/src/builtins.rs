@@ -8,6 +8,7 @@ mod folders;
 mod getopts;
 mod options;
 mod print;
+mod printf;
 mod read;
 mod shopt;
 mod test;

@@ -9,6 +9,8 @@ use crate::syntax::{List, Operation, Parameter, Part, Word};
 mod bash;
 mod fields;
 mod glob;
+mod replace;
+mod slice;
 
 use fields::{Builder, Field};
 

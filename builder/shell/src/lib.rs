@@ -23,6 +23,7 @@ mod meter;
 mod parameter;
 mod parse;
 mod pattern;
+mod redirect;
 mod run;
 mod shell;
 mod stream;
