@@ -179,6 +179,7 @@ impl Effect {
                         "--debconf-ok" => {}
                         // Digests of older versions, and where they lie.
                         "--sum-file" | "--src-dir" => _ = arguments.next()?,
+                        option if option.starts_with("--sum-file=") || option.starts_with("--src-dir=") => {}
                         option if option.starts_with('-') => return None,
                         word => words.push(word),
                     }

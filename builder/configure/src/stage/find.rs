@@ -56,6 +56,8 @@ struct Expression<'a> {
     least: usize,
     most: usize,
     action: Option<Action<'a>>,
+    /// So many alternatives end with it.
+    acted: usize,
     /// So many brackets are open.
     open: usize,
 }
@@ -159,11 +161,14 @@ impl<'a> Expression<'a> {
             }
             other => return because(format!("`find` with `{other}`")),
         };
-        // An action in brackets, or before another test, would be for some of what is found.
-        if self.open > 0 || self.action.is_some() || !self.words.is_empty() {
+        // An action in brackets, or before another test, would be for some of what is found; but at the end of each alternative the
+        // same one is for all.
+        let last = self.words.first().is_none_or(|word| ["-o", "-or"].contains(word));
+        if self.open > 0 || !last || self.action.as_ref().is_some_and(|before| *before != action) {
             return because("`find` with an action that is not the last word");
         }
         self.action = Some(action);
+        self.acted += 1;
         Ok(None)
     }
 
@@ -183,19 +188,17 @@ impl Stage<'_, '_> {
         };
         let split = arguments.iter().position(|word| word.starts_with(['-', '(', '!'])).unwrap_or(arguments.len());
         let (roots, words) = arguments.split_at(split);
-        let mut expression = Expression { words, least: 0, most: usize::MAX, action: None, open: 0 };
+        let mut expression = Expression { words, least: 0, most: usize::MAX, action: None, acted: 0, open: 0 };
         let test = expression.any()?;
         if let Some(word) = expression.words.first() {
             return because(format!("`find` with `{word}`"));
         }
-        // `find -a -o -exec` binds the action to one side alone.
-        let alternatives = matches!(test, Test::Any(_));
-        let action = match expression.action {
-            Some(action) if alternatives && action != Action::Print("%p\n") => {
-                return because("`find` with an action for one of several tests");
-            }
-            action => action.unwrap_or(Action::Print("%p\n")),
-        };
+        // `find TEST -o TEST ACTION` acts on what the second finds alone.
+        let alternatives = if let Test::Any(any) = &test { any.len() } else { 1 };
+        if expression.action.is_some() && expression.acted != alternatives {
+            return because("`find` with an action for one of several tests");
+        }
+        let action = expression.action.unwrap_or(Action::Print("%p\n"));
         let mut found: Vec<(String, String, TreePath)> = Vec::new();
         let mut status = 0;
         for root in if roots.is_empty() { &["."] } else { roots } {

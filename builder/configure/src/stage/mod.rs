@@ -4,6 +4,7 @@
 //! it left there. What looks at the whole tree (units, alternatives, runlevels, caches) is noted as an [`Effect`] and done when
 //! every script has been followed; so the order of packages does not matter to it.
 
+mod apache;
 mod capability;
 mod date;
 pub(crate) mod debconf;
@@ -215,6 +216,9 @@ impl Stage<'_, '_> {
             return result;
         }
         if let Some(result) = self.debian_command(name, arguments) {
+            return result;
+        }
+        if let Some(result) = self.apache(name, arguments) {
             return result;
         }
         if let Some(result) = self.running_command(name, arguments, call) {
