@@ -1,10 +1,15 @@
 //! `grep`, `egrep`, `fgrep`.
 
+use super::bare;
+use super::options::Options as ToolOptions;
 use super::regex::{Matcher, Options, Syntax};
-use super::{bare, split_lines};
 use crate::shell::{Go, Shell};
 
-const LONG: [(&str, char); 20] = [
+const LONG: [(&str, char); 24] = [
+    ("after-context", 'A'),
+    ("before-context", 'B'),
+    ("context", 'C'),
+    ("null-data", 'z'),
     ("quiet", 'q'),
     ("silent", 'q'),
     ("invert-match", 'v'),
@@ -29,7 +34,7 @@ const LONG: [(&str, char); 20] = [
 
 pub(super) fn grep(shell: &mut Shell<'_>, words: &[String]) -> Go<u8> {
     let name = bare(words.first().map_or("", String::as_str)).to_owned();
-    let options = shell.tool_options(words, "qviEFGxwoclLse:hHnm:a", &LONG, true)?;
+    let options = shell.tool_options(words, "qviEFGxwoclLse:hHnm:aA:B:C:z", &LONG, true)?;
     let mut operands = options.operands.as_slice();
     let mut patterns: Vec<String> = options.values('e').map(str::to_owned).collect();
     if patterns.is_empty() {
@@ -58,6 +63,8 @@ pub(super) fn grep(shell: &mut Shell<'_>, words: &[String]) -> Go<u8> {
         Some(Ok(most)) => most,
         Some(Err(_)) => return Err(shell.stop("`grep -m`: the count is not known")),
     };
+    let context = Context::of(shell, &options)?;
+    let end = if options.has('z') { 0 } else { b'\n' };
     let paths = if operands.is_empty() { vec!["-".to_owned()] } else { operands.to_vec() };
     let named = options.has('H') || paths.len() > 1 && !options.has('h');
     let (mut any, mut trouble) = (false, false);
@@ -72,27 +79,47 @@ pub(super) fn grep(shell: &mut Shell<'_>, words: &[String]) -> Go<u8> {
             trouble = true;
             continue;
         };
-        if bytes.contains(&0) && !options.has('q') && !options.has('a') {
+        if end == 0 && bytes.contains(&b'\n') {
+            // There its anchors hold within a record, too.
+            return Err(shell.stop(format!("`grep -z`: lines in `{path}`")));
+        }
+        if end != 0 && bytes.contains(&0) && !options.has('q') && !options.has('a') {
             return Err(shell.stop(format!("`grep`: `{path}` is no text")));
         }
         let label = if path == "-" { "(standard input)" } else { path };
-        let prefix = |number: usize| {
+        let prefix = |number: usize, sign: char| {
             let mut prefix = String::new();
             if named {
-                prefix.push_str(&format!("{label}:"));
+                prefix.push_str(&format!("{label}{sign}"));
             }
             if options.has('n') {
-                prefix.push_str(&format!("{number}:"));
+                prefix.push_str(&format!("{number}{sign}"));
             }
             prefix.into_bytes()
         };
         let mut count = 0;
-        for (at, line) in split_lines(&bytes).enumerate() {
+        let lines: Vec<&[u8]> = split_records(&bytes, end).collect();
+        // The line behind the last that was printed, and up to where lines follow a match.
+        let (mut next, mut after): (usize, usize) = (0, 0);
+        let print = |out: &mut Vec<u8>, at: usize, sign: char| {
+            out.extend(prefix(at + 1, sign));
+            out.extend_from_slice(lines[at]);
+            out.push(end);
+        };
+        for (at, line) in lines.iter().copied().enumerate() {
             if count >= most {
+                if at < after {
+                    print(&mut out, at, '-');
+                    continue;
+                }
                 break;
             }
             shell.meter.step(1 + line.len() / 1024, shell.line)?;
             if matcher.is_match(line) == options.has('v') {
+                if at < after && !options.has('c') && !options.has('l') && !options.has('L') {
+                    print(&mut out, at, '-');
+                    next = at + 1;
+                }
                 continue;
             }
             count += 1;
@@ -103,22 +130,27 @@ pub(super) fn grep(shell: &mut Shell<'_>, words: &[String]) -> Go<u8> {
                 continue;
             }
             if !options.has('o') {
-                out.extend(prefix(at + 1));
-                out.extend_from_slice(line);
-                out.push(b'\n');
+                let begin = at.saturating_sub(context.before).max(next);
+                if context.given && !out.is_empty() && (next == 0 || begin > next) {
+                    out.extend_from_slice(b"--\n");
+                }
+                (begin..at).for_each(|at| print(&mut out, at, '-'));
+                print(&mut out, at, ':');
+                next = at + 1;
+                after = next.saturating_add(context.after);
                 continue;
             }
             let mut from = 0;
             while !options.has('v') && from <= line.len() {
                 shell.meter.step(1, shell.line)?;
                 let found = matcher.find_at(line, from).map_err(|what| shell.stop(format!("`grep -o`: {what}")))?;
-                let Some(Some((begin, end))) = found.as_ref().and_then(|spans| spans.first().copied()) else { break };
-                if begin < end {
-                    out.extend(prefix(at + 1));
-                    out.extend_from_slice(&line[begin..end]);
-                    out.push(b'\n');
+                let Some(Some((begin, stop))) = found.as_ref().and_then(|spans| spans.first().copied()) else { break };
+                if begin < stop {
+                    out.extend(prefix(at + 1, ':'));
+                    out.extend_from_slice(&line[begin..stop]);
+                    out.push(end);
                 }
-                from = if begin < end { end } else { end + 1 };
+                from = if begin < stop { stop } else { stop + 1 };
             }
         }
         any |= if options.has('L') { count == 0 } else { count > 0 };
@@ -133,4 +165,38 @@ pub(super) fn grep(shell: &mut Shell<'_>, words: &[String]) -> Go<u8> {
     }
     let status = if trouble { 2 } else { u8::from(!any) };
     shell.tool_output(&out, status)
+}
+
+/// `-A`, `-B` and `-C`: lines shown around those that match.
+struct Context {
+    /// Even where it is no line: groups of lines have a mark between them.
+    given: bool,
+    before: usize,
+    after: usize,
+}
+
+impl Context {
+    fn of(shell: &Shell<'_>, options: &ToolOptions) -> Go<Context> {
+        let count = |letter: char| match options.value(letter).map(str::parse::<usize>) {
+            None => Ok(None),
+            Some(Ok(count)) => Ok(Some(count)),
+            Some(Err(_)) => Err(shell.stop(format!("`grep -{letter}`: the count is not known"))),
+        };
+        let around = count('C')?;
+        let [before, after] = ['B', 'A'].map(|letter| count(letter).map(|count| count.or(around)));
+        let (before, after) = (before?, after?);
+        if (before.is_some() || after.is_some()) && options.has('o') {
+            return Err(shell.stop("`grep -o` with lines around is not followed"));
+        }
+        Ok(Context {
+            given: before.is_some() || after.is_some(),
+            before: before.unwrap_or(0),
+            after: after.unwrap_or(0),
+        })
+    }
+}
+
+/// Lines, or what zero bytes end.
+fn split_records(bytes: &[u8], end: u8) -> impl Iterator<Item = &[u8]> {
+    bytes.split_inclusive(move |&byte| byte == end).map(move |line| line.strip_suffix(&[end]).unwrap_or(line))
 }

@@ -3,12 +3,24 @@
 use crate::shell::{Go, Shell};
 
 pub(super) fn xargs(shell: &mut Shell<'_>, words: &[String]) -> Go<u8> {
-    let long = [("no-run-if-empty", 'r'), ("null", '0'), ("max-args", 'n')];
-    let options = shell.tool_options(words, "r0n:I:", &long, false)?;
+    let long = [("no-run-if-empty", 'r'), ("null", '0'), ("max-args", 'n'), ("delimiter", 'd')];
+    let options = shell.tool_options(words, "r0n:I:d:", &long, false)?;
+    let delimiter = match options.value('d') {
+        None => None,
+        Some("\\n") => Some('\n'),
+        Some("\\t") => Some('\t'),
+        Some("\\0") => Some('\0'),
+        Some(text) if text.chars().count() == 1 && text != "\\" => text.chars().next(),
+        Some(text) => return Err(shell.stop(format!("`xargs -d {text}` is not followed"))),
+    };
+    if options.has('I') && delimiter.is_some() {
+        return Err(shell.stop("`xargs -I` with `-d` is not followed"));
+    }
     let Ok(text) = String::from_utf8(shell.take_stdin()?) else {
         return Err(shell.stop("`xargs`: its input is not UTF-8"));
     };
     let items = match (options.has('0'), options.value('I')) {
+        _ if delimiter.is_some() => text.split_terminator(delimiter.unwrap_or('\n')).map(str::to_owned).collect(),
         (true, _) => text.split_terminator('\0').map(str::to_owned).collect(),
         (_, Some(_)) => {
             let lines = text.lines().map(|line| line.trim_start().to_owned());
