@@ -44,7 +44,7 @@ pub(crate) fn print_host_error(text: &str) {
     let _ = writeln!(io::stderr(), "error: {text}");
 }
 
-/// What was made, how large, how long, and what was not modelled.
+/// What was made, how large, how long, and how the packages' scripts were dealt with.
 pub(crate) fn print_summary(summary: &Summary, arch: Option<Arch>) {
     let mut text = format!("{}/\n", summary.folder.display());
     let width = summary.files.iter().map(|file| file.name.len()).max().unwrap_or(0);
@@ -56,18 +56,14 @@ pub(crate) fn print_summary(summary: &Summary, arch: Option<Arch>) {
         text.push_str(&format!("  sha256 {}\n", file.sha256));
     }
     let arch = arch.map_or(String::new(), |arch| format!(", {arch}"));
-    let [nothing, followed, modelled] = summary.scripts;
     let [passed, warnings, accepted] = summary.preflight;
     text.push_str(&format!(
         "{} packages{arch}: {} entries, {} of content\n",
         summary.packages, summary.entries, summary.content
     ));
-    text.push_str(&format!(
-        "scripts: {nothing} packages with nothing to do, {followed} followed, {modelled} modelled, {} not modelled\n",
-        summary.ignored_scripts.len()
-    ));
-    for (package, reason) in &summary.ignored_scripts {
-        text.push_str(&format!("  not modelled: {package} ({reason})\n"));
+    text.push_str(&format!("scripts of {}\n", summary.scripts));
+    for (package, reason) in &summary.answered_scripts {
+        text.push_str(&format!("  answered by the profile: {package} ({reason})\n"));
     }
     text.push_str(&format!("preflight: {passed} passed, {warnings} warnings, {accepted} accepted\n"));
     for warning in &summary.warnings {

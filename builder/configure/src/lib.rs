@@ -32,7 +32,7 @@ mod tests;
 
 pub use error::ConfigureError;
 pub use identity::{Identity, identity_plan};
-pub use report::{Class, PackageReport, Report};
+pub use report::{By, Class, Counts, PackageReport, ReadScript, Report};
 
 use rootsmith_assemble::{Assembly, Owner, Package};
 use rootsmith_profile::Profile;
@@ -96,8 +96,6 @@ fn configure_with(
     }
     let followed: Vec<(PackageName, Followed)> =
         packages.iter().map(|package| package.locked.name.clone()).zip(done).collect();
-    let report = Report::of(&followed);
-
     let records = apply::apply(&mut edit, &numbers, &followed, input.profile, input.arch);
     site::write(&mut edit, input.profile, input.arch);
     let on_the_machine: Vec<&PackageName> =
@@ -109,7 +107,7 @@ fn configure_with(
     if packages.iter().any(|package| package.locked.name == *"dpkg") {
         database::write(&mut edit, &packages, input.arch.debian(), &records, &on_the_machine);
     }
-    if edit.errors.is_empty() { Ok(report) } else { Err(edit.errors) }
+    if edit.errors.is_empty() { Ok(Report::of(followed)) } else { Err(edit.errors) }
 }
 
 /// Enables and disables the services that the profile's `[init]` names, and says which. A unit may come from an overlay, so

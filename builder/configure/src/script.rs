@@ -10,6 +10,7 @@ use crate::ConfigureError;
 use crate::edit::Edit;
 use crate::effect::Effect;
 use crate::models::{Models, Numbers};
+use crate::report::{By, ReadScript};
 use crate::stage::{Shared, Stage, debconf};
 
 /// debhelper puts what it generates between these (debhelper(7), "Automatic generation of maintainer scripts").
@@ -23,8 +24,8 @@ const SHOWN_LINES: usize = 8;
 pub(crate) struct Followed {
     /// In the order the scripts have them.
     pub(crate) effects: Vec<Effect>,
-    /// Why its own code is what the model says, when there is one.
-    pub(crate) modelled: Vec<String>,
+    /// What was read for them.
+    pub(crate) read: Vec<ReadScript>,
     /// What in it only the machine itself can make, when it is left to the first boot for that.
     pub(crate) first_boot: Option<String>,
     /// The profile's reason, when its own code was left out for that.
@@ -113,12 +114,13 @@ impl Follower<'_> {
             play(stage, script, &does, &[]).map_err(|Stop { line, what }| ConfigureError::Model {
                 reason: format!("the model of `{script}` of `{name}`: line {line}: {what}"),
             })?;
-            followed.modelled.push(model.why.clone());
+            followed.read.push(read(stage.package, script, By::Model(model.why.clone())));
             // The model speaks for the own code alone.
             return play(stage, script, &parts.snippets, &calls[0]).map(drop).map_err(wrong);
         }
         if let Some(reason) = self.answers.get(name.as_str()) {
             followed.ignored = Some((*reason).to_owned());
+            followed.read.push(read(stage.package, script, By::Profile));
             // Even so what debhelper generated is done.
             return play(stage, script, &parts.snippets, &calls[0]).map(drop).map_err(wrong);
         }
@@ -128,9 +130,11 @@ impl Follower<'_> {
             && stage.shared.debconf.is_first(name)
         {
             let config = String::from_utf8_lossy(config);
+            followed.read.push(read(stage.package, "config", by(&split(&config).own)));
             let ended = succeed(stage, "config", &config, &["configure", ""]);
             ended.map_err(|stop| not_modelled(name, "config", &config, stop, digests[0], changed))?;
         }
+        followed.read.push(read(stage.package, script, by(&parts.own)));
         let done = calls.iter().try_for_each(|call| succeed(stage, script, text, call));
         match stage.machine.take() {
             // What cannot be the same everywhere is made where it belongs: dpkg configures the package there, as it would here.
@@ -223,6 +227,21 @@ pub(crate) fn split(text: &str) -> Parts {
         }
     }
     parts
+}
+
+/// For the report.
+fn read(package: &Package, name: &str, by: By) -> ReadScript {
+    let bytes = package.unpacked.control.members.get(name).map_or(&b""[..], |(_, bytes)| bytes);
+    let text = String::from_utf8_lossy(bytes);
+    ReadScript { name: name.to_owned(), lines: text.lines().count(), sha256: Sha256Digest::of(bytes), by }
+}
+
+/// Whose word a script is that is followed as it lies in its package.
+fn by(own: &str) -> By {
+    // All that dh_installdeb(1) puts around the snippets of a package without a script of its own.
+    let frame = ["", "set -e", "exit 0", ":"];
+    let code = |line: &str| !line.starts_with('#') && !frame.contains(&line);
+    if own.lines().map(str::trim).any(code) { By::Itself } else { By::Snippets }
 }
 
 /// The names of a `triggers` file's interests (deb-triggers(5)), as one word list.

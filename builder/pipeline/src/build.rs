@@ -20,6 +20,7 @@ use crate::container;
 use crate::places::{Failure, Places};
 use crate::prepare::{Prepared, prepare};
 use crate::report::{self, GENERATOR, MANIFEST, MadeFile, Summary};
+use crate::scripts::Scripts;
 use crate::timer::Timer;
 use crate::{Host, Options};
 
@@ -64,6 +65,8 @@ pub struct Judged {
     pub tree: Tree,
     /// Its contents.
     pub cache: Cache,
+    /// How the packages' maintainer scripts were dealt with.
+    pub scripts: Scripts,
 }
 
 /// Judges what [`build`] would make, by `sets` or by those that the profile names. Nothing is written but the cache.
@@ -81,7 +84,8 @@ pub fn preflight(
         let prepared = prepare(profile, lock, false, options, host, &cache, places, &mut timer)?;
         let sets = sets.map_or_else(|| Wanted::of_profile(profile), <[Wanted]>::to_vec);
         let report = prepared.preflight(profile, &sets, &cache)?;
-        Ok(Judged { report, arch: prepared.arch, sets, tree: prepared.assembly.tree, cache })
+        let scripts = Scripts::of(&prepared.scripts);
+        Ok(Judged { report, arch: prepared.arch, sets, tree: prepared.assembly.tree, cache, scripts })
     };
     judge(&mut places).map_err(|problems| Failure { problems, places })
 }
@@ -275,7 +279,6 @@ fn summarise(
     scripts: &rootsmith_configure::Report,
     preflight: &Report,
 ) -> Summary {
-    let [nothing, followed, modelled, _] = scripts.counts();
     let verdicts =
         |verdict: &dyn Fn(&Verdict) -> bool| preflight.findings.iter().filter(|f| verdict(&f.verdict)).count();
     let contents = assembly.tree.walk().filter_map(|entry| entry.node.content().map(rootsmith_tree::Content::size));
@@ -285,8 +288,8 @@ fn summarise(
         packages: packages.len(),
         entries: assembly.tree.walk().count(),
         content: NumBytes::new(contents.sum()),
-        scripts: [nothing, followed, modelled],
-        ignored_scripts: scripts.ignored().map(|(name, reason)| (name.to_string(), reason.to_owned())).collect(),
+        scripts: scripts.counts(),
+        answered_scripts: scripts.answered().map(|(name, reason)| (name.to_string(), reason.to_owned())).collect(),
         preflight: [
             verdicts(&|verdict| matches!(verdict, Verdict::Pass)),
             verdicts(&|verdict| matches!(verdict, Verdict::Warning)),

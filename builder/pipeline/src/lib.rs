@@ -15,6 +15,7 @@ mod places;
 mod prepare;
 mod report;
 mod repository;
+mod scripts;
 mod target;
 mod timer;
 
@@ -22,4 +23,5 @@ pub use build::{Built, Judged, build, preflight};
 pub use host::{Host, Options};
 pub use places::{Failure, Places};
 pub use report::{MadeFile, Summary};
+pub use scripts::{ManifestError, PackageScripts, ReadScript, Scripts};
 pub use target::lock;

@@ -3,15 +3,19 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rootsmith_configure::{Identity, Report};
+use rootsmith_configure::{Counts, Identity, Report};
 use rootsmith_lock::{LockedPayload, Role, Target};
 use rootsmith_types::{Arch, NumBytes, Sha256Digest};
 use serde::Serialize;
 
+use crate::scripts::Scripts;
 use crate::timer::{Step, milliseconds};
 
 /// The file that says the set is whole.
 pub(crate) const MANIFEST: &str = "manifest.json";
+
+/// Of the manifest: the second says of every package which scripts were read.
+pub(crate) const SCHEMA: u32 = 2;
 
 /// Who makes an image.
 pub(crate) const GENERATOR: &str = concat!("rootsmith ", env!("CARGO_PKG_VERSION"));
@@ -42,10 +46,10 @@ pub struct Summary {
     pub entries: usize,
     /// Sum of the files' contents.
     pub content: NumBytes,
-    /// Packages whose scripts: had nothing to do, were followed, were modelled.
-    pub scripts: [usize; 3],
+    /// How the packages' maintainer scripts were dealt with.
+    pub scripts: Counts,
     /// Packages whose scripts the profile answered for, with its reason.
-    pub ignored_scripts: Vec<(String, String)>,
+    pub answered_scripts: Vec<(String, String)>,
     /// Preflight: passed, warnings, accepted.
     pub preflight: [usize; 3],
     /// Titles of the warnings.
@@ -66,8 +70,7 @@ struct Manifest<'a> {
     packages: Vec<ManifestPackage<'a>>,
     payloads: Vec<ManifestPayload<'a>>,
     identity: Vec<ManifestIdentity>,
-    scripts: Vec<ManifestScript<'a>>,
-    not_modelled: Vec<ManifestIgnored<'a>>,
+    scripts: Scripts,
 }
 
 #[derive(Serialize)]
@@ -104,18 +107,6 @@ struct ManifestPayload<'a> {
     sha256: Sha256Digest,
 }
 
-#[derive(Serialize)]
-struct ManifestScript<'a> {
-    package: &'a str,
-    effects: &'a [String],
-}
-
-#[derive(Serialize)]
-struct ManifestIgnored<'a> {
-    package: &'a str,
-    reason: &'a str,
-}
-
 /// `manifest.json`: as reproducible as the images.
 pub(crate) fn manifest(
     name: &str,
@@ -126,7 +117,7 @@ pub(crate) fn manifest(
     scripts: &Report,
 ) -> String {
     let manifest = Manifest {
-        schema: 1,
+        schema: SCHEMA,
         name,
         arch: arch.debian(),
         generator: GENERATOR,
@@ -162,16 +153,7 @@ pub(crate) fn manifest(
             .iter()
             .map(|&Identity { what, made, by, order, kept }| ManifestIdentity { what, made, by, order, kept })
             .collect(),
-        scripts: scripts
-            .packages
-            .iter()
-            .filter(|package| !package.effects.is_empty())
-            .map(|package| ManifestScript { package: package.name.as_str(), effects: &package.effects })
-            .collect(),
-        not_modelled: scripts
-            .ignored()
-            .map(|(package, reason)| ManifestIgnored { package: package.as_str(), reason })
-            .collect(),
+        scripts: Scripts::of(scripts),
     };
     json(&manifest)
 }
