@@ -345,4 +345,11 @@ fn a_script_that_is_not_modelled() {
     place.refuses("script-not-modelled", INPUTS);
     let answer = "[scripts]\ntuner-data = { ignore = \"why it need not run\" }\n\n[packages]";
     place.builds_with("script-not-modelled", "[packages]", answer);
+    // What the build's manifest says is what its profile says without a build.
+    let of_profile = place.succeed(&["inspect", "script-not-modelled.toml", "--scripts"]).stdout;
+    let told = "tuner-data: answered by the profile (why it need not run)\n  read     postinst, ";
+    assert!(String::from_utf8_lossy(&of_profile).contains(told), "{}", String::from_utf8_lossy(&of_profile));
+    let outputs = fs::read_dir(place.work().join("outputs")).unwrap().next().unwrap().unwrap().path();
+    let of_folder = place.succeed(&["inspect", "--scripts", outputs.to_str().unwrap()]).stdout;
+    assert_eq!(String::from_utf8(of_folder), String::from_utf8(of_profile));
 }

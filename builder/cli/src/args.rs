@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Preflight(PreflightArgs),
     /// Run an image under QEMU and show its console
     Boot(BootArgs),
+    /// Show what was done to make an image
+    Inspect(InspectArgs),
     /// Say what a preflight check means, how it is decided and how to satisfy it
     Explain(ExplainArgs),
 }
@@ -146,6 +148,20 @@ pub(crate) struct BootArgs {
     /// With --check, show all that the system answered
     #[arg(long, requires = "check")]
     pub(crate) verbose: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// An image with its manifest beside it, the folder of both, a manifest, or a profile (TOML)
+    pub(crate) target: PathBuf,
+    /// With --scripts, only these packages
+    #[arg(value_name = "PACKAGE")]
+    pub(crate) packages: Vec<String>,
+    /// Show of each package which maintainer scripts were read and what was applied
+    #[arg(long, required = true)]
+    pub(crate) scripts: bool,
+    #[command(flatten)]
+    pub(crate) inputs: InputArgs,
 }
 
 #[derive(Debug, Args)]
