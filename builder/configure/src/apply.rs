@@ -226,6 +226,7 @@ fn make(tree: &Tree, blobs: &dyn Blobs, generator: Generator, arch: Arch) -> io:
             generate::journal_catalog(tree, blobs)?.map(|bytes| file(bytes, 0o644)).into_iter().collect()
         }
         Generator::Hwdb => generate::hwdb_bin(tree, blobs)?.map(|bytes| file(bytes, 0o444)).into_iter().collect(),
+        Generator::SgmlCatalog => files(generate::sgml_supercatalog(tree, blobs)?),
         Generator::Ldconfig => {
             let found = generate::ld_so_cache(tree, blobs, arch)?;
             std::iter::once(file(found.cache, 0o644)).chain(links(found.links)).collect()

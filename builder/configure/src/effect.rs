@@ -96,6 +96,8 @@ pub(crate) enum Generator {
     Catalog,
     /// `systemd-hwdb --usr update`.
     Hwdb,
+    /// `update-catalog --update-super`.
+    SgmlCatalog,
     /// `ldconfig`.
     Ldconfig,
 }
@@ -109,6 +111,7 @@ impl Generator {
             Generator::Certificates => "/etc/ssl/certs/ca-certificates.crt",
             Generator::Catalog => "/var/lib/systemd/catalog/database",
             Generator::Hwdb => "/usr/lib/udev/hwdb.bin",
+            Generator::SgmlCatalog => "/var/lib/sgml-base/supercatalog",
             Generator::Ldconfig => "/etc/ld.so.cache",
         }
     }
@@ -233,6 +236,7 @@ impl fmt::Display for Effect {
             Effect::Generate(Generator::Certificates) => f.write_str("certificate bundle"),
             Effect::Generate(Generator::Catalog) => f.write_str("message catalog"),
             Effect::Generate(Generator::Hwdb) => f.write_str("hardware database"),
+            Effect::Generate(Generator::SgmlCatalog) => f.write_str("list of SGML catalogs"),
             Effect::Generate(Generator::Ldconfig) => f.write_str("library cache"),
         }
     }

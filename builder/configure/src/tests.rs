@@ -1,5 +1,6 @@
 //! Whole packages, made by hand, through the whole step.
 
+mod catalogs;
 mod openrc;
 mod report;
 mod scripts;

@@ -7,6 +7,7 @@
 //! | [`journal_catalog`] | `journalctl --update-catalog`  | `/var/lib/systemd/catalog/database`                          |
 //! | [`ca_certificates`] | `update-ca-certificates`       | `/etc/ca-certificates.conf`, all of `/etc/ssl/certs`         |
 //! | [`pam_common`]      | `pam-auth-update --package`    | `/etc/pam.d/common-*`, `/var/lib/pam/*`                      |
+//! | [`sgml_supercatalog`] | `update-catalog --update-super` | `/var/lib/sgml-base/supercatalog`                           |
 //! | [`shells`]          | `update-shells`                | `/etc/shells`, `/var/lib/shells.state`                       |
 //!
 //! None of them changes the tree; the same tree gives the same bytes as the tool gives in a freshly installed system.
@@ -21,8 +22,9 @@ mod ld_cache;
 mod library;
 mod lines;
 #[cfg(test)]
-mod oracle;
+pub(crate) mod oracle;
 mod pam;
+mod sgml;
 mod shells;
 mod strings;
 
@@ -37,6 +39,7 @@ pub(crate) use hwdb::hwdb_bin;
 pub(crate) use journal::journal_catalog;
 pub(crate) use ld_cache::ld_so_cache;
 pub(crate) use pam::pam_common;
+pub(crate) use sgml::sgml_supercatalog;
 pub(crate) use shells::shells;
 
 /// The largest text file a generator reads. The largest in trixie is a hwdb of 9 MB.

@@ -22,7 +22,7 @@ fn given_root() -> Option<PathBuf> {
 
 /// The tool `name` of this machine. Without it a test is skipped, or fails where `REQUIRE_ORACLES` is set.
 #[allow(clippy::disallowed_methods, clippy::print_stderr, reason = "tests look for their judges")]
-pub(super) fn tool(name: &str) -> Option<PathBuf> {
+pub(crate) fn tool(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     // Not every user has the administrator's folders on the path.
     let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
@@ -35,19 +35,19 @@ pub(super) fn tool(name: &str) -> Option<PathBuf> {
 }
 
 /// A temporary folder, given to a tool as its root.
-pub(super) struct Folder(tempfile::TempDir);
+pub(crate) struct Folder(tempfile::TempDir);
 
 impl Folder {
-    pub(super) fn new() -> Folder {
+    pub(crate) fn new() -> Folder {
         Folder(tempfile::tempdir().unwrap())
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 
     /// Writes a file, with the folders it needs.
-    pub(super) fn write(&self, path: &str, content: &[u8]) -> PathBuf {
+    pub(crate) fn write(&self, path: &str, content: &[u8]) -> PathBuf {
         let path = self.path().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, content).unwrap();

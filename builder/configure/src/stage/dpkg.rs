@@ -73,6 +73,8 @@ impl Stage<'_, '_> {
             return Some(done());
         }
         Some(match (name, arguments) {
+            ("update-xmlcatalog", arguments) => self.xml_catalog(arguments),
+            ("update-catalog", arguments) => self.sgml_catalog(arguments),
             ("rootsmith-debconf", arguments) => self.debconf(arguments),
             ("dpkg", ["--compare-versions", left, operator, right]) => match compares(left, operator, right) {
                 Some(true) => done(),

@@ -7,6 +7,7 @@
 mod apache;
 mod capability;
 mod date;
+mod catalogs;
 pub(crate) mod debconf;
 mod dpkg;
 mod files;
