@@ -11,6 +11,9 @@
 //!
 //! A package that only the machine itself can set up is `half-configured`: `dpkg --configure --pending` finishes it there.
 //!
+//! Where the profile says `database = "status.d"`, there is only what distroless images have: `status.d/NAME`, the control file,
+//! and `status.d/NAME.md5sums`.
+//!
 //! Locks, backups (`*-old`) and the empty `available` are left out: dpkg makes them when it needs them.
 
 use std::collections::BTreeMap;
@@ -107,6 +110,20 @@ pub(crate) fn write(
     // dpkg-statoverride(1) makes the file; dpkg goes without.
     if !overrides.is_empty() {
         edit.write(&format!("{DPKG}/statoverride"), overrides, 0o644);
+    }
+}
+
+/// `status.d` alone: each package's control file as it is, and the digests that came with it. There is no state in it, for
+/// nothing will change it.
+pub(crate) fn write_folder(edit: &mut Edit<'_>, packages: &[&Package]) {
+    for package in packages {
+        edit.owner = Owner::Package(package.locked.name.clone());
+        let path = format!("{DPKG}/status.d/{}", package.locked.name);
+        let control = package.unpacked.control.stanza.trim_end();
+        edit.write(&path, format!("{control}\n"), 0o644);
+        if let Some((_, digests)) = package.unpacked.control.members.get("md5sums") {
+            edit.write(&format!("{path}.md5sums"), digests, 0o644);
+        }
     }
 }
 

@@ -35,7 +35,7 @@ pub use identity::{Identity, identity_plan};
 pub use report::{By, Class, Counts, PackageReport, ReadScript, Report};
 
 use rootsmith_assemble::{Assembly, Owner, Package};
-use rootsmith_profile::Profile;
+use rootsmith_profile::{Database, Profile};
 use rootsmith_tree::Blobs;
 use rootsmith_types::{Arch, PackageName, UnixTime};
 
@@ -75,12 +75,20 @@ fn configure_with(
     let mut packages: Vec<&Package> = input.packages.iter().collect();
     packages.sort_by(|a, b| (&a.locked.name, &a.locked.architecture).cmp(&(&b.locked.name, &b.locked.architecture)));
 
+    // Without dpkg nothing would keep its database true. The manifest lists the packages.
+    let dpkg = packages.iter().any(|package| package.locked.name == *"dpkg");
+    let database = match &input.profile.packages.database {
+        Some(database) => database.value,
+        None if dpkg => Database::Dpkg,
+        None => Database::None,
+    };
     let answers = input.profile.scripts.iter();
     let follower = Follower {
         models,
         numbers: &numbers,
         arch: input.arch,
         packages: &packages,
+        first_boot: dpkg && database == Database::Dpkg,
         answers: answers.map(|answer| (answer.package.value.as_str(), answer.ignore.value.as_str())).collect(),
     };
     let owner = Owner::Builder("configure");
@@ -103,9 +111,10 @@ fn configure_with(
     if !on_the_machine.is_empty() {
         site::first_boot(&mut edit, input.profile, &on_the_machine);
     }
-    // Without dpkg nothing would read its database or keep it true. The manifest lists the packages.
-    if packages.iter().any(|package| package.locked.name == *"dpkg") {
-        database::write(&mut edit, &packages, input.arch.debian(), &records, &on_the_machine);
+    match database {
+        Database::Dpkg => database::write(&mut edit, &packages, input.arch.debian(), &records, &on_the_machine),
+        Database::StatusD => database::write_folder(&mut edit, &packages),
+        Database::None => {}
     }
     if edit.errors.is_empty() { Ok(Report::of(followed)) } else { Err(edit.errors) }
 }

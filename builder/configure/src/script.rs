@@ -50,6 +50,8 @@ pub(crate) struct Follower<'a> {
     pub(crate) arch: Arch,
     /// All of them, sorted by name.
     pub(crate) packages: &'a [&'a Package],
+    /// Whether dpkg can configure a package on the machine: it is there, and its database says what is left to do.
+    pub(crate) first_boot: bool,
     /// The profile's reasons for leaving scripts out, by package.
     pub(crate) answers: BTreeMap<&'a str, &'a str>,
 }
@@ -138,18 +140,12 @@ impl Follower<'_> {
         let done = calls.iter().try_for_each(|call| succeed(stage, script, text, call));
         match stage.machine.take() {
             // What cannot be the same everywhere is made where it belongs: dpkg configures the package there, as it would here.
-            Some(what) if done.is_err() && script == "postinst" && self.has_dpkg() => {
+            Some(what) if done.is_err() && script == "postinst" && self.first_boot => {
                 followed.first_boot = Some(what);
                 play(stage, script, &parts.snippets, &calls[0]).map(drop).map_err(wrong)
             }
             _ => done.map_err(wrong),
         }
-    }
-}
-
-impl Follower<'_> {
-    fn has_dpkg(&self) -> bool {
-        self.packages.iter().any(|package| package.locked.name == *"dpkg")
     }
 }
 

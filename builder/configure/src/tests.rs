@@ -186,6 +186,35 @@ fn without_dpkg_there_is_no_database() {
 }
 
 #[test]
+fn the_profile_says_what_kind_of_database_there_is() {
+    let mut pack = Pack::default();
+    let tool = package(&mut pack, "tool", "", &[("md5sums", "0123  usr/bin/tool\n")], &[("/usr/bin/tool", "")]);
+    let with_dpkg = [daemon(&mut pack), package(&mut pack, "dpkg", "", &[], &[]), tool];
+    let without = [daemon(&mut pack)];
+    let found = |packages: &[Package], kind: &str| {
+        let text = PROFILE.replace("[packages]\n", &format!("[packages]\ndatabase = \"{kind}\"\n"));
+        let profile = rootsmith_profile::load(Path::new("test.toml"), &One(text)).unwrap();
+        run(&profile, packages, &pack).unwrap().0
+    };
+    let has = |assembly: &Assembly, path: &str| assembly.tree.get(&TreePath::new(path).unwrap()).is_some();
+
+    let folder = found(&with_dpkg, "status.d");
+    let names: Vec<_> = folder.tree.children(&TreePath::literal("/var/lib/dpkg/status.d")).collect();
+    assert_eq!(names, [&b"daemon"[..], b"dpkg", b"tool", b"tool.md5sums"]);
+    let control = "Package: tool\nVersion: 1.0-1\nArchitecture: amd64\nDescription: a test\n of it\nHomepage: x\n";
+    assert_eq!(text(&folder, "/var/lib/dpkg/status.d/tool"), control);
+    assert_eq!(text(&folder, "/var/lib/dpkg/status.d/tool.md5sums"), "0123  usr/bin/tool\n");
+    assert!(!has(&folder, "/var/lib/dpkg/status") && !has(&folder, "/var/lib/dpkg/info/format"));
+
+    let none = found(&with_dpkg, "none");
+    assert!(!has(&none, "/var/lib/dpkg/status") && !has(&none, "/var/lib/dpkg/status.d"));
+    // Whoever looks into the image from outside may bring dpkg along.
+    let whole = found(&without, "dpkg");
+    assert!(text(&whole, "/var/lib/dpkg/status").starts_with("Package: daemon\n"));
+    assert!(has(&whole, "/var/lib/dpkg/info/daemon:amd64.list") && !has(&whole, "/var/lib/dpkg/status.d"));
+}
+
+#[test]
 fn md5_is_md5() {
     // RFC 1321, appendix A.5.
     assert_eq!(crate::database::md5(b"message digest"), "f96b697d7cb7938d525a2f31aaf161d0");

@@ -16,7 +16,8 @@ pub struct Packages {
 }
 
 impl Packages {
-    /// Reads dpkg's lists (`/var/lib/dpkg/info/*.list`) and apk's database (`/usr/lib/apk/db/installed`, `/lib/apk/db/installed`).
+    /// Reads dpkg's lists (`/var/lib/dpkg/info/*.list`), what distroless images have instead of them
+    /// (`/var/lib/dpkg/status.d/*.md5sums`), and apk's database (`/usr/lib/apk/db/installed`, `/lib/apk/db/installed`).
     /// Paths are taken as the tree has them, links to folders followed; folders have no owner.
     pub fn read(tree: &Tree, blobs: &dyn Blobs) -> Packages {
         let mut packages = Packages::default();
@@ -32,6 +33,16 @@ impl Packages {
             let package: Arc<str> = package.split(':').next().unwrap_or(package).into();
             let Some(list) = info.join(name).ok().and_then(|path| text(&path)) else { continue };
             list.lines().for_each(|line| packages.take(tree, line, &package));
+        }
+        let folder = TreePath::literal("/var/lib/dpkg/status.d");
+        for name in tree.children(&folder) {
+            let Some(package) = std::str::from_utf8(name).ok().and_then(|name| name.strip_suffix(".md5sums")) else {
+                continue;
+            };
+            let Some(list) = folder.join(name).ok().and_then(|path| text(&path)) else { continue };
+            // A digest, two spaces, the path without its first slash.
+            let paths = list.lines().filter_map(|line| line.split_once("  "));
+            paths.for_each(|(_, path)| packages.take(tree, &format!("/{path}"), &package.into()));
         }
         for path in ["/usr/lib/apk/db/installed", "/lib/apk/db/installed"] {
             let Some(list) = TreePath::new(path).ok().and_then(|path| text(&path)) else { continue };
@@ -88,12 +99,17 @@ mod tests {
     }
 
     #[test]
-    fn dpkg_and_apk_know_who_brought_a_file() {
+    fn dpkg_distroless_and_apk_know_who_brought_a_file() {
         let list = "/.\n/bin\n/bin/mount\n/usr/bin/gone\n";
         let dpkg = tree(&[("/usr/bin/mount", ""), ("/var/lib/dpkg/info/mount:amd64.list", list)]);
         let packages = Packages::read(&dpkg, &NoBlobs);
         assert_eq!(packages.owner_of(&TreePath::literal("/usr/bin/mount")), Some("mount"));
         assert_eq!(packages.owners.len(), 2, "{packages:?}");
+
+        let digests = "d41d8cd98f00b204e9800998ecf8427e  bin/mount\n";
+        let distroless = tree(&[("/usr/bin/mount", ""), ("/var/lib/dpkg/status.d/mount.md5sums", digests)]);
+        let packages = Packages::read(&distroless, &NoBlobs);
+        assert_eq!(packages.owner_of(&TreePath::literal("/usr/bin/mount")), Some("mount"));
 
         let apk = tree(&[
             ("/usr/bin/busybox", ""),

@@ -2,8 +2,8 @@
 
 use crate::fields::Refusal;
 use crate::model::{
-    BootMethod, DiskFormat, DistributionId, FirstBoot, Hierarchy, InitSystem, KillMode, NetworkManager, PartitionKind,
-    PartitionTable, Pocket, Resource, Restart,
+    BootMethod, Database, DiskFormat, DistributionId, FirstBoot, Hierarchy, InitSystem, KillMode, NetworkManager,
+    PartitionKind, PartitionTable, Pocket, Resource, Restart,
 };
 
 /// A word out of a list; one without a value is in the design and not supported yet.
@@ -51,6 +51,13 @@ pub(crate) const POCKETS: Words<Pocket> = Words {
     noun: "pocket",
     expected: "a pocket",
     words: &[("updates", Some(Pocket::Updates)), ("security", Some(Pocket::Security)), ("backports", None)],
+};
+
+/// `packages.database`.
+pub(crate) const DATABASES: Words<Database> = Words {
+    noun: "database of packages",
+    expected: "a database of packages",
+    words: &[("dpkg", Some(Database::Dpkg)), ("status.d", Some(Database::StatusD)), ("none", Some(Database::None))],
 };
 
 /// `init.system`.

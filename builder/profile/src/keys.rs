@@ -44,8 +44,15 @@ pub(crate) const DISTRIBUTION: &[Key] = &[
 ];
 
 /// `[packages]`.
-pub(crate) const PACKAGES: &[Key] =
-    &[key("include"), key("essential"), key("dependencies"), key("recommends"), key("drop"), key("prefer")];
+pub(crate) const PACKAGES: &[Key] = &[
+    key("include"),
+    key("essential"),
+    key("dependencies"),
+    key("recommends"),
+    key("drop"),
+    key("prefer"),
+    key("database"),
+];
 
 /// `[kernel]`.
 pub(crate) const KERNEL: &[Key] = &[

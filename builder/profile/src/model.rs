@@ -130,6 +130,20 @@ pub struct Packages {
     pub drop: Vec<Located<TreePath>>,
     /// `prefer = { "/usr/bin/awk" = "gawk" }`: who wins when two packages bring one path.
     pub prefer: Vec<(Located<TreePath>, Located<PackageName>)>,
+    /// `database`: what the image says of its packages. By default dpkg's own database where dpkg is among them, and none
+    /// where it is not.
+    pub database: Option<Located<Database>>,
+}
+
+/// What an image says of the packages it is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Database {
+    /// `/var/lib/dpkg` as dpkg would have left it.
+    Dpkg,
+    /// `/var/lib/dpkg/status.d`, a file for each package: for scanners alone, as distroless images have it.
+    StatusD,
+    /// Nothing.
+    None,
 }
 
 /// `[kernel]`.

@@ -4,7 +4,7 @@
 
 use rootsmith_types::{Located, Origin, PackageName, TreePath};
 
-use crate::choices::{DISTRIBUTIONS, FIRST_BOOT, HIERARCHIES, INIT_SYSTEMS, POCKETS};
+use crate::choices::{DATABASES, DISTRIBUTIONS, FIRST_BOOT, HIERARCHIES, INIT_SYSTEMS, POCKETS};
 use crate::error::ProfileError;
 use crate::fields::{Fields, unique};
 use crate::keys;
@@ -138,6 +138,7 @@ fn packages(root: &Fields<'_>) -> Packages {
         recommends: false,
         drop: table.set("drop", words::target_path),
         prefer: prefer(&table),
+        database: table.text("database", |text| DATABASES.read(text)),
     }
 }
 

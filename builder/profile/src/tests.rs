@@ -487,7 +487,23 @@ fn a_key_in_the_wrong_table_is_sent_where_it_belongs() {
     p.toml:9:1: unknown key `enable` in `packages`
       hint: did you mean `init.enable`?
     p.toml:10:1: unknown key `whatever` in `packages`
-      hint: known here: `include`, `essential`, `dependencies`, `recommends`, `drop` and `prefer`
+      hint: known here: `include`, `essential`, `dependencies`, `recommends`, `drop`, `prefer` and `database`
+    "#);
+}
+
+#[test]
+fn a_database_of_packages_is_named_by_its_form() {
+    use crate::Database;
+    let database = |word: &str| {
+        let text = format!("{LEAST}packages.database = '{word}'\n");
+        loaded(&[("p.toml", &text)]).unwrap().packages.database.map(|database| database.value)
+    };
+    assert_eq!(database("dpkg"), Some(Database::Dpkg));
+    assert_eq!(database("status.d"), Some(Database::StatusD));
+    assert_eq!(database("none"), Some(Database::None));
+    insta::assert_snapshot!(with("packages.database = 'rpm'"), @r#"
+    p.toml:7:21: `rpm` is not a database of packages
+      hint: there are `dpkg`, `status.d` and `none`
     "#);
 }
 

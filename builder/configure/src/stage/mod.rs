@@ -6,8 +6,8 @@
 
 mod apache;
 mod capability;
-mod date;
 mod catalogs;
+mod date;
 pub(crate) mod debconf;
 mod dpkg;
 mod files;
