@@ -63,8 +63,8 @@ mod tests {
     fn days_are_those_of_the_calendar() {
         let said =
             |arguments: &[&str]| date(arguments, 1_795_658_086).map(|done| String::from_utf8(done.stdout).unwrap());
-        assert_eq!(said(&["-R"]), Ok("Thu, 26 Nov 2026 02:14:46 +0000\n".to_owned()));
-        assert_eq!(said(&["-u", "+%F %T%%%s"]), Ok("2026-11-26 02:14:46%1795658086\n".to_owned()));
+        assert_eq!(said(&["-R"]), Ok("Thu, 26 Nov 2026 01:54:46 +0000\n".to_owned()));
+        assert_eq!(said(&["-u", "+%F %T%%%s"]), Ok("2026-11-26 01:54:46%1795658086\n".to_owned()));
         assert!(said(&["+%N"]).is_err() && said(&["-d", "yesterday"]).is_err());
     }
 }
