@@ -100,7 +100,7 @@ impl Set {
         if ours.len() < 3000 {
             return Err(format!("too few entries to mean anything: {}", ours.len()).into());
         }
-        let (left, used) = accepted.judge(&found);
+        let (left, used) = accepted.judge(&self.name, &found);
         let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.sets += 1;
         seen.used.extend(used);

@@ -181,6 +181,9 @@ struct Rule {
     path: String,
     /// The kinds of difference.
     kinds: Vec<String>,
+    /// The sets of packages it is for; all, where none is named.
+    #[serde(default)]
+    sets: Vec<String>,
     reason: String,
 }
 
@@ -195,12 +198,14 @@ impl Accepted {
     }
 
     /// What none of the rules accepts, and the numbers of those that accept something.
-    pub fn judge<'a>(&self, found: &'a [Difference]) -> (Vec<&'a Difference>, BTreeSet<usize>) {
+    pub fn judge<'a>(&self, set: &str, found: &'a [Difference]) -> (Vec<&'a Difference>, BTreeSet<usize>) {
         let mut used = BTreeSet::new();
         let mut left = Vec::new();
         for difference in found {
             let accepts = |rule: &Rule| {
-                rule.kinds.iter().any(|kind| kind == difference.kind) && matches(&rule.path, &difference.path)
+                (rule.sets.is_empty() || rule.sets.iter().any(|name| name == set))
+                    && rule.kinds.iter().any(|kind| kind == difference.kind)
+                    && matches(&rule.path, &difference.path)
             };
             match self.difference.iter().position(accepts) {
                 Some(rule) => drop(used.insert(rule)),
@@ -270,10 +275,11 @@ mod tests {
         let kinds: Vec<_> = found.iter().map(|difference| difference.kind).collect();
         assert_eq!(kinds, ["missing", "mode", "owner", "type", "order", "extra"]);
         let rules = "[[difference]]\npath = \"/*\"\nkinds = [\"mode\", \"owner\"]\nreason = \"r\"\n\
+                     [[difference]]\npath = \"/*\"\nkinds = [\"type\"]\nsets = [\"other\"]\nreason = \"r\"\n\
                      [[difference]]\npath = \"/none\"\nkinds = [\"extra\"]\nreason = \"r\"\n";
         let accepted = Accepted::parse(rules).unwrap();
-        let (left, used) = accepted.judge(&found);
-        assert_eq!((left.len(), accepted.beyond(&used)), (4, vec!["/none"]));
+        let (left, used) = accepted.judge("any", &found);
+        assert_eq!((left.len(), accepted.beyond(&used)), (4, vec!["/*", "/none"]));
         assert!(Accepted::parse("[[difference]]\npath = \"/\"\nkinds = []\nreason = \" \"\n").is_err());
     }
 

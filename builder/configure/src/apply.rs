@@ -42,6 +42,7 @@ pub(crate) fn apply(
     };
     ucf(edit, &effects);
     each(edit, |effect| matches!(effect, Effect::InitScript(_) | Effect::Runlevel { .. }));
+    each(edit, |effect| matches!(effect, Effect::InitScriptOff(_)));
     each(edit, |effect| {
         matches!(effect, Effect::EnableUnit { .. } | Effect::UnitState { .. } | Effect::SystemctlEnable { .. })
     });
@@ -122,6 +123,7 @@ fn homes(edit: &mut Edit<'_>, profile: &Profile) {
 
 fn services(edit: &mut Edit<'_>, effect: &Effect) {
     match effect {
+        Effect::InitScriptOff(name) => init_scripts::off(edit, name),
         Effect::InitScript(name) => init_scripts::defaults(edit, name),
         Effect::Runlevel { script, runlevel } => init_scripts::add(edit, script, runlevel),
         Effect::EnableUnit { unit, user } => {

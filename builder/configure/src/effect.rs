@@ -56,6 +56,8 @@ pub(crate) enum Effect {
     SystemctlEnable { unit: String },
     /// `update-rc.d NAME defaults`.
     InitScript(String),
+    /// `update-rc.d NAME disable`, `defaults-disabled`.
+    InitScriptOff(String),
     /// `rc-update add NAME RUNLEVEL`.
     Runlevel { script: String, runlevel: String },
     /// `ucf FROM TO`, with the digest of what was there at `FROM`; with `--three-way`, whatever its size is kept.
@@ -139,9 +141,8 @@ impl Effect {
             ("systemd-sysusers", files) => Effect::Sysusers(owned(files)),
             ("systemd-tmpfiles", ["--create", files @ ..]) => Effect::Tmpfiles(owned(files)),
             ("update-alternatives", ["--quiet", rest @ ..] | rest) => Effect::Alternative(Choice::parse(rest)?),
-            ("update-rc.d", [name, "defaults" | "defaults-disabled" | "start" | "stop", ..]) => {
-                Effect::InitScript((*name).to_owned())
-            }
+            ("update-rc.d", [name, "disable" | "defaults-disabled"]) => Effect::InitScriptOff((*name).to_owned()),
+            ("update-rc.d", [name, "defaults" | "start" | "stop", ..]) => Effect::InitScript((*name).to_owned()),
             // Links of an older version.
             ("update-rc.d", [_, "remove"] | ["-f", _, "remove"]) => Effect::Nothing,
             ("rc-update", ["add", script, runlevel]) => {
@@ -228,6 +229,7 @@ impl fmt::Display for Effect {
             Effect::EnableUnit { unit, .. } | Effect::SystemctlEnable { unit } => write!(f, "enable {unit}"),
             Effect::UnitState { unit, .. } => write!(f, "know {unit}, not enabled"),
             Effect::InitScript(name) => write!(f, "init script {name}"),
+            Effect::InitScriptOff(name) => write!(f, "init script {name}, off"),
             Effect::Runlevel { script, runlevel } => write!(f, "{script} in runlevel {runlevel}"),
             Effect::Ucf { to, .. } => write!(f, "configuration {to}"),
             Effect::UcfRegister { path, .. } => write!(f, "registered {path}"),

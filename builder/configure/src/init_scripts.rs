@@ -12,6 +12,8 @@
 
 use std::collections::BTreeSet;
 
+use rootsmith_types::TreePath;
+
 use crate::edit::Edit;
 
 /// Its programs are what update-rc.d asks for.
@@ -33,6 +35,24 @@ pub(crate) fn defaults(edit: &mut Edit<'_>, name: &str) {
         for runlevel in openrc_runlevels(&start, &stop) {
             add(edit, name, runlevel);
         }
+    }
+}
+
+/// `update-rc.d NAME disable`: where it would start, it stops.
+pub(crate) fn off(edit: &mut Edit<'_>, name: &str) {
+    let Some(script) = edit.read(&format!("/etc/init.d/{name}")) else { return };
+    for level in ["Default-Start:", "Default-Stop:"].iter().flat_map(|key| runlevels(&script, key)) {
+        edit.symlink(&format!("/etc/rc{level}.d/K01{name}"), &format!("../init.d/{name}"));
+        remove(edit, &format!("/etc/rc{level}.d/S01{name}"));
+    }
+    for runlevel in ["sysinit", "recovery", "default"] {
+        remove(edit, &format!("/etc/runlevels/{runlevel}/{name}"));
+    }
+}
+
+fn remove(edit: &mut Edit<'_>, link: &str) {
+    if let Ok(path) = TreePath::new(link) {
+        edit.assembly.tree.remove(&path);
     }
 }
 
@@ -87,6 +107,9 @@ mod tests {
         }
         let others = |path: String| path.contains("rc5.d") || path.contains("runlevels");
         assert!(!assembly.tree.walk().any(|entry| others(entry.path.to_string())), "there is no OpenRC");
+        off(&mut testing::edit(&mut assembly), "x");
+        assert_eq!(testing::target(&assembly, "/etc/rc2.d/K01x"), "../init.d/x");
+        assert!(assembly.tree.get(&TreePath::literal("/etc/rc2.d/S01x")).is_none());
     }
 
     #[test]

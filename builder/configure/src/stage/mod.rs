@@ -22,7 +22,7 @@ mod running;
 use std::collections::BTreeMap;
 
 use rootsmith_assemble::{Owner, Package};
-use rootsmith_shell::{Call, Done, Host, Outcome, Refusal, Run, Script, Stop};
+use rootsmith_shell::{Call, Dialect, Done, Host, Outcome, Refusal, Run, Script, Stop};
 use rootsmith_tree::{Content, Node, NodeKind};
 use rootsmith_types::{Arch, TreePath};
 
@@ -44,8 +44,6 @@ const RANDOM: [&str; 2] = ["/dev/random", "/dev/urandom"];
 /// Written when all packages have had their say; a script that reads them before gets what they would hold by then.
 const ACCOUNTS: [&str; 4] = ["/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow"];
 
-/// First lines of what is followed when a script calls it.
-const SHELLS: [&str; 4] = ["#!/bin/sh", "#! /bin/sh", "#!/bin/dash", "#!/usr/bin/sh"];
 /// So many scripts may be called by scripts of all packages, each of so many steps.
 const MAX_SCRIPTS: usize = 500;
 const STEPS: u64 = 200_000;
@@ -239,16 +237,14 @@ impl Stage<'_, '_> {
         };
         let at = self.target("/", &path)?;
         let text = self.content(&at)?.unwrap_or_default();
-        if !SHELLS.iter().any(|shell| text.starts_with(shell.as_bytes())) {
-            return Err(Refusal::Unknown);
-        }
+        let Some(dialect) = Dialect::of(&String::from_utf8_lossy(&text)) else { return Err(Refusal::Unknown) };
         self.shared.nested += 1;
         if self.shared.nested > MAX_SCRIPTS {
             return because("scripts that call scripts without an end");
         }
         let text = String::from_utf8_lossy(&text).into_owned();
         let wrong = |stop: Stop| Refusal::Because(format!("`{command}`, {stop}"));
-        let script = Script::parse(&text).map_err(wrong)?;
+        let script = Script::parse_as(&text, dialect).map_err(wrong)?;
         let mut variables: Vec<(&str, &str)> =
             call.exported.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         variables.retain(|(name, _)| *name != "PWD");

@@ -267,3 +267,72 @@ fn a_script_for_bash_is_read_as_bash_reads_it() {
     let packages = [package(&mut pack, "thing", "", &[("postinst", &same)], &[("/x", "")])];
     assert!(run(&profile(""), &packages, &pack).is_err(), "dash has no arrays");
 }
+
+#[test]
+fn what_only_the_machine_can_make_dpkg_makes_there() {
+    let postinst = "#!/bin/sh\nset -e\nmkdir /etc/thing\nkey=$(head -c 16 /dev/urandom | md5sum)\necho \"$key\" > /etc/thing/key\n\
+                    # Automatically added by dh_thing/1\ntouch /etc/snippet\n# End automatically added section\n";
+    let mut pack = Pack::default();
+    let packages = [
+        package(&mut pack, "thing", "", &[("postinst", postinst)], &[("/usr/share/thing/x", "x\n")]),
+        package(&mut pack, "dpkg", "", &[], &[("/usr/bin/dpkg", "")]),
+    ];
+    let (assembly, report) = run(&profile(""), &packages, &pack).unwrap();
+    let there = |path: &str| assembly.tree.get(&TreePath::new(path).unwrap()).is_some();
+    assert!(there("/etc/thing") && there("/etc/snippet") && !there("/etc/thing/key"));
+    let status = text(&assembly, "/var/lib/dpkg/status");
+    let of =
+        |name: &str| status.split("\n\n").find(|stanza| stanza.starts_with(&format!("Package: {name}\n"))).unwrap();
+    assert!(of("thing").contains("Status: install ok half-configured") && of("dpkg").contains("install ok installed"));
+    assert_eq!(text(&assembly, "/var/lib/rootsmith/package-setup"), "thing\n");
+    let wanted = "/etc/systemd/system/basic.target.wants/package-setup.service";
+    assert_eq!(target(&assembly, wanted), "/etc/systemd/system/package-setup.service");
+    assert_eq!(report.counts().first_boot, 1);
+}
+
+#[test]
+fn a_package_has_no_files_before_it_is_unpacked() {
+    let preinst = "#!/bin/sh\nset -e\n[ ! -e /etc/thing.conf ] && [ -d /etc ] && [ -e /etc/other.conf ]\n\
+                   for file in /etc/thing.*; do [ \"$file\" = '/etc/thing.*' ]; done\n";
+    let postinst = "#!/bin/sh\nset -e\n[ -e /etc/thing.conf ]\n";
+    let mut pack = Pack::default();
+    let scripts = [("preinst", preinst), ("postinst", postinst)];
+    let packages = [
+        package(&mut pack, "other", "", &[], &[("/etc/other.conf", "")]),
+        package(&mut pack, "thing", "", &scripts, &[("/etc/thing.conf", "")]),
+    ];
+    run(&profile(""), &packages, &pack).unwrap();
+}
+
+#[test]
+fn homes_settings_and_conf_files_are_made_as_their_tools_do() {
+    let script = "\
+useradd --system --user-group --create-home --home-dir /srv/thing thing
+[ \"$(stat -c '%a %U:%G' /srv/thing/.profile)\" = '644 thing:thing' ] && [ \"$(stat -c %a /srv/thing)\" = 700 ]
+su -s /bin/sh thing -c 'test -O /srv/thing && ! test -O /etc'
+head -c 30000 /usr/share/thing/large >/tmp/large
+ucf /tmp/large /etc/large
+ucf --three-way /tmp/large /etc/kept
+[ ! -e /var/lib/ucf/cache/:etc:large ] && [ -e /var/lib/ucf/cache/:etc:kept ]
+[ \"$(find /usr/share/thing '(' -name x -o -name nothing ')' -printf '%P ')\" = 'x ' ]
+ln -sr /usr/share/thing/x /etc/way && [ \"$(readlink /etc/way)\" = ../usr/share/thing/x ]
+setcap cap_net_raw+ep /usr/share/thing/x
+[ \"$(ls -v /usr/share/thing/numbers | tr '\\n' ' ')\" = '2.x 10.x ' ]
+update-alternatives --install /usr/bin/tool tool /usr/share/thing/x 5
+update-alternatives --query tool | grep -q '^Value: /usr/share/thing/x$'
+setpriv --reuid thing --regid thing --init-groups -- /bin/mkdir /srv/made
+[ \"$(dd if=/usr/share/thing/x bs=1 count=1 2>/dev/null)\" = x ]
+mountpoint -q /proc && ! findmnt /
+";
+    let large = "x".repeat(30_000);
+    let files = [
+        ("/etc/skel/.profile", ""),
+        ("/usr/share/thing/large", large.as_str()),
+        ("/usr/share/thing/numbers/10.x", ""),
+        ("/usr/share/thing/numbers/2.x", ""),
+    ];
+    let assembly = left_by(script, &files).unwrap();
+    let node = assembly.tree.get(&TreePath::literal("/usr/share/thing/x")).unwrap();
+    assert!(node.metadata.xattrs().any(|(name, _)| name == b"security.capability"));
+    assert!(assembly.tree.get(&TreePath::literal("/srv/made")).is_some());
+}
