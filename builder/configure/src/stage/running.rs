@@ -60,6 +60,10 @@ impl Stage<'_, '_> {
             ("pidof" | "pgrep" | "pkill" | "killall" | "tty" | "stty", _) => failed(),
             ("auditctl" | "bootctl" | "findmnt" | "firewall-cmd" | "lpstat" | "modprobe", _) => failed(),
             ("hostname", ["-d" | "--domain" | "-f" | "--fqdn"]) => failed(),
+            // start-stop-daemon(8): what does not run cannot be stopped.
+            ("start-stop-daemon", words) if words.iter().any(|word| matches!(*word, "-K" | "--stop")) => {
+                if words.iter().any(|word| matches!(*word, "-o" | "--oknodo")) { done() } else { failed() }
+            }
             ("logger" | "udevadm" | "vgcfgbackup" | "sleep", _) => done(),
             // What is asked for whether it works, or whether its configuration is sound: the distribution's is.
             ("smartctl", ["-V"] | ["-B", _, "-P", "showall"])

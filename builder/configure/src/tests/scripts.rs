@@ -336,3 +336,14 @@ mountpoint -q /proc && ! findmnt /
     assert!(node.metadata.xattrs().any(|(name, _)| name == b"security.capability"));
     assert!(assembly.tree.get(&TreePath::literal("/srv/made")).is_some());
 }
+
+#[test]
+fn daemons_are_stopped_where_none_runs_and_never_started() {
+    left_by(
+        "start-stop-daemon --stop --oknodo --quiet --exec /usr/bin/x\n! start-stop-daemon -K --exec /usr/bin/x\n",
+        &[],
+    )
+    .unwrap();
+    let error = left_by("start-stop-daemon --start --exec /usr/bin/x\n", &[]).unwrap_err();
+    assert!(error.contains("`start-stop-daemon --start --exec /usr/bin/x` is not known"), "{error}");
+}
