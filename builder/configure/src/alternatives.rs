@@ -71,7 +71,10 @@ pub(crate) fn apply(edit: &mut Edit<'_>, choices: &[(Choice, Owner)]) {
     for choice in choices {
         // A choice whose file the profile dropped is none.
         if edit.resolves(&choice.0.path) {
-            groups.entry(&choice.0.name).or_default().push(choice);
+            let group = groups.entry(&choice.0.name).or_default();
+            // Installed again, a choice is the later one.
+            group.retain(|(before, _)| before.path != choice.0.path);
+            group.push(choice);
         }
     }
     for (name, mut group) in groups {
@@ -142,6 +145,7 @@ mod tests {
         ]);
         let mut edit = testing::edit(&mut assembly);
         let choices = [
+            choice("--install /usr/sbin/iptables iptables /usr/sbin/legacy 90"),
             choice(
                 "--install /usr/sbin/iptables iptables /usr/sbin/nft 20 --slave /usr/sbin/save save /usr/sbin/nft-save",
             ),
