@@ -83,10 +83,9 @@ impl Stage<'_, '_> {
             ("date", arguments) => super::date::date(arguments, self.edit.date),
             ("uname", ["-s"] | []) => said("Linux\n"),
             ("setpriv", words) => {
-                let at = words.iter().position(|word| !word.starts_with("--"))?;
-                // What it runs: options have their values in a word of their own.
-                let command = words.iter().position(|word| *word == "--").map_or(&words[at..], |at| &words[at + 1..]);
-                return self.again(command, call);
+                // Its options have their values in words of their own.
+                let at = words.iter().position(|word| *word == "--")?;
+                return self.again(&words[at + 1..], call);
             }
             ("su" | "runuser", words) => return self.as_user(words, call),
             _ if LEFT_OUT.contains(&name) => done(),
