@@ -6,6 +6,7 @@
 mod arch;
 pub mod busybox;
 mod bytes;
+mod capability;
 mod digest;
 mod explain;
 mod name;
@@ -17,6 +18,7 @@ mod uuid;
 
 pub use arch::Arch;
 pub use bytes::{NumBytes, ParseSizeError};
+pub use capability::CAPABILITIES;
 pub use digest::{ParseDigestError, Sha256Digest, Sha256Writer};
 pub use explain::{Blame, Explain, Note, Problem, Problems};
 pub use name::{InvalidName, PackageName};

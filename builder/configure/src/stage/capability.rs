@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rootsmith_shell::{Call, Done, Refusal};
+use rootsmith_types::CAPABILITIES;
 
 use super::{Stage, because, done, failed};
 use crate::effect::Effect;
@@ -11,51 +12,6 @@ const ATTRIBUTE: &[u8] = b"security.capability";
 /// `VFS_CAP_REVISION_2` of `include/uapi/linux/capability.h`, and its flag for capabilities that are effective at once.
 const REVISION: u32 = 0x0200_0000;
 const EFFECTIVE: u32 = 1;
-
-/// In the order of their numbers (capabilities(7), `include/uapi/linux/capability.h`).
-const NAMES: [&str; 41] = [
-    "chown",
-    "dac_override",
-    "dac_read_search",
-    "fowner",
-    "fsetid",
-    "kill",
-    "setgid",
-    "setuid",
-    "setpcap",
-    "linux_immutable",
-    "net_bind_service",
-    "net_broadcast",
-    "net_admin",
-    "net_raw",
-    "ipc_lock",
-    "ipc_owner",
-    "sys_module",
-    "sys_rawio",
-    "sys_chroot",
-    "sys_ptrace",
-    "sys_pacct",
-    "sys_admin",
-    "sys_boot",
-    "sys_nice",
-    "sys_resource",
-    "sys_time",
-    "sys_tty_config",
-    "mknod",
-    "lease",
-    "audit_write",
-    "audit_control",
-    "setfcap",
-    "mac_override",
-    "mac_admin",
-    "syslog",
-    "wake_alarm",
-    "block_suspend",
-    "audit_read",
-    "perfmon",
-    "bpf",
-    "checkpoint_restore",
-];
 
 /// The attribute's value for clauses such as `cap_net_raw,cap_net_admin+ep` (cap_from_text(3)), as far as files have them: sets that
 /// are given once. Nothing where they say more.
@@ -68,7 +24,7 @@ fn value(text: &str) -> Option<Vec<u8>> {
         for name in names.split(',') {
             let name = name.to_ascii_lowercase();
             let name = name.strip_prefix("cap_")?;
-            bits |= 1u64 << NAMES.iter().position(|known| *known == name)?;
+            bits |= 1u64 << CAPABILITIES.iter().position(|known| *known == name)?;
         }
         for flag in flags.chars() {
             *match flag {
@@ -133,7 +89,7 @@ mod tests {
 
     #[test]
     fn capabilities_are_what_the_kernel_reads() {
-        // As `setcap` of libcap 2.75 leaves them: `getfattr --dump --encoding=hex`.
+        // As `setcap` of libcap 2.66 leaves them: `getfattr --dump --encoding=hex`.
         let ping = [1, 0, 0, 2, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         assert_eq!(value("cap_net_raw+ep"), Some(ping.to_vec()));
         assert_eq!(value("cap_net_raw=ep"), Some(ping.to_vec()));

@@ -1,7 +1,7 @@
 //! Programs that run with more rights than whoever starts them: setuid, setgid, file capabilities.
 
 use rootsmith_tree::{Metadata, Node};
-use rootsmith_types::TreePath;
+use rootsmith_types::{CAPABILITIES, TreePath};
 
 use super::payload::SHOWN;
 use super::{Met, Outcome};
@@ -11,51 +11,6 @@ use crate::view::View;
 const SETUID: u16 = 0o4000;
 const SETGID: u16 = 0o2000;
 const WORLD_WRITABLE: u16 = 0o002;
-
-/// In the order of their bits (`include/uapi/linux/capability.h`).
-const CAPABILITIES: [&str; 41] = [
-    "chown",
-    "dac_override",
-    "dac_read_search",
-    "fowner",
-    "fsetid",
-    "kill",
-    "setgid",
-    "setuid",
-    "setpcap",
-    "linux_immutable",
-    "net_bind_service",
-    "net_broadcast",
-    "net_admin",
-    "net_raw",
-    "ipc_lock",
-    "ipc_owner",
-    "sys_module",
-    "sys_rawio",
-    "sys_chroot",
-    "sys_ptrace",
-    "sys_pacct",
-    "sys_admin",
-    "sys_boot",
-    "sys_nice",
-    "sys_resource",
-    "sys_time",
-    "sys_tty_config",
-    "mknod",
-    "lease",
-    "audit_write",
-    "audit_control",
-    "setfcap",
-    "mac_override",
-    "mac_admin",
-    "syslog",
-    "wake_alarm",
-    "block_suspend",
-    "audit_read",
-    "perfmon",
-    "bpf",
-    "checkpoint_restore",
-];
 
 /// Lists them all; none may be changed by everybody, and none may be a script, whose rights the kernel does not raise.
 pub(super) fn listed(view: &View<'_>) -> Outcome {
