@@ -78,8 +78,16 @@ pub(crate) fn c_quoted(text: &str) -> Result<Vec<u8>, String> {
     if out.contains(&0) { Err("`$'`: a zero byte".to_owned()) } else { Ok(out) }
 }
 
-/// `text` without its escapes, and whether `\c` ended it.
+/// `text` without its escapes, as bash has them, and whether `\c` ended it.
 pub(crate) fn unescape(text: &str, within: Escapes) -> Result<(Vec<u8>, bool), String> {
+    replaced(text, |bytes| escaped(bytes, within))
+}
+
+/// `text` without its escapes, each as `read` has it from what is behind the backslash, and whether `\c` ended it.
+pub(crate) fn replaced<E>(
+    text: &str,
+    read: impl Fn(&[u8]) -> Result<(Escaped, usize), E>,
+) -> Result<(Vec<u8>, bool), E> {
     let bytes = text.as_bytes();
     let mut out = Vec::new();
     let mut at = 0;
@@ -89,7 +97,7 @@ pub(crate) fn unescape(text: &str, within: Escapes) -> Result<(Vec<u8>, bool), S
             out.push(byte);
             continue;
         }
-        let (found, length) = escaped(bytes.get(at..).unwrap_or_default(), within)?;
+        let (found, length) = read(bytes.get(at..).unwrap_or_default())?;
         at += length;
         match found {
             Escaped::Byte(byte) => out.push(byte),

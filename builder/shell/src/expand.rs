@@ -287,13 +287,15 @@ impl Shell<'_> {
         Ok(builder.finish().into_iter().next().unwrap_or_default())
     }
 
+    /// What `$*` has between two values (XCU 2.5.2): the first letter of `IFS`.
+    fn joiner(&mut self) -> String {
+        self.get("IFS").map_or_else(|| " ".to_owned(), |ifs| ifs.chars().take(1).collect())
+    }
+
     fn positional(&mut self, at: bool, to: &mut Builder, quoted: bool, mode: Mode) {
         let values = self.env.positional.clone();
         // dash joins `$@` like `$*` where there is but one text.
-        let join = match self.get("IFS") {
-            None => " ".to_owned(),
-            Some(ifs) => ifs.chars().take(1).collect(),
-        };
+        let join = self.joiner();
         for (index, value) in values.iter().enumerate() {
             if index > 0 {
                 match (quoted, mode) {

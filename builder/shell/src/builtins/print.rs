@@ -1,6 +1,8 @@
 //! `echo`.
 
-use crate::escape::{Escapes, unescape};
+use std::convert::Infallible;
+
+use crate::escape::{Escaped, Escapes, replaced, unescape};
 use crate::shell::{Go, Shell};
 
 impl Shell<'_> {
@@ -43,23 +45,12 @@ impl Shell<'_> {
 
 /// What dash's `echo` and `%b` make of backslashes, and whether `\c` ended it.
 pub(super) fn unescape_echo(text: &str) -> (Vec<u8>, bool) {
-    let bytes = text.as_bytes();
-    let mut out = Vec::new();
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        at += 1;
-        if byte != b'\\' {
-            out.push(byte);
-            continue;
-        }
-        let (found, length) = escape(bytes.get(at..).unwrap_or_default(), true);
-        at += length;
-        match found {
-            Some(found) => out.push(found),
-            None => return (out, true),
-        }
-    }
-    (out, false)
+    let read = |bytes: &[u8]| {
+        let (found, length) = escape(bytes, true);
+        Ok::<_, Infallible>((found.map_or(Escaped::Stop, Escaped::Byte), length))
+    };
+    let Ok(replaced) = replaced(text, read);
+    replaced
 }
 
 /// What follows a backslash: its byte (none for `\c`) and how long it was. In `echo` octal numbers begin with a zero.

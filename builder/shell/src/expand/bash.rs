@@ -262,11 +262,7 @@ impl Shell<'_> {
 
     /// Adds many values: fields where they can be, else one text.
     fn many(&mut self, values: Vec<String>, at: bool, to: &mut Builder, quoted: bool, mode: Mode) {
-        let join = match self.get("IFS") {
-            _ if at => " ".to_owned(),
-            None => " ".to_owned(),
-            Some(ifs) => ifs.chars().take(1).collect(),
-        };
+        let join = if at { " ".to_owned() } else { self.joiner() };
         for (index, value) in values.iter().enumerate() {
             if index > 0 {
                 match (quoted, mode) {
