@@ -15,9 +15,11 @@ mod find;
 mod line;
 mod locale;
 mod look;
+mod machine;
 mod mode;
 mod place;
 mod running;
+mod wrapped;
 
 use std::collections::BTreeMap;
 
@@ -39,8 +41,6 @@ const RUNNING: [&str; 3] = ["/proc", "/sys", "/run/systemd"];
 const MAX_PATHS: usize = 200_000;
 /// Made by the kernel: what a script would read there, random bytes above all, differs on each machine.
 const DEVICES: &str = "/dev/";
-/// What is read there is each machine's own.
-const RANDOM: [&str; 2] = ["/dev/random", "/dev/urandom"];
 /// Written when all packages have had their say; a script that reads them before gets what they would hold by then.
 const ACCOUNTS: [&str; 4] = ["/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow"];
 
@@ -145,10 +145,8 @@ impl Stage<'_, '_> {
 
     /// A `preinst` runs before the files of its package are there. The links that lead `/bin` to `/usr/bin` are older than any package.
     fn comes_later(&self, at: &TreePath, node: &Node) -> bool {
-        !self.unpacked && node.content().is_some() && {
-            let owner = self.edit.assembly.owners.exactly(at);
-            owner.is_some_and(|owner| *owner == Owner::Package(self.package.locked.name.clone()))
-        }
+        let own = |owner: &Owner| matches!(owner, Owner::Package(name) if *name == self.package.locked.name);
+        !self.unpacked && node.content().is_some() && self.edit.assembly.owners.exactly(at).is_some_and(own)
     }
 
     fn content(&self, at: &TreePath) -> Result<Option<Vec<u8>>, Refusal> {
@@ -220,7 +218,10 @@ impl Stage<'_, '_> {
         if let Some(result) = self.apache(name, arguments) {
             return result;
         }
-        if let Some(result) = self.running_command(name, arguments, call) {
+        if let Some(result) = self.wrapped(name, arguments, call) {
+            return result;
+        }
+        if let Some(result) = self.running_command(name, arguments) {
             return result;
         }
         let named: Vec<String> = std::iter::once(name).chain(arguments.iter().copied()).map(str::to_owned).collect();
@@ -238,10 +239,7 @@ impl Stage<'_, '_> {
         let at = self.target("/", &path)?;
         let text = self.content(&at)?.unwrap_or_default();
         let Some(dialect) = Dialect::of(&String::from_utf8_lossy(&text)) else { return Err(Refusal::Unknown) };
-        self.shared.nested += 1;
-        if self.shared.nested > MAX_SCRIPTS {
-            return because("scripts that call scripts without an end");
-        }
+        self.nest()?;
         let text = String::from_utf8_lossy(&text).into_owned();
         let wrong = |stop: Stop| Refusal::Because(format!("`{command}`, {stop}"));
         let script = Script::parse_as(&text, dialect).map_err(wrong)?;
@@ -252,6 +250,15 @@ impl Stage<'_, '_> {
         let run = Run { name: &path, arguments, variables: &variables, steps: STEPS, depth: call.depth };
         let Outcome { status, stdout, stderr } = rootsmith_shell::run(&script, &run, self).map_err(wrong)?;
         Ok(Done { status, stdout, stderr })
+    }
+
+    /// Counts a script that a script calls.
+    fn nest(&mut self) -> Result<(), Refusal> {
+        self.shared.nested += 1;
+        if self.shared.nested > MAX_SCRIPTS {
+            return because("scripts that call scripts without an end");
+        }
+        Ok(())
     }
 
     /// Writes the account files when a script is about to read one.
@@ -266,7 +273,7 @@ impl Stage<'_, '_> {
 
 impl Host for Stage<'_, '_> {
     fn call(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
-        if running::is_made_on_the_machine(call.words) {
+        if machine::is_made_there(call.words) {
             let command = call.words.join(" ");
             self.machine = Some(format!("`{command}`"));
             return because("makes what is each machine's own");
@@ -283,7 +290,7 @@ impl Host for Stage<'_, '_> {
         if path.contains('*') && RUNNING.iter().any(|top| path.starts_with(&format!("{top}/"))) {
             return Ok(None);
         }
-        if RANDOM.contains(&path) {
+        if machine::RANDOM.contains(&path) {
             self.machine = Some(format!("`{path}`"));
         }
         self.show_accounts(path);

@@ -1,9 +1,9 @@
 //! What only a running system would answer, or a program that talks to one: as it is in a tree that nothing runs on. And what is left
 //! out on purpose, because whoever misses it makes it again.
 
-use rootsmith_shell::{Call, Done, Host, Outcome, Refusal, Run, Script};
+use rootsmith_shell::{Done, Host, Refusal};
 
-use super::{Stage, because, done, failed, said};
+use super::{Stage, done, failed, said};
 
 /// Byte code and caches that are made again by whoever misses them: left out, as `docs/maintainer-scripts.md` says.
 const LEFT_OUT: [&str; 10] = [
@@ -19,37 +19,9 @@ const LEFT_OUT: [&str; 10] = [
     "update-info-dir",
 ];
 
-/// Programs that make keys, names and databases which no two machines may share.
-const MADE_ON_THE_MACHINE: [&str; 13] = [
-    "iscsi-iname",
-    "make-ssl-cert",
-    "makepasswd",
-    "mariadb-install-db",
-    "mcookie",
-    "mysql_install_db",
-    "openssl",
-    "pg_createcluster",
-    "pwgen",
-    "rndc-confgen",
-    "slapadd",
-    "ssh-keygen",
-    "uuidgen",
-];
-
-/// Whether a command makes what is each machine's own.
-pub(super) fn is_made_on_the_machine(words: &[String]) -> bool {
-    let name = words.first().map(|name| name.rsplit('/').next().unwrap_or(name));
-    name.is_some_and(|name| MADE_ON_THE_MACHINE.contains(&name))
-}
-
 impl Stage<'_, '_> {
     /// Answers for a system that does not run; `None` for any other command.
-    pub(super) fn running_command(
-        &mut self,
-        name: &str,
-        arguments: &[&str],
-        call: &Call<'_>,
-    ) -> Option<Result<Done, Refusal>> {
+    pub(super) fn running_command(&mut self, name: &str, arguments: &[&str]) -> Option<Result<Done, Refusal>> {
         let name = name.rsplit('/').next().unwrap_or(name);
         Some(match (name, arguments) {
             // dpkg runs with the kernel's file systems mounted.
@@ -82,12 +54,6 @@ impl Stage<'_, '_> {
             ("pam_getenv", ["-l", key]) => return self.environment(key),
             ("date", arguments) => super::date::date(arguments, self.edit.date),
             ("uname", ["-s"] | []) => said("Linux\n"),
-            ("setpriv", words) => {
-                // Its options have their values in words of their own.
-                let at = words.iter().position(|word| *word == "--")?;
-                return self.again(&words[at + 1..], call);
-            }
-            ("su" | "runuser", words) => return self.as_user(words, call),
             _ if LEFT_OUT.contains(&name) => done(),
             _ if name.starts_with("python3") && arguments.iter().any(|word| word.ends_with("/py_compile.py")) => done(),
             _ => return None,
@@ -130,44 +96,5 @@ impl Stage<'_, '_> {
             }
         }
         Some(said(found))
-    }
-
-    /// The command of a command.
-    fn again(&mut self, words: &[&str], call: &Call<'_>) -> Option<Result<Done, Refusal>> {
-        let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
-        (!words.is_empty()).then(|| self.call(&Call { words: &words, ..*call }))
-    }
-
-    /// `su [-] [-s SHELL] USER -c TEXT`: for what asks `test -O` and `-G`.
-    fn as_user(&mut self, arguments: &[&str], call: &Call<'_>) -> Option<Result<Done, Refusal>> {
-        let (mut text, mut user) = (None, None);
-        let mut words = arguments.iter();
-        while let Some(word) = words.next() {
-            match *word {
-                "-c" | "--command" => text = Some(*words.next()?),
-                "-s" | "--shell" => {
-                    if !["/bin/sh", "/usr/bin/sh", "/bin/dash"].contains(words.next()?) {
-                        return None;
-                    }
-                }
-                "-" | "-l" | "--login" => {}
-                "-u" => user = Some(*words.next()?),
-                word if !word.starts_with('-') && user.is_none() => user = Some(word),
-                _ => return None,
-            }
-        }
-        let (text, user) = (text?, user?);
-        let accounts = &self.edit.accounts;
-        let (Some(uid), Some(gid)) = (accounts.uid(user), accounts.primary_gid(user)) else { return Some(failed()) };
-        let variables: Vec<(&str, &str)> =
-            call.exported.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let run = Run { name: "sh", arguments: &[], variables: &variables, steps: super::STEPS, depth: call.depth };
-        let before = std::mem::replace(&mut self.who, (uid, gid));
-        let outcome = Script::parse(text).and_then(|script| rootsmith_shell::run(&script, &run, self));
-        self.who = before;
-        Some(match outcome {
-            Ok(Outcome { status, stdout, stderr }) => Ok(Done { status, stdout, stderr }),
-            Err(stop) => because(format!("`su`, {stop}")),
-        })
     }
 }

@@ -184,6 +184,7 @@ fn nothing_leaves_the_tree_and_nothing_goes_on_for_ever() {
     for (script, message) in [
         ("while :; do :; done\n", "does not come to an end"),
         ("f() { f; }; f\n", ""),
+        ("while :; do su -s /bin/sh root -c :; done\n", "scripts that call scripts without an end"),
         ("x=x; while :; do x=$x$x; done\n", ""),
         ("cat /proc/cpuinfo > /etc/cpu\n", "/proc/cpuinfo"),
         ("key=$(head -c 16 /dev/urandom | md5sum)\n", "a device of a running system"),
@@ -288,6 +289,28 @@ fn what_only_the_machine_can_make_dpkg_makes_there() {
     let wanted = "/etc/systemd/system/basic.target.wants/package-setup.service";
     assert_eq!(target(&assembly, wanted), "/etc/systemd/system/package-setup.service");
     assert_eq!(report.counts().first_boot, 1);
+}
+
+#[test]
+fn every_init_has_dpkg_finish_or_says_that_it_cannot() {
+    let of = |init: &str| {
+        let mut pack = Pack::default();
+        let scripts = [("postinst", "#!/bin/sh\nset -e\nrndc-confgen -a\n")];
+        let files = [("/usr/sbin/openrc", ""), ("/usr/share/sysvinit/inittab", "")];
+        let packages = [
+            package(&mut pack, "thing", "", &scripts, &files),
+            package(&mut pack, "dpkg", "", &[], &[("/usr/bin/dpkg", "")]),
+        ];
+        let text = PROFILE.replace("system = \"systemd\"", &format!("system = \"{init}\""));
+        let profile = rootsmith_profile::load(Path::new("test.toml"), &One(text)).unwrap();
+        match run(&profile, &packages, &pack) {
+            Ok((assembly, _)) => Ok(target(&assembly, "/etc/runlevels/default/package-setup")),
+            Err(errors) => Err(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
+        }
+    };
+    assert_eq!(of("openrc").as_deref(), Ok("/etc/init.d/package-setup"));
+    let error = of("busybox").unwrap_err();
+    assert!(error.contains("`busybox` cannot have dpkg configure thing on first boot"), "{error}");
 }
 
 #[test]
