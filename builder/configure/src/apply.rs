@@ -44,7 +44,10 @@ pub(crate) fn apply(
     each(edit, |effect| matches!(effect, Effect::InitScript(_) | Effect::Runlevel { .. }));
     each(edit, |effect| matches!(effect, Effect::InitScriptOff(_)));
     each(edit, |effect| {
-        matches!(effect, Effect::EnableUnit { .. } | Effect::UnitState { .. } | Effect::SystemctlEnable { .. })
+        matches!(
+            effect,
+            Effect::EnableUnit { .. } | Effect::UnitState { .. } | Effect::UnitOff(_) | Effect::SystemctlEnable { .. }
+        )
     });
     let choices: Vec<_> = effects
         .iter()
@@ -132,6 +135,7 @@ fn services(edit: &mut Edit<'_>, effect: &Effect) {
         Effect::UnitState { unit, user } => {
             units::helper_state(edit, manager(*user), unit);
         }
+        Effect::UnitOff(unit) => units::helper_disable(edit, unit),
         Effect::SystemctlEnable { unit } => {
             units::enable(edit, Manager::System, unit);
         }
@@ -170,7 +174,10 @@ fn ucf(edit: &mut Edit<'_>, effects: &[(Owner, &Effect)]) {
 fn generators(edit: &mut Edit<'_>, effects: &[(Owner, &Effect)], arch: Arch) {
     let mut wanted = BTreeMap::new();
     for (owner, effect) in effects {
-        if let Effect::Generate(generator) = effect {
+        // Certificates were made at once: scripts make something of them.
+        if let Effect::Generate(generator) = effect
+            && *generator != Generator::Certificates
+        {
             wanted.entry(*generator).or_insert(owner);
         }
     }
@@ -180,23 +187,28 @@ fn generators(edit: &mut Edit<'_>, effects: &[(Owner, &Effect)], arch: Arch) {
         wanted.par_iter().map(|(generator, owner)| (*generator, *owner, make(tree, blobs, *generator, arch))).collect();
     for (generator, owner, made) in made {
         edit.owner = owner.clone();
-        match made {
-            Ok(made) => {
-                for (path, node) in made {
-                    let date = edit.date;
-                    edit.put(&path.to_string(), node.at(date));
-                }
+        put(edit, generator, made);
+    }
+}
+
+/// Puts what a generator made where it belongs.
+pub(crate) fn put(edit: &mut Edit<'_>, generator: Generator, made: io::Result<Vec<(TreePath, Made)>>) {
+    match made {
+        Ok(made) => {
+            for (path, node) in made {
+                let date = edit.date;
+                edit.put(&path.to_string(), node.at(date));
             }
-            Err(error) => {
-                let path = TreePath::literal(generator.output());
-                edit.errors.push(ConfigureError::Unreadable { path, reason: error.to_string() });
-            }
+        }
+        Err(error) => {
+            let path = TreePath::literal(generator.output());
+            edit.errors.push(ConfigureError::Unreadable { path, reason: error.to_string() });
         }
     }
 }
 
 /// What a generator makes at a path.
-enum Made {
+pub(crate) enum Made {
     File(Vec<u8>, u16),
     Link(Vec<u8>),
 }
@@ -210,7 +222,12 @@ impl Made {
     }
 }
 
-fn make(tree: &Tree, blobs: &dyn Blobs, generator: Generator, arch: Arch) -> io::Result<Vec<(TreePath, Made)>> {
+pub(crate) fn make(
+    tree: &Tree,
+    blobs: &dyn Blobs,
+    generator: Generator,
+    arch: Arch,
+) -> io::Result<Vec<(TreePath, Made)>> {
     let file = |bytes: Vec<u8>, mode| (TreePath::literal(generator.output()), Made::File(bytes, mode));
     let files = |found: Vec<(TreePath, Vec<u8>)>| -> Vec<(TreePath, Made)> {
         found.into_iter().map(|(path, bytes)| (path, Made::File(bytes, 0o644))).collect()

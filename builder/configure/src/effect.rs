@@ -52,6 +52,8 @@ pub(crate) enum Effect {
     EnableUnit { unit: String, user: bool },
     /// `deb-systemd-helper update-state`.
     UnitState { unit: String, user: bool },
+    /// `deb-systemd-helper disable`.
+    UnitOff(String),
     /// `systemctl enable`: links without `deb-systemd-helper`'s books.
     SystemctlEnable { unit: String },
     /// `update-rc.d NAME defaults`.
@@ -228,6 +230,7 @@ impl fmt::Display for Effect {
             Effect::Alternative(choice) => write!(f, "alternative {} for {}", choice.path, choice.name),
             Effect::EnableUnit { unit, .. } | Effect::SystemctlEnable { unit } => write!(f, "enable {unit}"),
             Effect::UnitState { unit, .. } => write!(f, "know {unit}, not enabled"),
+            Effect::UnitOff(unit) => write!(f, "disable {unit}"),
             Effect::InitScript(name) => write!(f, "init script {name}"),
             Effect::InitScriptOff(name) => write!(f, "init script {name}, off"),
             Effect::Runlevel { script, runlevel } => write!(f, "{script} in runlevel {runlevel}"),
@@ -271,6 +274,7 @@ fn systemd_helper(arguments: &[&str]) -> Option<Effect> {
         ["unmask" | "purge", ..] => Some(Effect::Nothing),
         ["enable", unit] => Some(Effect::EnableUnit { unit: (*unit).to_owned(), user }),
         ["update-state", unit] => Some(Effect::UnitState { unit: (*unit).to_owned(), user }),
+        ["disable", unit] if !user => Some(Effect::UnitOff((*unit).to_owned())),
         _ => None,
     }
 }

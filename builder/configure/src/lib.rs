@@ -102,6 +102,11 @@ fn configure_with(
             follower.script(&mut edit, &mut shared, packages[index], script, &mut done[index]);
         }
     }
+    // What else is wrong would but follow from what is.
+    let configured = edit.errors.is_empty();
+    for &index in order.iter().filter(|_| configured) {
+        follower.triggered(&mut edit, &mut shared, packages[index], &mut done[index]);
+    }
     let followed: Vec<(PackageName, Followed)> =
         packages.iter().map(|package| package.locked.name.clone()).zip(done).collect();
     let records = apply::apply(&mut edit, &numbers, &followed, input.profile, input.arch);

@@ -68,15 +68,53 @@ impl Follower<'_> {
     ) {
         let Some((_, bytes)) = package.unpacked.control.members.get(script) else { return };
         let text = String::from_utf8_lossy(bytes);
-        edit.owner = Owner::Script(package.locked.name.clone());
-        let (numbers, arch, packages) = (self.numbers, self.arch, self.packages);
-        let unpacked = script != "preinst";
-        let (effects, machine, who) = (Vec::new(), None, (0, 0));
-        let mut stage = Stage { edit, numbers, arch, package, packages, shared, effects, unpacked, machine, who };
+        let mut stage = self.stage(edit, shared, package);
+        stage.unpacked = script != "preinst";
         if let Err(error) = self.follow(&mut stage, script, &text, followed) {
             stage.edit.errors.push(error);
         }
         followed.effects.append(&mut stage.effects);
+    }
+
+    /// Follows a package's `postinst triggered`: dpkg calls it when all packages are configured.
+    pub(crate) fn triggered(
+        &self,
+        edit: &mut Edit<'_>,
+        shared: &mut Shared,
+        package: &Package,
+        followed: &mut Followed,
+    ) {
+        let members = &package.unpacked.control.members;
+        let (Some((_, bytes)), Some((_, triggers))) = (members.get("postinst"), members.get("triggers")) else {
+            return;
+        };
+        let names = interests(triggers);
+        // Whatever stands for its own code at configuration does for this, too.
+        let itself =
+            followed.read.iter().any(|read| read.name == "postinst" && matches!(read.by, By::Itself | By::Snippets));
+        if names.is_empty() || followed.first_boot.is_some() || !itself {
+            return;
+        }
+        let text = String::from_utf8_lossy(bytes);
+        let mut stage = self.stage(edit, shared, package);
+        if let Err(stop) = succeed(&mut stage, "postinst", &text, &["triggered", &names]) {
+            match stage.machine.take() {
+                Some(what) if self.first_boot => followed.first_boot = Some(what),
+                _ => {
+                    let digest = own_digests(&split(&text).own, self.arch, "")[0];
+                    let name = &package.locked.name;
+                    stage.edit.errors.push(not_modelled(name, "postinst", &text, stop, digest, false));
+                }
+            }
+        }
+        followed.effects.append(&mut stage.effects);
+    }
+
+    fn stage<'s, 'e>(&'s self, edit: &'s mut Edit<'e>, shared: &'s mut Shared, package: &'s Package) -> Stage<'s, 'e> {
+        edit.owner = Owner::Script(package.locked.name.clone());
+        let (numbers, arch, packages) = (self.numbers, self.arch, self.packages);
+        let (effects, machine, who) = (Vec::new(), None, (0, 0));
+        Stage { edit, numbers, arch, package, packages, shared, effects, unpacked: true, machine, who }
     }
 
     fn follow(
@@ -91,15 +129,7 @@ impl Follower<'_> {
         if let Some((_, templates)) = members.get("templates") {
             stage.shared.debconf.load(&String::from_utf8_lossy(templates));
         }
-        let mut calls: Vec<Vec<&str>> = Vec::new();
-        let triggers = members.get("triggers").map(|(_, text)| interests(text)).unwrap_or_default();
-        match script {
-            "preinst" => calls.push(vec!["install"]),
-            _ => calls.push(vec!["configure", ""]),
-        }
-        if script == "postinst" && !triggers.is_empty() {
-            calls.push(vec!["triggered", &triggers]);
-        }
+        let call: &[&str] = if script == "preinst" { &["install"] } else { &["configure", ""] };
         let parts = split(text);
         let release = name.as_str().strip_prefix("linux-image-").unwrap_or("");
         let digests = own_digests(&parts.own, self.arch, release);
@@ -118,13 +148,13 @@ impl Follower<'_> {
             })?;
             followed.read.push(read(stage.package, script, By::Model(model.why.clone())));
             // The model speaks for the own code alone.
-            return play(stage, script, &parts.snippets, &calls[0]).map(drop).map_err(wrong);
+            return play(stage, script, &parts.snippets, call).map(drop).map_err(wrong);
         }
         if let Some(reason) = self.answers.get(name.as_str()) {
             followed.ignored = Some((*reason).to_owned());
             followed.read.push(read(stage.package, script, By::Profile));
             // Even so what debhelper generated is done.
-            return play(stage, script, &parts.snippets, &calls[0]).map(drop).map_err(wrong);
+            return play(stage, script, &parts.snippets, call).map(drop).map_err(wrong);
         }
         // Questions are answered once, before the first script that asks for the answers.
         if text.contains(debconf::CONFMODULE)
@@ -137,12 +167,12 @@ impl Follower<'_> {
             ended.map_err(|stop| not_modelled(name, "config", &config, stop, digests[0], changed))?;
         }
         followed.read.push(read(stage.package, script, by(&parts.own)));
-        let done = calls.iter().try_for_each(|call| succeed(stage, script, text, call));
+        let done = succeed(stage, script, text, call);
         match stage.machine.take() {
             // What cannot be the same everywhere is made where it belongs: dpkg configures the package there, as it would here.
             Some(what) if done.is_err() && script == "postinst" && self.first_boot => {
                 followed.first_boot = Some(what);
-                play(stage, script, &parts.snippets, &calls[0]).map(drop).map_err(wrong)
+                play(stage, script, &parts.snippets, call).map(drop).map_err(wrong)
             }
             _ => done.map_err(wrong),
         }

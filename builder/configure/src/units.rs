@@ -126,6 +126,23 @@ pub(crate) fn helper_enable(edit: &mut Edit<'_>, manager: Manager, unit: &str) -
     true
 }
 
+/// `deb-systemd-helper disable`: links go, with that they were made and folders that get empty; the list of them stays.
+pub(crate) fn helper_disable(edit: &mut Edit<'_>, unit: &str) {
+    let manager = Manager::System;
+    for link in links(edit, manager, unit, &mut BTreeSet::new()).unwrap_or_default() {
+        for folder in [manager.folders()[0], manager.state()] {
+            let Ok(path) = TreePath::new(format!("{folder}/{}", link.name)) else { continue };
+            let tree = &mut edit.assembly.tree;
+            tree.remove(&path);
+            if let (Some(above), true) = (path.parent(), link.name.contains('/'))
+                && tree.children(&above).next().is_none()
+            {
+                tree.remove(&above);
+            }
+        }
+    }
+}
+
 /// `deb-systemd-helper update-state`: the list of the unit's links.
 pub(crate) fn helper_state(edit: &mut Edit<'_>, manager: Manager, unit: &str) -> bool {
     let Some(links) = links(edit, manager, unit, &mut BTreeSet::new()) else { return false };
@@ -334,6 +351,23 @@ mod tests {
         assert!(helper_enable(&mut edit, Manager::System, "net.service"));
         let link = "/etc/systemd/system/multi-user.target.wants/net.service";
         assert_eq!(testing::target(&assembly, link), "/lib/systemd/system/net.service", "whatever the preset says");
+    }
+
+    #[test]
+    fn the_helper_disables_what_it_enabled_and_keeps_its_list() {
+        let mut assembly = tree();
+        let mut edit = testing::edit(&mut assembly);
+        let state = "/var/lib/systemd/deb-systemd-helper-enabled";
+        let left = |edit: &Edit<'_>| {
+            let tree = &edit.assembly.tree;
+            let made = ["/etc/systemd/system", state].map(TreePath::literal);
+            let entries = made.iter().flat_map(|folder| tree.walk_from(folder));
+            entries.map(|entry| entry.path.to_string()).collect::<Vec<_>>()
+        };
+        assert!(helper_enable(&mut edit, Manager::System, "ssh.service"));
+        assert!(left(&edit).len() > 8);
+        helper_disable(&mut edit, "ssh.service");
+        assert_eq!(left(&edit), ["/etc/systemd/system", state, &format!("{state}/ssh.service.dsh-also")]);
     }
 
     #[test]

@@ -9,6 +9,8 @@ use std::io;
 use rootsmith_tree::{Blobs, NodeKind, Tree};
 use rootsmith_types::TreePath;
 
+pub(crate) use pem::only_certificate;
+
 use super::{der, read_text};
 
 const SHARE: &str = "/usr/share/ca-certificates";
@@ -136,7 +138,7 @@ fn hashed(tree: &Tree, blobs: &dyn Blobs, names: &BTreeMap<Vec<u8>, TreePath>) -
     let mut links = Vec::new();
     for (name, path) in files {
         let Some(text) = read_text(tree, blobs, &path)? else { continue };
-        let Some(certificate) = pem::only_certificate(&text) else { continue };
+        let Some(certificate) = only_certificate(&text) else { continue };
         let Some(hash) = der::subject_hash(&certificate) else { continue };
         let same = known.entry(hash).or_default();
         if !same.contains(&certificate) {

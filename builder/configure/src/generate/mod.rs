@@ -34,7 +34,7 @@ use std::sync::Arc;
 use rootsmith_tree::{Blobs, NodeKind, Tree};
 use rootsmith_types::TreePath;
 
-pub(crate) use certificates::ca_certificates;
+pub(crate) use certificates::{ca_certificates, only_certificate};
 pub(crate) use hwdb::hwdb_bin;
 pub(crate) use journal::journal_catalog;
 pub(crate) use ld_cache::ld_so_cache;

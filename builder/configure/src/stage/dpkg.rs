@@ -7,8 +7,8 @@ use rootsmith_types::TreePath;
 
 use super::{Stage, because, done, failed, said};
 use crate::database::md5;
-use crate::effect::{Effect, SystemUser};
-use crate::{accounts, alternatives, tmpfiles};
+use crate::effect::{Effect, Generator, SystemUser};
+use crate::{accounts, alternatives, apply, tmpfiles};
 
 /// Of smaller files ucf(1) keeps what the package brought.
 const UCF_SMALL: usize = 25_600;
@@ -114,8 +114,14 @@ impl Stage<'_, '_> {
                 None => done(),
             },
             ("dpkg-maintscript-helper", ["supports", ..]) => done(),
-            ("deb-systemd-helper", arguments) if arguments.contains(&"was-enabled") => done(),
-            ("deb-systemd-helper", arguments) if arguments.contains(&"debian-installed") => failed(),
+            ("deb-systemd-helper", [.., "was-enabled", unit]) => match self.was_enabled(unit) {
+                Some(false) => failed(),
+                _ => done(),
+            },
+            ("deb-systemd-helper", [.., "debian-installed", unit]) => match self.was_enabled(unit) {
+                Some(_) => done(),
+                None => failed(),
+            },
             ("getent", ["passwd", user]) => match self.edit.accounts.passwd_line(user) {
                 Some(line) => said(line + "\n"),
                 None => Ok(Done { status: 2, ..Done::default() }),
@@ -141,6 +147,7 @@ impl Stage<'_, '_> {
             },
             ("update-locale", arguments) => self.update_locale(arguments),
             ("usermod", arguments) => return self.usermod(arguments),
+            ("ucfq", ["--with-colons" | "-w", path]) => self.ucfq(path),
             ("update-alternatives", arguments) => return self.alternatives(arguments),
             ("id", ["-un"] | ["-gn"]) | ("whoami", []) => said("root\n"),
             ("id", ["-u", user]) => self.number_of(self.edit.accounts.uid(user)),
@@ -150,6 +157,16 @@ impl Stage<'_, '_> {
                 None => failed(),
             },
             _ => return None,
+        })
+    }
+
+    /// Whether the script has enabled a unit, or told deb-systemd-helper of it without that.
+    fn was_enabled(&self, asked: &str) -> Option<bool> {
+        self.effects.iter().fold(None, |before, effect| match effect {
+            Effect::EnableUnit { unit, .. } if unit == asked => Some(true),
+            Effect::UnitOff(unit) if unit == asked => Some(false),
+            Effect::UnitState { unit, .. } if unit == asked => before.or(Some(false)),
+            _ => before,
         })
     }
 
@@ -229,6 +246,18 @@ impl Stage<'_, '_> {
         Ok(Done { status, stdout: out.into_bytes(), ..Done::default() })
     }
 
+    /// What ucf's books say of a file: whose it is, whether it is there, whether it was changed since.
+    fn ucfq(&self, path: &str) -> Result<Done, Refusal> {
+        let package = self.shared.registered.get(path).map_or("", String::as_str);
+        let now = self.content(&self.target("/", path)?)?.map(|bytes| md5(&bytes));
+        let changed = match (self.shared.ucf.get(path), &now) {
+            (Some(then), Some(now)) if then == now => "No",
+            (Some(_), Some(_)) => "Yes",
+            _ => "",
+        };
+        said(format!("{path}:{package}:{}:{changed}\n", if now.is_some() { "Yes" } else { "" }))
+    }
+
     /// Does what can be done at once, and notes it.
     pub(super) fn effect(&mut self, effect: Effect) -> Result<Done, Refusal> {
         let numbers = self.numbers;
@@ -271,9 +300,17 @@ impl Stage<'_, '_> {
                 if *three_way || bytes.len() < UCF_SMALL {
                     self.edit.put(&format!("/var/lib/ucf/cache/{}", to.to_string().replace('/', ":")), node);
                 }
-                let (from, to, three_way) = (from.clone(), to.clone(), *three_way);
-                self.effects.push(Effect::Ucf { from, to, md5: md5(&bytes), three_way });
+                let (from, to, three_way, md5) = (from.clone(), to.clone(), *three_way, md5(&bytes));
+                self.shared.ucf.insert(to.to_string(), md5.clone());
+                self.effects.push(Effect::Ucf { from, to, md5, three_way });
                 return done();
+            }
+            Effect::UcfRegister { package, path } => {
+                self.shared.registered.insert(path.to_string(), package.clone());
+            }
+            Effect::Generate(generator @ Generator::Certificates) => {
+                let made = apply::make(&self.edit.assembly.tree, self.edit.blobs, *generator, self.arch);
+                apply::put(self.edit, *generator, made);
             }
             _ => {}
         }

@@ -12,6 +12,7 @@ pub(crate) mod debconf;
 mod dpkg;
 mod files;
 mod find;
+mod java;
 mod line;
 mod locale;
 mod look;
@@ -82,6 +83,9 @@ pub(crate) struct Shared {
     diversions: BTreeMap<String, (String, String)>,
     /// By name, the alternatives so far.
     alternatives: BTreeMap<String, Vec<Choice>>,
+    /// By path, the digest with which ucf knows a file, and the package for which it does.
+    ucf: BTreeMap<String, String>,
+    registered: BTreeMap<String, String>,
     /// So many temporary files were made.
     temporary: usize,
     /// So many scripts were called by scripts.
@@ -216,6 +220,9 @@ impl Stage<'_, '_> {
             return result;
         }
         if let Some(result) = self.apache(name, arguments) {
+            return result;
+        }
+        if let Some(result) = self.java(name, arguments, call) {
             return result;
         }
         if let Some(result) = self.wrapped(name, arguments, call) {
@@ -378,7 +385,13 @@ impl Host for Stage<'_, '_> {
             return self.test('x', name).is_ok_and(|is| is).then(|| name.to_owned());
         }
         let folders = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
-        let paths = folders.iter().map(|folder| format!("{folder}/{name}"));
-        paths.into_iter().find(|path| self.test('f', path) == Ok(true) && self.test('x', path) == Ok(true))
+        let mut paths = folders.iter().map(|folder| format!("{folder}/{name}"));
+        let found = paths.find(|path| self.test('f', path) == Ok(true) && self.test('x', path) == Ok(true));
+        // Links of alternatives are made when all are known.
+        found.or_else(|| {
+            let link = |choice: &Choice| choice.link.rsplit_once('/').is_some_and(|(_, last)| last == name);
+            let mut choices = self.shared.alternatives.values().flatten();
+            choices.find(|choice| link(choice)).map(|choice| choice.path.clone())
+        })
     }
 }

@@ -49,7 +49,11 @@ impl Stage<'_, '_> {
             // Clusters are made on the machine.
             ("pg_lsclusters", ["-h"]) if self.has_no_cluster() => done(),
             // Dictionaries of hunspell, where there are any.
-            ("pg_updatedicts", []) if self.list("/usr/share/hunspell") == Ok(None) => done(),
+            ("pg_updatedicts", []) if self.list("/usr/share/hunspell") == Ok(None) => {
+                let metadata = self.edit.metadata(0o755);
+                self.edit.directory("/var/cache/postgresql/dicts", metadata);
+                done()
+            }
             ("pg_conftool", [file, "show", "-bs", key]) => return self.switch(file, key),
             ("pam_getenv", ["-l", key]) => return self.environment(key),
             ("date", arguments) => super::date::date(arguments, self.edit.date),

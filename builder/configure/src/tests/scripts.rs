@@ -314,6 +314,93 @@ fn every_init_has_dpkg_finish_or_says_that_it_cannot() {
 }
 
 #[test]
+fn triggers_come_when_all_packages_are_configured() {
+    let mut pack = Pack::default();
+    let first = "#!/bin/sh\nset -e\nif [ \"$1\" = triggered ]; then echo \"$2\" > /etc/seen; command -v other-tool >> /etc/seen\n\
+                 else command -v other-tool > /etc/early || true; fi\n";
+    let second =
+        "#!/bin/sh\nset -e\nupdate-alternatives --install /usr/bin/other-tool other-tool /opt/other/bin/tool 10\n";
+    let triggers = "# deb-triggers(5)\ninterest-noawait /usr/share/x\nactivate ldconfig\ninterest thing\n";
+    let packages = [
+        package(&mut pack, "first", "", &[("postinst", first), ("triggers", triggers)], &[]),
+        package(&mut pack, "second", "Depends: first\n", &[("postinst", second)], &[("/opt/other/bin/tool", "")]),
+    ];
+    let (assembly, _) = run(&profile(""), &packages, &pack).unwrap();
+    assert_eq!(text(&assembly, "/etc/early"), "");
+    assert_eq!(text(&assembly, "/etc/seen"), "/usr/share/x thing\n/opt/other/bin/tool\n");
+}
+
+#[test]
+fn units_that_the_helper_knows_are_enabled_only_when_that_was_asked() {
+    let unit = "[Install]\nWantedBy=multi-user.target\n";
+    let files = ["a", "b", "c"].map(|name| format!("/usr/lib/systemd/system/{name}.service"));
+    let files: Vec<(&str, &str)> = files.iter().map(|path| (path.as_str(), unit)).collect();
+    let assembly = left_by(
+        r#"
+if deb-systemd-helper debian-installed a.service; then exit 1; fi
+deb-systemd-helper update-state a.service
+deb-systemd-helper debian-installed a.service
+if deb-systemd-helper --quiet was-enabled a.service; then deb-systemd-helper enable a.service; fi
+if deb-systemd-helper --quiet was-enabled b.service; then deb-systemd-helper enable b.service; fi
+deb-systemd-helper enable c.service
+deb-systemd-helper disable c.service
+if deb-systemd-helper --quiet was-enabled c.service; then exit 1; fi
+"#,
+        &files,
+    )
+    .unwrap();
+    let links = assembly.tree.children(&TreePath::literal("/etc/systemd/system/multi-user.target.wants"));
+    assert_eq!(links.collect::<Vec<_>>(), [b"b.service"]);
+    let books = assembly.tree.children(&TreePath::literal("/var/lib/systemd/deb-systemd-helper-enabled"));
+    let books: Vec<_> = books.filter(|name| name.ends_with(b"dsh-also")).collect();
+    assert_eq!(books, [&b"a.service.dsh-also"[..], b"b.service.dsh-also", b"c.service.dsh-also"]);
+}
+
+#[test]
+fn ucf_says_what_it_has_in_its_books() {
+    let assembly = left_by(
+        r#"
+ucfq --with-colons /etc/thing.conf > /etc/said
+ucf --three-way /usr/share/thing/x /etc/thing.conf
+ucfr thing /etc/thing.conf
+ucfq --with-colons /etc/thing.conf >> /etc/said
+echo more >> /etc/thing.conf
+ucfq -w /etc/thing.conf | cut -d: -f2,4 >> /etc/said
+"#,
+        &[],
+    )
+    .unwrap();
+    assert_eq!(text(&assembly, "/etc/said"), "/etc/thing.conf:::\n/etc/thing.conf:thing:Yes:No\nthing:Yes\n");
+}
+
+#[test]
+fn java_trusts_the_certificates_that_are_there() {
+    let certificate = include_str!("../generate/certificates/tests/example.pem");
+    let assembly = left_by(
+        r#"
+update-ca-certificates
+mkdir -p /etc/ssl/certs/java
+find /etc/ssl/certs -type l -name \*.pem | sort | sed 's/^/+/' > /tmp/wanted
+echo +/etc/ssl/certs/gone.pem >> /tmp/wanted
+java -version
+java -Xmx64m -jar /usr/share/ca-certificates-java/ca-certificates-java.jar -storepass changeit < /tmp/wanted
+"#,
+        &[
+            ("/usr/share/ca-certificates/x/One.crt", certificate),
+            ("/usr/share/ca-certificates/x/two.crt", "no certificate"),
+        ],
+    )
+    .unwrap();
+    let NodeKind::File(content) = &assembly.tree.get(&TreePath::literal("/etc/ssl/certs/java/cacerts")).unwrap().kind
+    else {
+        panic!("no keystore")
+    };
+    let bytes = content.read(&rootsmith_tree::NoBlobs, 1 << 20).unwrap();
+    assert_eq!(bytes[..12], *b"\xfe\xed\xfe\xed\0\0\0\x02\0\0\0\x01");
+    assert!(bytes.windows(14).any(|window| window == b"debian:one.pem"));
+}
+
+#[test]
 fn a_package_has_no_files_before_it_is_unpacked() {
     let preinst = "#!/bin/sh\nset -e\n[ ! -e /etc/thing.conf ] && [ -d /etc ] && [ -e /etc/other.conf ]\n\
                    for file in /etc/thing.*; do [ \"$file\" = '/etc/thing.*' ]; done\n";

@@ -5,7 +5,7 @@ const END: &[u8] = b"-----END ";
 const DASHES: &[u8] = b"-----";
 
 /// The bytes of the certificate in `text`, if it holds exactly one and no revocation list.
-pub(super) fn only_certificate(text: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn only_certificate(text: &[u8]) -> Option<Vec<u8>> {
     let mut found = None;
     let mut rest = text;
     while let Some(begin) = memchr::memmem::find(rest, BEGIN) {
