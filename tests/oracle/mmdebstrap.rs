@@ -3,6 +3,9 @@
 //! Ours never ran a maintainer script; theirs ran them all. `tests/golden/package-sets.toml` has the sets of packages, a test each; what
 //! differs is listed in `tests/golden/mmdebstrap-differences.toml`, each line with its reason, and nothing else may. Sets without
 //! `always` are on request. Theirs are kept in the tests' cache by what they are made of, for they take half a minute each.
+//!
+//! With `ROOTSMITH_ORACLE_ARCH=arm64`, the sets are compared as arm64's: their scripts run under qemu-user, which the kernel must know
+//! of (`qemu-user-static`, then `/usr/lib/systemd/systemd-binfmt`).
 #![allow(clippy::disallowed_methods, clippy::print_stderr)]
 
 use std::collections::BTreeSet;
@@ -14,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use libtest_mimic::{Arguments, Failed, Trial};
 use rootsmith_tests::oracle_tree::{Accepted, Entries, compare, of_tree};
 use rootsmith_tests::{cache, copy_workspace, host_mirrors, judge, judges, succeed, workspace};
-use rootsmith_types::Sha256Digest;
+use rootsmith_types::{Arch, Sha256Digest};
 use rootsmith_verify::{Kind, Slice, read_back};
 use serde::Deserialize;
 
@@ -57,6 +60,10 @@ fn main() -> ExitCode {
     let sets: Sets = toml::from_str(&golden("package-sets.toml")).expect("the sets are well-formed");
     let accepted = Accepted::parse(&golden("mmdebstrap-differences.toml")).expect("the differences are well-formed");
     let accepted = Arc::new(accepted);
+    let arch = match std::env::var("ROOTSMITH_ORACLE_ARCH") {
+        Ok(name) => name.parse().expect("`ROOTSMITH_ORACLE_ARCH` names an architecture"),
+        Err(_) => Arch::Amd64,
+    };
     let all = sets.set.len();
     if !judges(&["mmdebstrap", "dpkg", "zstd"]) || judge("id", &["-u"]).trim() != "0" {
         eprintln!("skipped: mmdebstrap makes device nodes and changes owners, which takes root");
@@ -67,11 +74,11 @@ fn main() -> ExitCode {
     let trial = |set: Set| {
         let (name, ignored) = (set.name.clone(), !set.always && !long);
         let (accepted, seen) = (Arc::clone(&accepted), Arc::clone(&seen));
-        Trial::test(name, move || set.judge(&accepted, &seen)).with_ignored_flag(ignored)
+        Trial::test(name, move || set.judge(arch, &accepted, &seen)).with_ignored_flag(ignored)
     };
     let conclusion = libtest_mimic::run(&arguments, sets.set.into_iter().map(trial).collect());
     let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-    if conclusion.has_failed() || seen.sets < all {
+    if conclusion.has_failed() || seen.sets < all || arch != Arch::Amd64 {
         return conclusion.exit_code();
     }
     let unused = accepted.beyond(&seen.used);
@@ -81,19 +88,19 @@ fn main() -> ExitCode {
 }
 
 impl Set {
-    fn judge(&self, accepted: &Accepted, seen: &Mutex<Seen>) -> Result<(), Failed> {
+    fn judge(&self, arch: Arch, accepted: &Accepted, seen: &Mutex<Seen>) -> Result<(), Failed> {
         let folder = tempfile::tempdir()?;
         let folder = folder.path();
         copy_workspace(folder);
         let name = &self.name;
         let profile = format!("profiles/{name}.toml");
-        fs::write(folder.join(&profile), self.profile())?;
+        fs::write(folder.join(&profile), self.profile(arch))?;
         succeed(folder, &["lock", &profile]);
         succeed(folder, &["build", "--locked", &profile]);
-        let ours = folder.join(format!("outputs/{name}-amd64/{name}-amd64.rootfs.tar.zst"));
+        let ours = folder.join(format!("outputs/{name}-{arch}/{name}-{arch}.rootfs.tar.zst"));
         let lock: toml::Table = fs::read_to_string(folder.join(format!("profiles/{name}.lock")))?.parse()?;
-        let lock = &lock["amd64"];
-        let theirs = mmdebstrap(lock)?;
+        let lock = &lock[&arch.to_string()];
+        let theirs = mmdebstrap(arch, lock)?;
 
         let ours = entries(folder, &ours)?;
         let found = compare(&ours, &entries(folder, &theirs)?);
@@ -112,8 +119,8 @@ impl Set {
         Err(format!("{} differences without a reason:\n{}", left.len(), left.join("\n")).into())
     }
 
-    /// Without what a profile adds of its own: overlay, drops, services.
-    fn profile(&self) -> String {
+    /// Without what a profile adds of its own: overlay, drops, services. `ARCH` in a set is Debian's name of the architecture.
+    fn profile(&self, arch: Arch) -> String {
         let rest = self.profile.as_deref().unwrap_or(
             "[distribution]\nid = \"debian\"\nsuite = \"trixie\"\n[init]\nsystem = \"systemd\"\n\
              enable = { replace = [] }\n[preflight]\nsets = []\n",
@@ -126,11 +133,12 @@ impl Set {
         if self.profile.is_none() {
             include.push("systemd-sysv");
         }
-        format!(
-            "schema = 1\n{top}[image]\nname = \"{}\"\narch = [\"amd64\"]\n[packages]\ninclude = {include:?}\n\
+        let text = format!(
+            "schema = 1\n{top}[image]\nname = \"{}\"\narch = [\"{arch}\"]\n[packages]\ninclude = {include:?}\n\
              recommends = false\n{rest}[[output]]\nkind = \"tar\"\n",
             self.name
-        )
+        );
+        text.replace("ARCH", arch.debian())
     }
 }
 
@@ -154,7 +162,7 @@ fn entries(folder: &Path, packed: &Path) -> Result<Entries, Failed> {
 }
 
 /// The archive that mmdebstrap makes of the same packages.
-fn mmdebstrap(lock: &toml::Value) -> Result<PathBuf, Failed> {
+fn mmdebstrap(arch: Arch, lock: &toml::Value) -> Result<PathBuf, Failed> {
     // The day of the last password change is ours: that of the newest repository.
     let repositories = lock["repository"].as_array().map(Vec::as_slice).unwrap_or_default();
     let date = repositories.iter().map(|repository| repository["date"].to_string()).max().unwrap_or_default();
@@ -162,18 +170,19 @@ fn mmdebstrap(lock: &toml::Value) -> Result<PathBuf, Failed> {
     let mut versions: Vec<String> = packages(lock).map(|(name, version)| format!("{name}={version}")).collect();
     versions.sort();
     let made_of = Sha256Digest::of(format!("{epoch}\n{}\n", versions.join("\n")).as_bytes());
-    let kept = cache().join("trees").join(format!("{made_of}.tar.zst"));
+    let trees = cache().join("trees").join(arch.to_string());
+    let kept = trees.join(format!("{made_of}.tar.zst"));
     if kept.exists() {
         return Ok(kept);
     }
-    fs::create_dir_all(cache().join("trees"))?;
+    fs::create_dir_all(&trees)?;
     // mmdebstrap compresses by the name's end.
-    let part = cache().join("trees").join(format!("{made_of}.part.tar.zst"));
+    let part = trees.join(format!("{made_of}.part.tar.zst"));
     let mirrors = host_mirrors();
     let suites = [(&mirrors.main, "trixie"), (&mirrors.main, "trixie-updates"), (&mirrors.security, "trixie-security")];
     let names: Vec<&str> = packages(lock).map(|(name, _)| name).collect();
     let mut run = vec![format!("SOURCE_DATE_EPOCH={epoch}"), "mmdebstrap".to_owned(), "--mode=root".to_owned()];
-    run.push("--variant=essential".to_owned());
+    run.extend(["--variant=essential".to_owned(), format!("--architectures={}", arch.debian())]);
     run.push(format!("--include={}", names.join(",")));
     run.extend(["--aptopt=APT::Install-Recommends \"false\"", "trixie"].map(str::to_owned));
     run.push(part.to_string_lossy().into_owned());
