@@ -60,6 +60,13 @@ pub enum ConfigureError {
         /// What can be done.
         instead: String,
     },
+    /// The profile leaves a package to dpkg on the first boot, and there is none.
+    NoDpkg {
+        /// The package.
+        package: PackageName,
+        /// Where the profile says so.
+        origin: Origin,
+    },
     /// The tree has no place for what a script makes.
     Tree {
         /// Where.
@@ -92,6 +99,12 @@ impl fmt::Display for ConfigureError {
             | ConfigureError::UndeclaredAccount { kind, name, .. } => write!(f, "there is no {kind} `{name}`"),
             ConfigureError::UnknownUnit { unit, .. } => write!(f, "there is no unit `{unit}`"),
             ConfigureError::InitCannot { init, what, .. } => write!(f, "`{init}` cannot {what}"),
+            ConfigureError::NoDpkg { package, .. } => {
+                write!(
+                    f,
+                    "nothing configures `{package}` on the first boot: the image has no dpkg, or not its database"
+                )
+            }
             ConfigureError::Tree { path, reason } => write!(f, "cannot change `{path}`: {reason}"),
             ConfigureError::Unreadable { path, reason } => write!(f, "cannot read `{path}`: {reason}"),
             ConfigureError::Model { reason } => write!(f, "internal error: {reason}"),
@@ -108,6 +121,7 @@ impl Explain for ConfigureError {
             ConfigureError::UnknownAccount { package: Some(package), .. } => Subject::Package(package.clone()),
             ConfigureError::UnknownUnit { origin, .. }
             | ConfigureError::InitCannot { origin, .. }
+            | ConfigureError::NoDpkg { origin, .. }
             | ConfigureError::UndeclaredAccount { origin, .. } => Subject::Profile(origin.clone()),
             ConfigureError::Tree { path, .. } | ConfigureError::Unreadable { path, .. } => Subject::Path(path.clone()),
             ConfigureError::UnknownAccount { package: None, .. } | ConfigureError::Model { .. } => Subject::Host,
@@ -118,8 +132,12 @@ impl Explain for ConfigureError {
         Some(match self {
             ConfigureError::NotModelled { package, .. } => format!(
                 "leave the package out, or answer for it in `[scripts]`: `{package} = {{ ignore = \"why it need not run\" }}`, \
-                 with an overlay for what the script would have made"
+                 with an overlay for what the script would have made, or, for a `postinst`, \
+                 `{package} = {{ first-boot = \"why it may wait\" }}`"
             ),
+            ConfigureError::NoDpkg { .. } => {
+                "add `dpkg` to `packages.include`, with `database = \"dpkg\"`, or give `ignore` a reason".to_owned()
+            }
             ConfigureError::UnknownAccount { kind, name, .. } => {
                 format!("add a package whose `sysusers.d` file makes the {kind} `{name}`")
             }

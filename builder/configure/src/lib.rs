@@ -89,7 +89,7 @@ fn configure_with(
         arch: input.arch,
         packages: &packages,
         first_boot: dpkg && database == Database::Dpkg,
-        answers: answers.map(|answer| (answer.package.value.as_str(), answer.ignore.value.as_str())).collect(),
+        answers: answers.map(|answer| (answer.package.value.as_str(), answer)).collect(),
     };
     let owner = Owner::Builder("configure");
     let mut edit = Edit { assembly, blobs, date: input.date, owner, accounts: Accounts::default(), errors: Vec::new() };

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use rootsmith_assemble::{Owner, Package};
+use rootsmith_profile::{Answer, ScriptAnswer};
 use rootsmith_shell::{Dialect, Outcome, Run, Script, Stop};
 use rootsmith_types::{Arch, PackageName, Sha256Digest, TreePath};
 
@@ -52,8 +53,8 @@ pub(crate) struct Follower<'a> {
     pub(crate) packages: &'a [&'a Package],
     /// Whether dpkg can configure a package on the machine: it is there, and its database says what is left to do.
     pub(crate) first_boot: bool,
-    /// The profile's reasons for leaving scripts out, by package.
-    pub(crate) answers: BTreeMap<&'a str, &'a str>,
+    /// What the profile says of scripts, by package.
+    pub(crate) answers: BTreeMap<&'a str, &'a ScriptAnswer>,
 }
 
 impl Follower<'_> {
@@ -150,8 +151,18 @@ impl Follower<'_> {
             // The model speaks for the own code alone.
             return play(stage, script, &parts.snippets, call).map(drop).map_err(wrong);
         }
-        if let Some(reason) = self.answers.get(name.as_str()) {
-            followed.ignored = Some((*reason).to_owned());
+        // What comes before the unpacking cannot be left to dpkg.
+        let answer =
+            self.answers.get(name.as_str()).filter(|answer| answer.answer == Answer::Ignore || script == "postinst");
+        if let Some(ScriptAnswer { answer, reason, .. }) = answer {
+            let kept = match answer {
+                Answer::Ignore => &mut followed.ignored,
+                Answer::FirstBoot if self.first_boot => &mut followed.first_boot,
+                Answer::FirstBoot => {
+                    return Err(ConfigureError::NoDpkg { package: name.clone(), origin: reason.origin.clone() });
+                }
+            };
+            *kept = Some(reason.value.clone());
             followed.read.push(read(stage.package, script, By::Profile));
             // Even so what debhelper generated is done.
             return play(stage, script, &parts.snippets, call).map(drop).map_err(wrong);

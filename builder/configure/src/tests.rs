@@ -265,6 +265,30 @@ fn the_profile_answers_for_a_script_and_its_snippets_still_count() {
 }
 
 #[test]
+fn the_profile_may_leave_a_script_to_the_first_boot() {
+    let mut pack = Pack::default();
+    let preinst = "#!/bin/sh\nset -e\nmkdir /var/lib/thing\n";
+    let postinst = format!("#!/bin/sh\nupdate-thing --now\n{ENABLE}exit 0\n");
+    let files = [("/usr/lib/systemd/system/d.service", "[Install]\nWantedBy=multi-user.target\n")];
+    let scripts = [("preinst", preinst), ("postinst", &postinst)];
+    let thing = package(&mut pack, "thing", "", &scripts, &files);
+    let dpkg = package(&mut pack, "dpkg", "", &[], &[("/usr/bin/dpkg", "")]);
+    let profile = profile("[scripts]\nthing = { first-boot = \"it asks the machine\" }\n");
+    let (assembly, report) = run(&profile, &[thing.clone(), dpkg], &pack).unwrap();
+    let class = |name: &str| &report.packages.iter().find(|package| package.name.as_str() == name).unwrap().class;
+    assert_eq!(*class("thing"), Class::FirstBoot("it asks the machine".to_owned()));
+    target(&assembly, "/etc/systemd/system/multi-user.target.wants/d.service");
+    assert_eq!(text(&assembly, "/var/lib/rootsmith/package-setup"), "thing\n");
+    assert!(assembly.tree.get(&TreePath::literal("/var/lib/thing")).is_some(), "what comes before is done here");
+    let errors = run(&profile, &[thing], &pack).unwrap_err();
+    assert_eq!(
+        errors[0].to_string(),
+        "nothing configures `thing` on the first boot: the image has no dpkg, or not its database"
+    );
+    assert!(matches!(errors[0].subject(), Subject::Profile(_)));
+}
+
+#[test]
 fn a_model_holds_for_the_text_it_was_made_for_only() {
     let own = "#!/bin/sh\nunknown-to-us x86_64-linux-gnu\n";
     let script = format!("{own}{ENABLE}");

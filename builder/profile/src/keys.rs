@@ -154,7 +154,7 @@ pub(crate) const SOURCE: &[Key] = &[key("path"), key("url"), key("sha256"), key(
 pub(crate) const OVERLAY: &[Key] = &[key("source")];
 
 /// A package in `[scripts]`.
-pub(crate) const ANSWER: &[Key] = &[key("ignore")];
+pub(crate) const ANSWER: &[Key] = &[key("ignore"), key("first-boot")];
 
 /// `[preflight]`.
 pub(crate) const PREFLIGHT: &[Key] = &[key("sets"), key("accept")];

@@ -306,13 +306,24 @@ pub struct Overlay {
     pub source: Located<PathBuf>,
 }
 
-/// `scripts = { "pkg" = { ignore = "reason" } }`.
+/// `scripts = { "pkg" = { ignore = "reason" } }`, or `first-boot` in place of `ignore`.
 #[derive(Debug, Clone)]
 pub struct ScriptAnswer {
     /// The package.
     pub package: Located<PackageName>,
-    /// Why its scripts need not be modelled.
-    pub ignore: Located<String>,
+    /// What becomes of its own code.
+    pub answer: Answer,
+    /// Why.
+    pub reason: Located<String>,
+}
+
+/// What becomes of scripts that are not followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// They need not run.
+    Ignore,
+    /// dpkg runs them on the machine's first boot.
+    FirstBoot,
 }
 
 /// `[preflight]`.

@@ -15,7 +15,7 @@ use crate::keys::{
 use crate::load::Loader;
 use crate::machine;
 use crate::model::{
-    Accept, ByArch, Cgroups, Distribution, FirstBoot, Fragment, Hierarchy, Host, Identity, Image, Init, Kernel,
+    Accept, Answer, ByArch, Cgroups, Distribution, FirstBoot, Fragment, Hierarchy, Host, Identity, Image, Init, Kernel,
     Overlay, Packages, Pocket, Preflight, Profile, ScriptAnswer,
 };
 use crate::output;
@@ -241,8 +241,18 @@ fn scripts(root: &Fields<'_>) -> Vec<ScriptAnswer> {
             continue;
         };
         let answer = table.table(&key.value, ANSWER, &|_| None);
-        let ignore = answer.required("ignore", "ignore = \"why its scripts are not needed\"", words::line);
-        answers.extend(package.zip(ignore).map(|(package, ignore)| ScriptAnswer { package, ignore }));
+        let (kind, reason) = match answer.text("first-boot", words::line) {
+            Some(reason) => {
+                answer.refuse("ignore", "an answer with `first-boot`", &["first-boot"]);
+                (Answer::FirstBoot, Some(reason))
+            }
+            None if answer.get("first-boot").is_some() => continue,
+            None => {
+                let example = "ignore = \"why its scripts are not needed\"";
+                (Answer::Ignore, answer.required("ignore", example, words::line))
+            }
+        };
+        answers.extend(package.zip(reason).map(|(package, reason)| ScriptAnswer { package, answer: kind, reason }));
     }
     answers
 }

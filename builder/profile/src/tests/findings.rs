@@ -37,6 +37,17 @@ fn everything_that_is_wrong_comes_at_once_and_in_order() {
 }
 
 #[test]
+fn an_answer_for_scripts_is_one_of_two() {
+    let text = format!("{LEAST}\n[scripts]\nbash = {{}}\nexim4 = {{ first-boot = 'x', ignore = 'y' }}\n");
+    insta::assert_snapshot!(findings(&[("p.toml", &text)]), @r#"
+    p.toml:9:8: `scripts.bash.ignore` is missing [missing in here]
+      hint: write `ignore = "why its scripts are not needed"`
+    p.toml:10:29: unknown key `ignore` in an answer with `first-boot`
+      hint: known here: `first-boot`
+    "#);
+}
+
+#[test]
 fn what_is_missing_is_named_with_an_example() {
     insta::assert_snapshot!(findings(&[("p.toml", "[image]\narch = []\n")]), @r#"
     p.toml:1:1: `schema` is missing
