@@ -14,6 +14,9 @@ mod slice;
 
 use fields::{Builder, Field};
 
+/// `$$`, the same each time: a name that a script makes of it is its own all the same.
+const PROCESS: &str = "2";
+
 /// What a word becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
@@ -354,7 +357,8 @@ impl Shell<'_> {
                 Some(letters.iter().filter(|(on, _)| *on).map(|(_, letter)| *letter).collect())
             }
             "@" | "*" => (!self.env.positional.is_empty()).then(|| self.env.positional.join(" ")),
-            "$" | "!" => return Err(self.stop(format!("`${name}`: there is no process"))),
+            "$" => Some(PROCESS.to_owned()),
+            "!" => return Err(self.stop("`$!`: there is no process")),
             "0" => Some(self.env.name.clone()),
             digits if digits.starts_with(|c: char| c.is_ascii_digit()) => {
                 let index = digits.parse().unwrap_or(usize::MAX);

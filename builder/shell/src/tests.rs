@@ -79,10 +79,15 @@ fn a_branch_that_is_not_taken_may_hold_anything() {
 }
 
 #[test]
+fn a_script_has_the_same_process_each_time() {
+    let text = "[ $$ = \"$(echo $$)\" ] && [ $$ -gt 1 ]";
+    assert_eq!(try_run(text).0.unwrap().status, 0);
+}
+
+#[test]
 fn what_the_shell_does_not_follow_is_refused() {
     for (text, what) in [
         ("sleep 1 &", "line 1: `&`: commands in the background are not followed"),
-        ("echo $$", "line 1: `$$`: there is no process"),
         ("echo $!", "line 1: `$!`: there is no process"),
         ("echo ~nobody", "line 1: `~nobody` needs the accounts"),
         ("echo ${x/a/b}", "line 1: `${x`: an expansion dash does not have"),

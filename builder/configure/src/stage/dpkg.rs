@@ -203,7 +203,11 @@ impl Stage<'_, '_> {
     fn schemas(&mut self, folder: &str) -> Result<Done, Refusal> {
         let names = self.list(folder)?.unwrap_or_default();
         match names.iter().find(|name| name.ends_with(".gschema.xml")) {
-            Some(name) => because(format!("compiling the schema `{name}`")),
+            Some(name) => {
+                let reason = format!("compiling the schema `{name}`");
+                self.machine = Some("`glib-compile-schemas`".to_owned());
+                because(reason)
+            }
             None => done(),
         }
     }

@@ -55,6 +55,8 @@ struct Expression<'a> {
     words: &'a [&'a str],
     least: usize,
     most: usize,
+    /// Whether links are followed wherever they are.
+    follow: bool,
     action: Option<Action<'a>>,
     /// So many alternatives end with it.
     acted: usize,
@@ -137,6 +139,10 @@ impl<'a> Expression<'a> {
                 };
             }
             "-a" | "-and" | "-xdev" | "-mount" | "-depth" => return Ok(None),
+            "-follow" => {
+                self.follow = true;
+                return Ok(None);
+            }
             "-mindepth" | "-maxdepth" => {
                 let Ok(depth) = self.value(word)?.parse() else {
                     return because(format!("`find {word}` without a number"));
@@ -188,7 +194,8 @@ impl Stage<'_, '_> {
         };
         let split = arguments.iter().position(|word| word.starts_with(['-', '(', '!'])).unwrap_or(arguments.len());
         let (roots, words) = arguments.split_at(split);
-        let mut expression = Expression { words, least: 0, most: usize::MAX, action: None, acted: 0, open: 0 };
+        let (least, most) = (0, usize::MAX);
+        let mut expression = Expression { words, least, most, follow: false, action: None, acted: 0, open: 0 };
         let test = expression.any()?;
         if let Some(word) = expression.words.first() {
             return because(format!("`find` with `{word}`"));
@@ -202,13 +209,17 @@ impl Stage<'_, '_> {
         let mut found: Vec<(String, String, TreePath)> = Vec::new();
         let mut status = 0;
         for root in if roots.is_empty() { &["."] } else { roots } {
-            let at = if follow { self.target(call.cwd, root)? } else { self.place(call.cwd, root)? };
+            let at =
+                if follow || expression.follow { self.target(call.cwd, root)? } else { self.place(call.cwd, root)? };
             if self.node(&at).is_none() {
                 status = 1;
                 continue;
             }
             let base = at.components().count();
             for path in self.reach(&at, true)? {
+                if expression.follow && self.node(&path).is_some_and(|node| node.link_target().is_some()) {
+                    return because(format!("`find -follow` past the link `{path}`"));
+                }
                 let depth = path.components().count() - base;
                 if (expression.least..=expression.most).contains(&depth) && self.holds(&test, &path)? {
                     let below = path.to_string();

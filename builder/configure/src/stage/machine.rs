@@ -1,4 +1,4 @@
-//! What is each machine's own, and so is not made in an image (decision 0013).
+//! What is each machine's own, or made by programs that only it can run, and so is not in an image (decision 0013).
 
 /// What is read there no two machines may share.
 pub(super) const RANDOM: [&str; 2] = ["/dev/random", "/dev/urandom"];
@@ -20,8 +20,11 @@ const MADE_ON_THE_MACHINE: [&str; 13] = [
     "uuidgen",
 ];
 
-/// Whether a command makes what is each machine's own.
+/// Programs that make indexes without which others do not work, in forms of their own.
+const MADE_BY_PROGRAMS: [&str; 3] = ["gdk-pixbuf-query-loaders", "gtk-query-immodules-3.0", "update-mime-database"];
+
+/// Whether a command makes what only the machine can make.
 pub(super) fn is_made_there(words: &[String]) -> bool {
     let name = words.first().map(|name| name.rsplit('/').next().unwrap_or(name));
-    name.is_some_and(|name| MADE_ON_THE_MACHINE.contains(&name))
+    name.is_some_and(|name| MADE_ON_THE_MACHINE.contains(&name) || MADE_BY_PROGRAMS.contains(&name))
 }

@@ -283,7 +283,7 @@ impl Host for Stage<'_, '_> {
         if machine::is_made_there(call.words) {
             let command = call.words.join(" ");
             self.machine = Some(format!("`{command}`"));
-            return because("makes what is each machine's own");
+            return because("makes what only the machine can make");
         }
         let mut done = self.command(call)?;
         if done.status != 0 && done.stderr.is_empty() {
@@ -299,6 +299,11 @@ impl Host for Stage<'_, '_> {
         }
         if machine::RANDOM.contains(&path) {
             self.machine = Some(format!("`{path}`"));
+        }
+        // `bash PROGRAM` reads what it is to run.
+        if path.starts_with("/usr/bin/") && machine::is_made_there(&[path.to_owned()]) {
+            self.machine = Some(format!("`{path}`"));
+            return because("makes what only the machine can make");
         }
         self.show_accounts(path);
         let at = self.target("/", path)?;

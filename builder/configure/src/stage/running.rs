@@ -6,16 +6,20 @@ use rootsmith_shell::{Done, Host, Refusal};
 use super::{Stage, done, failed, said};
 
 /// Byte code and caches that are made again by whoever misses them: left out, as `docs/maintainer-scripts.md` says.
-const LEFT_OUT: [&str; 10] = [
+const LEFT_OUT: [&str; 14] = [
     "fc-cache",
     "gio-querymodules",
+    "gtk-update-icon-cache",
     "install-info",
     "mandb",
+    "mkfontscale",
     "py3clean",
     "py3compile",
     "pycompile",
     "pypy3clean",
     "pypy3compile",
+    "update-desktop-database",
+    "update-icon-caches",
     "update-info-dir",
 ];
 

@@ -184,6 +184,7 @@ fn nothing_leaves_the_tree_and_nothing_goes_on_for_ever() {
     for (script, message) in [
         ("while :; do :; done\n", "does not come to an end"),
         ("f() { f; }; f\n", ""),
+        ("ln -s / /srv/up; find /srv -follow -name passwd\n", "`find -follow` past the link `/srv/up`"),
         ("while :; do su -s /bin/sh root -c :; done\n", "scripts that call scripts without an end"),
         ("x=x; while :; do x=$x$x; done\n", ""),
         ("cat /proc/cpuinfo > /etc/cpu\n", "/proc/cpuinfo"),
@@ -289,6 +290,25 @@ fn what_only_the_machine_can_make_dpkg_makes_there() {
     let wanted = "/etc/systemd/system/basic.target.wants/package-setup.service";
     assert_eq!(target(&assembly, wanted), "/etc/systemd/system/package-setup.service");
     assert_eq!(report.counts().first_boot, 1);
+}
+
+#[test]
+fn what_programs_must_make_is_left_to_the_machine_too() {
+    for (command, file) in [
+        ("bash /usr/bin/mariadb-install-db --rpm", "/usr/bin/mariadb-install-db"),
+        ("update-mime-database /usr/share/mime", "/usr/bin/update-mime-database"),
+        ("glib-compile-schemas /usr/share/glib-2.0/schemas || true", "/usr/share/glib-2.0/schemas/x.gschema.xml"),
+    ] {
+        let mut pack = Pack::default();
+        let postinst = format!("#!/bin/sh\nset -e\n{command}\n");
+        let packages = [
+            package(&mut pack, "thing", "", &[("postinst", &postinst)], &[(file, "#!/bin/sh\n")]),
+            package(&mut pack, "dpkg", "", &[], &[("/usr/bin/dpkg", "")]),
+        ];
+        let (_, report) = run(&profile(""), &packages, &pack).unwrap();
+        assert_eq!(report.counts().first_boot, 1, "{command}");
+    }
+    assert!(left_by("update-mime-database /x\n", &[]).unwrap_err().contains("makes what only the machine can make"));
 }
 
 #[test]
