@@ -4,7 +4,7 @@
 use rootsmith_tests::machine::{answer, boot, build_with_probe};
 use rootsmith_tests::{judges, on_request};
 
-/// `ssl-cert` and `postgresql` make what is the machine's own on its first boot.
+/// `ssl-cert`, `postgresql` and `mariadb-server` make what is the machine's own on its first boot; `nano` does because the profile says so.
 const PROFILE: &str = r#"
 schema = 1
 extends = ["k0s-worker.toml"]
@@ -13,8 +13,10 @@ name = "probe"
 [packages]
 include = [
   "nginx", "redis-server", "redis-tools", "postgresql", "memcached", "mosquitto", "mosquitto-clients", "rsyslog",
-  "prometheus-node-exporter", "curl",
+  "prometheus-node-exporter", "curl", "unbound", "dns-root-data", "bind9-host", "mariadb-server", "nano",
 ]
+[scripts]
+nano = { first-boot = "the machine chooses its editor" }
 [kernel]
 cmdline = ["systemd.mask=serial-getty@ttyS0.service"]
 [[service]]
@@ -31,7 +33,7 @@ echo 1 >/proc/sys/kernel/printk
 ask() { name=$1; shift; echo "<<$name"; "$@" 2>&1; echo "$name>>"; }
 tries=0
 until pg_isready -q || [ $((tries += 1)) -gt 120 ]; do sleep 2; done
-ask SETUP sh -c 'dpkg --audit; ls /var/lib/rootsmith'
+ask SETUP sh -c 'dpkg --audit; ls /var/lib/rootsmith; readlink /etc/alternatives/editor'
 ask POSTGRESQL runuser -u postgres -- psql -Atc 'select 1'
 ask NGINX sh -c 'curl -s http://127.0.0.1/ | grep -c "<h1>Welcome to nginx!</h1>"'
 ask REDIS redis-cli ping
@@ -47,20 +49,29 @@ logger -t probe something to be kept
 sleep 2
 ask RSYSLOG grep -c 'probe: something to be kept' /var/log/syslog
 ask EXPORTER sh -c 'curl -s http://127.0.0.1:9100/metrics | grep -c "^node_load1 "'
+cat >/etc/unbound/unbound.conf.d/own.conf <<EOF
+server:
+  local-zone: "example.test." static
+  local-data: "node.example.test. A 192.0.2.7"
+EOF
+systemctl restart unbound
+ask UNBOUND host node.example.test. 127.0.0.1
+ask MARIADB mariadb -Nse 'select 6 * 7'
 ask CONTAINERD sh -c 'ctr version | grep -c Server'
 ask FAILED systemctl list-units --failed --no-legend --plain
+for unit in $(systemctl list-units --failed --no-legend --plain | cut -d ' ' -f 1); do journalctl -b -u "$unit" --no-pager | tail -n 20; done
 echo "=== probe is done"
 "#;
 
 #[test]
-fn services_of_ten_package_sets_answer() {
+fn services_of_a_dozen_package_sets_answer() {
     if !on_request() || !judges(&["qemu-system-x86_64"]) {
         return;
     }
     let (folder, image) = build_with_probe("probe", PROFILE, PROBE);
     let console = boot(folder.path(), &image, "=== probe is done", &[]);
     for (name, wanted) in [
-        ("SETUP", &[][..]),
+        ("SETUP", &["/bin/nano"][..]),
         ("POSTGRESQL", &["1"]),
         ("NGINX", &["1"]),
         ("REDIS", &["PONG"]),
@@ -70,6 +81,17 @@ fn services_of_ten_package_sets_answer() {
         ("MOSQUITTO", &["hello"]),
         ("RSYSLOG", &["1"]),
         ("EXPORTER", &["1"]),
+        (
+            "UNBOUND",
+            &[
+                "Using domain server:",
+                "Name: 127.0.0.1",
+                "Address: 127.0.0.1#53",
+                "Aliases:",
+                "node.example.test has address 192.0.2.7",
+            ],
+        ),
+        ("MARIADB", &["42"]),
         ("CONTAINERD", &["1"]),
         ("FAILED", &[]),
     ] {
