@@ -9,7 +9,7 @@ use rootsmith_tests::{copy_workspace, judges, on_request, succeed};
 
 const TOOLS: [&str; 1] = ["qemu-system-x86_64"];
 
-/// Arguments that every reading of a script could spoil.
+/// Arguments that every reading of a script could spoil, and a package that makes a key for the machine's own name.
 const PROFILE: &str = r#"
 schema = 1
 extends = ["k0s-worker-openrc.toml"]
@@ -17,6 +17,8 @@ extends = ["k0s-worker-openrc.toml"]
 name = "probe"
 [identity]
 hostname = "node-????"
+[packages]
+include = ["ssl-cert"]
 [[user]]
 name = "worker"
 system = true
@@ -39,7 +41,7 @@ working-directory = "/var"
 name = "probe"
 oneshot = true
 exec = ["/usr/local/bin/probe"]
-after = ["limited", "once", "containerd", "ssh"]
+after = ["limited", "once", "containerd", "ssh", "package-setup"]
 "#;
 
 const PROBE: &str = r#"#!/bin/sh
@@ -82,6 +84,7 @@ ask ADDRESS sh -c "ip -4 -o address show scope global | wc -l"
 ask MODULES sh -c "grep -c -E '^(overlay|br_netfilter|nf_conntrack) ' /proc/modules"
 ask SYSCTL cat /proc/sys/net/bridge/bridge-nf-call-iptables
 ask SYSTEMD sh -c "dpkg-query -W -f '\${db:Status-Status} \${Package}\n' | grep -c -E '^installed (lib(pam|nss)-)?systemd(-sysv|-resolved)?\$'"
+ask PACKAGES sh -c "dpkg --audit; ls /var/lib/rootsmith /etc/ssl/private; hostname; openssl x509 -noout -subject -in /etc/ssl/certs/ssl-cert-snakeoil.pem"
 ask MACHINE_ID cat /etc/machine-id
 ask HOSTNAME hostname
 ask KEYS sh -c "cat /etc/ssh/ssh_host_*.pub | cut -d ' ' -f 2 | sha256sum"
@@ -125,6 +128,10 @@ fn services_run_as_declared_and_start_again() {
     assert_eq!((one("SHARED"), one("HIERARCHY")), ("shared".to_owned(), "cgroup2fs".to_owned()));
     assert_eq!((one("ADDRESS"), one("MODULES"), one("SYSCTL")), ("1".into(), "3".into(), "1".into()));
     assert_eq!(one("SYSTEMD"), "0");
+    let packages = answer(&console, "PACKAGES");
+    let [folder, key, left, hostname, subject] = packages.as_slice() else { panic!("{packages:?}") };
+    assert_eq!([*folder, *key, *left], ["/etc/ssl/private:", "ssl-cert-snakeoil.key", "/var/lib/rootsmith:"]);
+    assert!(subject.ends_with(hostname), "{packages:?}");
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! `always` are on request. Theirs are kept in the tests' cache by what they are made of, for they take half a minute each.
 //!
 //! With `ROOTSMITH_ORACLE_ARCH=arm64`, the sets are compared as arm64's: their scripts run under qemu-user, which the kernel must know
-//! of (`qemu-user-static`, then `/usr/lib/systemd/systemd-binfmt`).
+//! of (`apt-get install arch-test qemu-user-static`, then `/usr/lib/systemd/systemd-binfmt`).
 #![allow(clippy::disallowed_methods, clippy::print_stderr)]
 
 use std::collections::BTreeSet;

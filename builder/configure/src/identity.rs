@@ -10,7 +10,7 @@ use rootsmith_types::TreePath;
 /// One thing of a machine's identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
-    /// `machine-id`, `hostname`, `ssh-host-keys`, `random-seed`, `root-size`, `disk-identifiers`.
+    /// `machine-id`, `hostname`, `ssh-host-keys`, `random-seed`, `packages`, `root-size`, `disk-identifiers`.
     pub what: &'static str,
     /// `first boot`, or `build` for what all copies of the image share.
     pub made: &'static str,
@@ -27,6 +27,10 @@ pub fn identity_plan(tree: &Tree, profile: &Profile) -> Vec<Identity> {
     let there = |path: &str| TreePath::new(path).is_ok_and(|path| tree.lookup(&path).is_some());
     let first = |what, by, order, kept| Identity { what, made: "first boot", by, order, kept };
     let pattern = profile.hostname().value.contains('?');
+    let packages = |by| {
+        let order = "before sockets and services";
+        there("/var/lib/rootsmith/package-setup").then(|| first("packages", by, order, "/var/lib/dpkg/status"))
+    };
     let mut plan = Vec::new();
     match profile.init.system.value {
         InitSystem::Systemd => {
@@ -43,6 +47,7 @@ pub fn identity_plan(tree: &Tree, profile: &Profile) -> Vec<Identity> {
                 let by = "systemd-random-seed.service";
                 plan.push(first("random-seed", by, "before sysinit.target", "/var/lib/systemd/random-seed"));
             }
+            plan.extend(packages("package-setup.service"));
             if there("/usr/lib/systemd/system/sshd-keygen.service") {
                 let by = "sshd-keygen.service";
                 plan.push(first("ssh-host-keys", by, "before ssh.service", "/etc/ssh/ssh_host_*_key"));
@@ -63,6 +68,7 @@ pub fn identity_plan(tree: &Tree, profile: &Profile) -> Vec<Identity> {
                 let order = "in runlevel sysinit, after the machine-id";
                 plan.push(first("random-seed", "urandom", order, "/var/lib/urandom/random-seed"));
             }
+            plan.extend(packages("package-setup"));
             if there("/etc/init.d/ssh-host-keys") {
                 plan.push(first("ssh-host-keys", "ssh-host-keys", "before ssh", "/etc/ssh/ssh_host_*_key"));
             }

@@ -290,6 +290,8 @@ fn what_only_the_machine_can_make_dpkg_makes_there() {
     let wanted = "/etc/systemd/system/basic.target.wants/package-setup.service";
     assert_eq!(target(&assembly, wanted), "/etc/systemd/system/package-setup.service");
     assert_eq!(report.counts().first_boot, 1);
+    let plan = crate::identity_plan(&assembly.tree, &profile(""));
+    assert!(plan.iter().any(|made| made.what == "packages" && made.by == "package-setup.service"));
 }
 
 #[test]
