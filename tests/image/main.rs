@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use rootsmith_tests::{cache, command, copy_workspace, judge, judges, partition, rootsmith, said, succeed, workspace};
+use rootsmith_tests::{
+    cache, command, copy_workspace, judge, judges, partition, rootsmith, run, said, succeed, workspace,
+};
 use tempfile::TempDir;
 
 mod airgap;
@@ -52,12 +54,19 @@ fn the_build_leaves_what_it_promises() {
     let names: Vec<&str> = digests.keys().map(String::as_str).collect();
     assert_eq!(
         names,
-        ["k0s-worker-amd64.img", "k0s-worker-amd64.rootfs.tar.zst", "manifest.json", "preflight.json", "timings.json"]
+        [
+            "k0s-worker-amd64.img",
+            "k0s-worker-amd64.img.bmap",
+            "k0s-worker-amd64.rootfs.tar.zst",
+            "manifest.json",
+            "preflight.json",
+            "timings.json"
+        ]
     );
     let manifest: serde_json::Value =
         serde_json::from_slice(&fs::read(built().join("manifest.json")).unwrap()).unwrap();
     let outputs = manifest["outputs"].as_array().unwrap();
-    assert_eq!(outputs.len(), 2);
+    assert_eq!(outputs.len(), 3);
     for output in outputs {
         let file = output["file"].as_str().unwrap();
         assert_eq!(output["sha256"].as_str(), digests.get(file).map(String::as_str), "{file}");
@@ -96,6 +105,44 @@ fn foreign_checkers_find_nothing_wrong() {
     fs::write(&root, bytes).unwrap();
     let status = Command::new("e2fsck").args(["-f", "-n", root.to_str().unwrap()]).output().unwrap().status;
     assert!(!status.success(), "e2fsck did not notice a flipped byte");
+}
+
+/// A card that was used before, so that whatever an image leaves out is not zeros.
+#[test]
+fn a_used_card_gets_what_its_map_says_and_is_sound() {
+    if !judges(&["bmaptool", "sgdisk", "e2fsck", "fsck.fat"]) {
+        return;
+    }
+    let image = built().join("k0s-worker-amd64.img");
+    let folder = tempfile::tempdir().unwrap();
+    // bmaptool makes files anew, so the bytes are compared on new ones.
+    let (ours, theirs) = (folder.path().join("ours.img"), folder.path().join("theirs.img"));
+    let output = succeed(folder.path(), &["flash", image.to_str().unwrap(), "ours.img"]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.starts_with("ours.img: ") && said.trim_end().ends_with("written and read back"), "{said}");
+    let map = built().join("k0s-worker-amd64.img.bmap");
+    let words = ["copy", "--bmap", map.to_str().unwrap(), image.to_str().unwrap(), theirs.to_str().unwrap()];
+    judge("bmaptool", &words);
+    judge("cmp", &[ours.to_str().unwrap(), theirs.to_str().unwrap()]);
+
+    let size = fs::metadata(&image).unwrap().len();
+    let mut used = fs::File::create(&ours).unwrap();
+    std::io::copy(&mut std::io::Read::take(std::io::repeat(0xa5), size), &mut used).unwrap();
+    succeed(folder.path(), &["flash", image.to_str().unwrap(), "ours.img"]);
+    judge("sgdisk", &["--verify", ours.to_str().unwrap()]);
+    let part = folder.path().join("part.img");
+    partition(&ours, 1, &part);
+    judge("fsck.fat", &["-n", part.to_str().unwrap()]);
+    partition(&ours, 2, &part);
+    judge("e2fsck", &["-f", "-n", part.to_str().unwrap()]);
+    succeed(folder.path(), &["preflight", "ours.img", "--set", "k0s-worker@1.36"]);
+
+    // A file that is no card and a card that is none.
+    let output = run(folder.path(), &["flash", image.to_str().unwrap(), "/dev/rootsmith-none"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("there is no `/dev/rootsmith-none`"));
+    let output = run(folder.path(), &["flash", "gone.img", "ours.img"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("cannot open `gone.img`"), "{output:?}");
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Preflight(PreflightArgs),
     /// Run an image under QEMU and show its console
     Boot(BootArgs),
+    /// Write an image to a card by its block map, and read it back
+    Flash(FlashArgs),
     /// Show what was done to make an image
     Inspect(InspectArgs),
     /// Say what a preflight check means, how it is decided and how to satisfy it
@@ -148,6 +150,20 @@ pub(crate) struct BootArgs {
     /// With --check, show all that the system answered
     #[arg(long, requires = "check")]
     pub(crate) verbose: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FlashArgs {
+    /// A disk image; its block map is looked for beside it, as IMAGE.bmap, and without one every block is written
+    pub(crate) image: PathBuf,
+    /// A whole disk, such as /dev/sdX, or a file
+    pub(crate) target: PathBuf,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Write to a disk, too, that is not removable or is in use
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 #[derive(Debug, Args)]

@@ -26,6 +26,8 @@ pub(crate) struct Environment {
     pub(crate) colour: bool,
     /// Whether stdout may be coloured.
     pub(crate) colour_out: bool,
+    /// Whether somebody can be asked: stdin is a terminal.
+    pub(crate) answers: bool,
     /// Seconds since 1970.
     pub(crate) now: UnixTime,
     /// Where temporary files of a run may lie.
@@ -57,6 +59,7 @@ impl Environment {
             terminal,
             colour: terminal && set("NO_COLOR").is_none(),
             colour_out: std::io::stdout().is_terminal() && terminal && set("NO_COLOR").is_none(),
+            answers: std::io::stdin().is_terminal(),
             now: UnixTime::try_from(now).unwrap_or(UnixTime::MAX),
             scratch: env::temp_dir(),
         }

@@ -7,6 +7,7 @@ mod boot;
 mod build;
 mod environment;
 mod explain;
+mod flash;
 mod inspect;
 mod live;
 mod preflight;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         Command::Lock(args) => build::lock(args, &environment),
         Command::Preflight(args) => preflight::preflight(args, &environment),
         Command::Boot(args) => boot::boot(args, &environment),
+        Command::Flash(args) => flash::flash(args, &environment),
         Command::Inspect(args) => inspect::inspect(args, &environment),
         Command::Explain(args) => explain::explain(args, &environment),
     };

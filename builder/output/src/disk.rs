@@ -1,6 +1,7 @@
 //! A disk image: partition table, EFI system partition, root file system, planned whole and written in one pass.
 
 use std::fs::File;
+use std::ops::Range;
 use std::path::Path;
 
 use rootsmith_gpt as gpt;
@@ -74,12 +75,12 @@ pub struct DiskInput<'a> {
 }
 
 /// What was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiskLayout {
     /// The disk's size, holes included.
     pub size: NumBytes,
-    /// Bytes that are not holes.
-    pub written: NumBytes,
+    /// The bytes that are not holes, ascending.
+    pub written: Vec<Range<u64>>,
     /// What is free in the root file system for ordinary users.
     pub root_available: NumBytes,
 }
@@ -136,7 +137,7 @@ pub fn write_disk(input: &DiskInput<'_>, file: &File, path: &Path) -> Result<Dis
     disk.write(&mut sink).map_err(failed)?;
     Ok(DiskLayout {
         size,
-        written: NumBytes::new(sink.written()),
+        written: sink.into_written(),
         root_available: root.map_or(NumBytes::new(0), |plan| plan.available()),
     })
 }

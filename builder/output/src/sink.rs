@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
 use rootsmith_ondisk::Sink;
@@ -9,16 +10,16 @@ use rootsmith_ondisk::Sink;
 pub(crate) struct FileSink<'a> {
     file: &'a File,
     end: u64,
-    written: u64,
+    written: Vec<Range<u64>>,
 }
 
 impl<'a> FileSink<'a> {
     pub(crate) fn new(file: &'a File) -> FileSink<'a> {
-        FileSink { file, end: 0, written: 0 }
+        FileSink { file, end: 0, written: Vec::new() }
     }
 
-    /// Bytes that were really written: what the file costs on disk, about.
-    pub(crate) fn written(&self) -> u64 {
+    /// What was really written, ascending: the rest are holes.
+    pub(crate) fn into_written(self) -> Vec<Range<u64>> {
         self.written
     }
 }
@@ -29,9 +30,12 @@ impl Sink for FileSink<'_> {
             return Err(io::Error::other(format!("internal error: write at {offset} goes back from {}", self.end)));
         }
         self.file.write_all_at(data, offset)?;
-        let len = data.len() as u64;
-        self.end = offset.checked_add(len).ok_or(io::ErrorKind::FileTooLarge)?;
-        self.written = self.written.saturating_add(len);
+        let end = offset.checked_add(data.len() as u64).ok_or(io::ErrorKind::FileTooLarge)?;
+        match self.written.last_mut() {
+            Some(last) if last.end == offset => last.end = end,
+            _ => self.written.push(offset..end),
+        }
+        self.end = end;
         Ok(())
     }
 }

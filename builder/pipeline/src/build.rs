@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rootsmith_assemble::{Assembly, Package};
+use rootsmith_bmap::BlockMap;
 use rootsmith_configure::identity_plan;
 use rootsmith_fetch::Cache;
 use rootsmith_lock::{Lock, Target};
@@ -134,6 +135,9 @@ fn run(
     Ok(Built { summary, target })
 }
 
+/// The files of one output, and what preflight found on it where it is a disk.
+type Output = (Vec<MadeFile>, Option<Report>);
+
 /// Everything the outputs are made from.
 struct Work<'a> {
     profile: &'a Profile,
@@ -149,7 +153,7 @@ impl Work<'_> {
         jobs: usize,
         host: Host<'_>,
     ) -> Result<(Vec<MadeFile>, Option<Report>), Problems> {
-        let results: Vec<Result<(MadeFile, Option<Report>), Problems>> = std::thread::scope(|scope| {
+        let results: Vec<Result<Output, Problems>> = std::thread::scope(|scope| {
             let threads: Vec<_> = self
                 .profile
                 .outputs
@@ -157,10 +161,10 @@ impl Work<'_> {
                 .map(|output| {
                     scope.spawn(move || match &output.kind {
                         OutputKind::Disk(disk) => {
-                            self.disk(disk, staging, host).map(|(file, report)| (file, Some(report)))
+                            self.disk(disk, staging, host).map(|(files, report)| (files, Some(report)))
                         }
-                        OutputKind::Tar => self.tar(staging, jobs, host).map(|file| (file, None)),
-                        OutputKind::Oci(oci) => self.oci(oci, staging, jobs, host).map(|file| (file, None)),
+                        OutputKind::Tar => self.tar(staging, jobs, host).map(|file| (vec![file], None)),
+                        OutputKind::Oci(oci) => self.oci(oci, staging, jobs, host).map(|file| (vec![file], None)),
                     })
                 })
                 .collect();
@@ -174,8 +178,8 @@ impl Work<'_> {
         let mut report = None;
         for result in results {
             match result {
-                Ok((file, checked)) => {
-                    files.push(file);
+                Ok((made, checked)) => {
+                    files.extend(made);
                     report = report.or(checked);
                 }
                 Err(mut error) => problems.0.append(&mut error.0),
@@ -185,7 +189,8 @@ impl Work<'_> {
         Ok((files, report))
     }
 
-    fn disk(&self, disk: &Disk, staging: &Staging, host: Host<'_>) -> Result<(MadeFile, Report), Problems> {
+    /// The image and, for whoever writes it to a card, its block map.
+    fn disk(&self, disk: &Disk, staging: &Staging, host: Host<'_>) -> Result<(Vec<MadeFile>, Report), Problems> {
         let Prepared { arch, ids, ref assembly, .. } = *self.prepared;
         let name = format!("{}.img", self.prepared.name);
         let shown = format!("writing {name}");
@@ -210,10 +215,16 @@ impl Work<'_> {
             root_available: layout.root_available,
             brought: &self.prepared.brought,
         };
-        let (report, digest) = rayon::join(|| check::check_disk(&wanted, &file), || digest_of(&path));
+        let map = || BlockMap::of(&file, layout.size.get(), &layout.written);
+        let (report, map) = rayon::join(|| check::check_disk(&wanted, &file), map);
         host.progress.finished(&shown);
-        let sha256 = digest?;
-        Ok((MadeFile { name, size: layout.size, written: layout.written, sha256 }, report?))
+        let (map, sha256) = map.map_err(|source| OutputError::Io { path, doing: "read back", source })?;
+        let written = NumBytes::new(map.mapped());
+        let image = MadeFile { name, size: layout.size, written, sha256 };
+        let (name, text) = (format!("{}.bmap", image.name), map.to_xml());
+        write_text(staging, &name, &text)?;
+        let (size, sha256) = (NumBytes::new(text.len() as u64), Sha256Digest::of(text.as_bytes()));
+        Ok((vec![image, MadeFile { name, size, written: size, sha256 }], report?))
     }
 
     fn tar(&self, staging: &Staging, jobs: usize, host: Host<'_>) -> Result<MadeFile, Problems> {

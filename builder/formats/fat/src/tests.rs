@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hadris_fat::{FatDir, FatVolume, FatVolumeReadExt};
 use proptest::prelude::*;
-use rootsmith_ondisk::{Image, Memory};
+use rootsmith_ondisk::{Image, Memory, Sink};
 use rootsmith_tree::{Content, Metadata, NoBlobs, Node, NodeKind, Run, Sparse, Tree};
 use rootsmith_types::{Explain, NumBytes, Subject, TreePath};
 
@@ -79,6 +79,32 @@ fn assert_clean(image: &[u8]) {
         let said = String::from_utf8_lossy(&said);
         let warned = ["differ", "wrong", "Bad", "Dirty", "corrupt", "Unused", "Duplicate", "must be", "should be"];
         assert!(clean && warned.iter().all(|word| !said.contains(word)), "{said}");
+    }
+}
+
+/// A card that was used before: what is not written is not zero.
+struct Used(Vec<u8>);
+
+impl Sink for Used {
+    fn write_at(&mut self, offset: u64, data: &[u8]) -> std::io::Result<()> {
+        let at = offset as usize;
+        self.0[at..at + data.len()].copy_from_slice(data);
+        Ok(())
+    }
+}
+
+#[test]
+fn on_a_used_card_only_free_clusters_hold_what_was_there() {
+    for size in [minimal(0), options(Size::Fixed(NumBytes::mib(40))), options(Size::Fixed(NumBytes::mib(8)))] {
+        let tree = esp();
+        let plan = plan(&tree, &NoBlobs, &size).unwrap();
+        let clean = Memory::of(&plan).unwrap();
+        let mut used = Used(vec![0xa5; clean.len()]);
+        plan.write(&mut used).unwrap();
+        let written = used.0.iter().zip(&clean).take_while(|(used, clean)| used == clean).count();
+        assert!(used.0[written..].iter().all(|byte| *byte == 0xa5), "what is written is without a gap");
+        assert!(clean[written..].iter().all(|byte| *byte == 0));
+        assert_clean(&used.0);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use rootsmith_ondisk::Sink;
+use rootsmith_ondisk::{Gapless, Sink};
 use rootsmith_tree::Mtime;
 use zerocopy::IntoBytes;
 use zerocopy::little_endian::{U16, U32};
@@ -21,7 +21,17 @@ const PIECE: u64 = 256 << 10;
 /// `int 18h; jmp $`: a BIOS goes on with the next device, or stops.
 const BOOT_CODE: [u8; 4] = [0xcd, 0x18, 0xeb, 0xfe];
 
+/// Everything up to the last cluster in use is written, zeros included: free entries of the tables and of directories are read, and what was
+/// on a card before is none.
 pub(crate) fn write(plan: &Plan<'_>, out: &mut dyn Sink) -> io::Result<()> {
+    let mut out = Gapless::new(out);
+    write_parts(plan, &mut out)?;
+    let used = plan.directories.iter().map(|it| it.run).chain(plan.files.iter().map(|it| it.run));
+    let end = used.map(|run| run.first + run.clusters).max().unwrap_or_default();
+    out.fill(plan.geometry.cluster_offset(end.max(2)))
+}
+
+fn write_parts(plan: &Plan<'_>, out: &mut dyn Sink) -> io::Result<()> {
     match plan.geometry.fat_type {
         FatType::Fat16 => out.write_at(0, boot_sector_16(plan).as_bytes())?,
         FatType::Fat32 => {

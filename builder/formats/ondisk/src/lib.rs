@@ -1,7 +1,8 @@
 //! What every block format shares: an [`Image`] knows its size and writes itself, once, in ascending order, to a [`Sink`].
 //!
 //! A format is planned first (sizes, offsets and refusals), then written; after the plan only I/O can fail. A GPT disk is an
-//! `Image` made of `Image`s. What is not written reads as zeros, so sparse files and block maps come for free.
+//! `Image` made of `Image`s. What is not written reads as zeros in a file, and whatever was there on a card that is written by block map: so
+//! only what nobody reads is left out.
 
 use std::io;
 
@@ -18,7 +19,7 @@ pub trait Image: Sync {
     /// Its full size, holes included.
     fn size(&self) -> NumBytes;
 
-    /// Writes it, ascending. Blocks of zeros may be left out.
+    /// Writes it, ascending. Blocks that nobody reads before writing them may be left out.
     fn write(&self, out: &mut dyn Sink) -> io::Result<()>;
 }
 
@@ -39,6 +40,39 @@ impl Sink for Shifted<'_> {
     fn write_at(&mut self, offset: u64, data: &[u8]) -> io::Result<()> {
         let offset = self.start.checked_add(offset).ok_or(io::ErrorKind::FileTooLarge)?;
         self.inner.write_at(offset, data)
+    }
+}
+
+/// A sink that writes zeros where nothing is written: for formats whose readers look at what is free or padding, too.
+pub struct Gapless<'a> {
+    inner: &'a mut dyn Sink,
+    end: u64,
+}
+
+impl<'a> Gapless<'a> {
+    /// Begins at offset 0.
+    pub fn new(inner: &'a mut dyn Sink) -> Gapless<'a> {
+        Gapless { inner, end: 0 }
+    }
+
+    /// Writes zeros up to `offset`, unless so much is written already.
+    pub fn fill(&mut self, offset: u64) -> io::Result<()> {
+        let zeros = [0; 64 << 10];
+        while self.end < offset {
+            let len = usize::try_from(offset - self.end).map_or(zeros.len(), |left| left.min(zeros.len()));
+            self.inner.write_at(self.end, &zeros[..len])?;
+            self.end += len as u64;
+        }
+        Ok(())
+    }
+}
+
+impl Sink for Gapless<'_> {
+    fn write_at(&mut self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.fill(offset)?;
+        self.inner.write_at(offset, data)?;
+        self.end = offset.checked_add(data.len() as u64).ok_or(io::ErrorKind::FileTooLarge)?;
+        Ok(())
     }
 }
 
