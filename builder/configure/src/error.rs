@@ -130,11 +130,18 @@ impl Explain for ConfigureError {
 
     fn help(&self) -> Option<String> {
         Some(match self {
-            ConfigureError::NotModelled { package, .. } => format!(
-                "leave the package out, or answer for it in `[scripts]`: `{package} = {{ ignore = \"why it need not run\" }}`, \
-                 with an overlay for what the script would have made, or, for a `postinst`, \
-                 `{package} = {{ first-boot = \"why it may wait\" }}`"
-            ),
+            ConfigureError::NotModelled { package, script, .. } => {
+                let ignore = format!(
+                    "leave the package out, or answer for it in `[scripts]`: `{package} = {{ ignore = \"why it need not run\" }}`, \
+                     with an overlay for what the script would have made"
+                );
+                match script.as_str() {
+                    "postinst" => {
+                        format!("{ignore}, or `{package} = {{ first-boot = \"why dpkg may run it there\" }}`")
+                    }
+                    _ => ignore,
+                }
+            }
             ConfigureError::NoDpkg { .. } => {
                 "add `dpkg` to `packages.include`, with `database = \"dpkg\"`, or give `ignore` a reason".to_owned()
             }
