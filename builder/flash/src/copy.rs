@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
-use rootsmith_bmap::{BlockMap, Mapped};
+use rootsmith_bmap::BlockMap;
 use rootsmith_types::{NumBytes, Sha256Digest};
 use rustix::fs::{Advice, OFlags, fadvise};
 use sha2::{Digest, Sha256};
@@ -74,32 +74,12 @@ pub fn flash(
         return Err(FlashError::TooSmall { path: target.path.clone(), size: device.size, needed });
     }
     let mut buffer = Buffer::new();
-    check(&file, image, map, &mut buffer, progress)?;
+    let read = |data: &mut [u8], offset| file.read_exact_at(data, offset).map_err(failed(image, "read", offset));
+    if let Some(offset) = differing(map, &mut buffer, read, &mut |bytes| progress(Step::Check, bytes))? {
+        return Err(FlashError::Image { path: image.to_owned(), offset });
+    }
     let mut card = Opened::open(target, map, force)?;
     copy(&file, image, map, &mut card, &target.path, &mut buffer, progress)
-}
-
-/// Holds the image against its map.
-fn check(
-    file: &File,
-    path: &Path,
-    map: &BlockMap,
-    buffer: &mut Buffer,
-    progress: &mut dyn FnMut(Step, u64),
-) -> Result<(), FlashError> {
-    for range in &map.ranges {
-        let mut digest = Sha256::new();
-        for (offset, len) in chunks(map.bytes(range)) {
-            let data = buffer.get(len);
-            file.read_exact_at(data, offset).map_err(failed(path, "read", offset))?;
-            digest.update(data);
-            progress(Step::Check, len as u64);
-        }
-        if !is(range, digest) {
-            return Err(FlashError::Image { path: path.to_owned(), offset: NumBytes::new(map.bytes(range).start) });
-        }
-    }
-    Ok(())
 }
 
 fn copy(
@@ -118,29 +98,39 @@ fn copy(
         progress(Step::Write, len as u64);
     }
     card.settle().map_err(failed(target, "write", map.image_size))?;
+    let read = |data: &mut [u8], offset| card.read(data, offset).map_err(failed(target, "read back", offset));
+    match differing(map, buffer, read, &mut |bytes| progress(Step::Verify, bytes))? {
+        Some(offset) => Err(FlashError::Differs { path: target.to_owned(), offset }),
+        None => Ok(()),
+    }
+}
+
+/// Where the first range begins whose bytes, as `read` gives them, are not what the map says.
+fn differing(
+    map: &BlockMap,
+    buffer: &mut Buffer,
+    read: impl Fn(&mut [u8], u64) -> Result<(), FlashError>,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Option<NumBytes>, FlashError> {
     for range in &map.ranges {
         let mut digest = Sha256::new();
         for (offset, len) in chunks(map.bytes(range)) {
             let data = buffer.get(len);
-            card.read(data, offset).map_err(failed(target, "read back", offset))?;
+            read(data, offset)?;
             digest.update(data);
-            progress(Step::Verify, len as u64);
+            progress(len as u64);
         }
-        if !is(range, digest) {
-            return Err(FlashError::Differs { path: target.to_owned(), offset: NumBytes::new(map.bytes(range).start) });
+        if Sha256Digest::new(digest.finalize().into()) != range.sha256 {
+            return Ok(Some(NumBytes::new(map.bytes(range).start)));
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 fn chunks(bytes: Range<u64>) -> impl Iterator<Item = (u64, usize)> {
     let end = bytes.end;
     // No more than CHUNK, which is a length in memory.
     bytes.step_by(CHUNK).map(move |offset| (offset, (end - offset).min(CHUNK as u64) as usize))
-}
-
-fn is(range: &Mapped, digest: Sha256) -> bool {
-    Sha256Digest::new(digest.finalize().into()) == range.sha256
 }
 
 fn failed(path: &Path, doing: &'static str, offset: u64) -> impl FnOnce(io::Error) -> FlashError {

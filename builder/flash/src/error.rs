@@ -119,10 +119,15 @@ impl Explain for FlashError {
                 "nothing was written; build the image again, or copy it again together with its map".to_owned()
             }
             FlashError::Differs { .. } => "take another card, or another reader".to_owned(),
-            FlashError::Io { doing: "open", .. } => "who may not write to disks asks with sudo".to_owned(),
-            FlashError::Io { .. } => {
+            FlashError::Io { doing: "write" | "read back", .. } => {
                 "the target is half written; look whether it is still there, and write it again".to_owned()
             }
+            FlashError::Io { source, .. } => match source.kind() {
+                io::ErrorKind::PermissionDenied => "who may not write to disks asks with sudo".to_owned(),
+                io::ErrorKind::NotFound => "look at the path; `rootsmith build` leaves images in outputs/".to_owned(),
+                io::ErrorKind::ResourceBusy => "somebody uses it: unmount it first".to_owned(),
+                _ => return None,
+            },
         })
     }
 
