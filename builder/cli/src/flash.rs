@@ -20,8 +20,9 @@ use crate::report;
 pub(crate) fn flash(args: &FlashArgs, environment: &Environment) -> Result<(), ExitCode> {
     let failed =
         |problems: Problems| ExitCode::from(report::print_problems(&problems, &Places::default(), environment));
-    let (map, mapped) = map_of(&args.image).map_err(failed)?;
     let target = look(&args.target, &System::default(), args.force).map_err(|error| failed(error.into()))?;
+    // Without a map beside it, all of the image is read.
+    let (map, mapped) = map_of(&args.image).map_err(failed)?;
     let size = NumBytes::new(map.image_size);
     let what = format!("{} ({size}, {} of it to be written)", args.image.display(), NumBytes::new(map.mapped()));
     if !mapped {
