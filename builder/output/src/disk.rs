@@ -4,7 +4,7 @@ use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
 
-use rootsmith_gpt as gpt;
+use rootsmith_disk as layout;
 use rootsmith_ondisk::Image;
 use rootsmith_profile::{Disk, Partition, PartitionKind, PartitionSize};
 use rootsmith_tree::{Blobs, Tree};
@@ -117,19 +117,21 @@ pub fn write_disk(input: &DiskInput<'_>, file: &File, path: &Path) -> Result<Dis
     for partition in &input.disk.partitions {
         let (name, _) = names(partition.kind.value);
         let (type_guid, guid, image): (_, _, Option<&dyn Image>) = match partition.kind.value {
-            PartitionKind::Root => {
-                (gpt::types::root(input.arch), input.ids.root_partition, root.as_ref().map(|plan| plan as &dyn Image))
-            }
+            PartitionKind::Root => (
+                layout::types::root(input.arch),
+                input.ids.root_partition,
+                root.as_ref().map(|plan| plan as &dyn Image),
+            ),
             PartitionKind::Esp => {
-                (gpt::types::ESP, input.ids.esp_partition, esp.as_ref().map(|plan| plan as &dyn Image))
+                (layout::types::ESP, input.ids.esp_partition, esp.as_ref().map(|plan| plan as &dyn Image))
             }
         };
-        let attributes = if partition.grow { gpt::types::GROW_FILE_SYSTEM } else { 0 };
+        let attributes = if partition.grow { layout::types::GROW_FILE_SYSTEM } else { 0 };
         if let Some(image) = image {
-            partitions.push(gpt::Partition { name: name.to_owned(), type_guid, guid, attributes, image });
+            partitions.push(layout::Partition { name: name.to_owned(), type_guid, guid, attributes, image });
         }
     }
-    let disk = gpt::plan(partitions, &gpt::Options { disk_guid: input.ids.disk, align: ALIGN })?;
+    let disk = layout::plan(partitions, &layout::Options { disk_guid: input.ids.disk, align: ALIGN })?;
     let size = disk.size();
     let failed = |source| OutputError::io(path, "write", size)(source);
     file.set_len(size.get()).map_err(failed)?;
