@@ -2,6 +2,7 @@ use std::io::Write;
 use std::process::Command;
 
 use rootsmith_ondisk::Memory;
+use rootsmith_types::Sha256Digest;
 
 use super::*;
 use crate::types;
@@ -115,6 +116,17 @@ fn a_flipped_byte_in_a_table_is_noticed() {
 #[test]
 fn two_runs_give_the_same_bytes() {
     assert!(disk() == disk());
+}
+
+/// Images that exist must come out of a build as they did: such a change needs a reason, and this test a new digest.
+#[test]
+fn gpt_disks_are_the_bytes_they_always_were() {
+    let digest = |disk: &[u8]| Sha256Digest::of(disk).to_string();
+    assert_eq!(digest(&disk()), "b9cdec06abb147ef4547ae498b39944943e6ca29b94bcc208448e9b505114d85");
+    let five: Vec<_> = (1..=5).map(|i| partition(i, "x", &ROOT)).collect();
+    let odd = plan(five, &Options { disk_guid: uuid(0), align: NumBytes::new(4096) }).unwrap();
+    let odd = Memory::of(&odd).unwrap();
+    assert_eq!(digest(&odd), "a271ee170998e1958324d57d38b60fc6d9dc8c9113427f7df105a7296a6186a0");
 }
 
 #[test]
