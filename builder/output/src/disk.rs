@@ -128,10 +128,23 @@ pub fn write_disk(input: &DiskInput<'_>, file: &File, path: &Path) -> Result<Dis
         };
         let attributes = if partition.grow { layout::types::GROW_FILE_SYSTEM } else { 0 };
         if let Some(image) = image {
-            partitions.push(layout::Partition { name: name.to_owned(), type_guid, guid, attributes, image });
+            partitions.push(layout::Partition {
+                name: name.to_owned(),
+                type_guid,
+                mbr_type: match partition.kind.value {
+                    PartitionKind::Root => layout::types::MBR_LINUX,
+                    PartitionKind::Esp => layout::types::MBR_ESP,
+                },
+                guid,
+                attributes,
+                active: false,
+                hybrid: false,
+                image,
+            });
         }
     }
-    let disk = layout::plan(partitions, &layout::Options { disk_guid: input.ids.disk, align: ALIGN })?;
+    let options = layout::Options { align: ALIGN, ..layout::Options::new(input.ids.disk) };
+    let disk = layout::plan(partitions, Vec::new(), &options)?;
     let size = disk.size();
     let failed = |source| OutputError::io(path, "write", size)(source);
     file.set_len(size.get()).map_err(failed)?;

@@ -1,21 +1,31 @@
-//! A disk with a GUID partition table (GPT): an [`Image`](rootsmith_ondisk::Image) made of images.
+//! A disk: an [`Image`](rootsmith_ondisk::Image) made of images, with a partition table and boot code at fixed places.
 //!
-//! Specification: UEFI 2.10, 5.2.3 "Protective MBR" and 5.3 "GUID Partition Table (GPT) Disk Layout", with 512-byte
-//! logical blocks.
+//! Specification: UEFI 2.10, 5.2 "LBA 0 Format" and 5.3 "GUID Partition Table (GPT) Disk Layout", with 512-byte logical
+//! blocks.
 //!
-//! | place                      | holds                                                |
-//! |----------------------------|------------------------------------------------------|
-//! | LBA 0                      | protective MBR                                       |
-//! | LBA 1, 2..34               | header, 128 partition entries                        |
-//! | from `align` on            | the partitions, each starting and ending aligned     |
-//! | last 33 blocks of the disk | the entries once more, then the backup header        |
+//! | place                      | [`Table::Gpt`]          | [`Table::Hybrid`]               | [`Table::Mbr`]  |
+//! |----------------------------|-------------------------|---------------------------------|-----------------|
+//! | LBA 0                      | protective MBR          | MBR of partitions and the GPT   | MBR             |
+//! | LBA 1, 2..34               | header, 128 entries     | the same                        | free            |
+//! | from `first` on            | the partitions, each starting and ending aligned | the same | the same        |
+//! | last 33 blocks of the disk | entries, backup header  | the same                        | free            |
 //!
-//! The tables are made by the `gpt` crate. All GUIDs come in; none is drawn.
+//! [`Blob`]s lie where the board's boot ROM looks for them, wherever nothing else is. GPTs are made by the `gpt` crate, MBRs
+//! here. All identifiers come in; none is drawn.
 
+#![warn(clippy::as_conversions, clippy::arithmetic_side_effects)]
+#![cfg_attr(test, allow(clippy::as_conversions, clippy::arithmetic_side_effects))]
+
+mod claim;
 mod error;
+mod format;
+mod gpt;
+mod mbr;
+mod options;
 mod plan;
-mod table;
 pub mod types;
 
+pub use claim::{Claim, Owner};
 pub use error::PlanError;
-pub use plan::{BLOCK, Options, Partition, Plan, plan};
+pub use options::{BLOCK, Options, Size, Table};
+pub use plan::{Blob, Partition, Plan, plan};

@@ -1,82 +1,121 @@
-//! Where each partition lies.
+//! Where each partition and each blob lies.
 
-use std::collections::BTreeSet;
 use std::io;
+use std::ops::Range;
 
 use rootsmith_ondisk::{Image, Shifted, Sink};
 use rootsmith_types::{NumBytes, Uuid};
 
-use crate::PlanError;
-use crate::table::{HEAD_BLOCKS, TAIL_BLOCKS, Tables};
+use crate::claim::{self, Claim, Owner};
+use crate::gpt::{Tables, wide};
+use crate::mbr::{self, Shown};
+use crate::{BLOCK, Options, PlanError, Size, Table};
 
-/// Bytes in a logical block.
-pub const BLOCK: u64 = 512;
+mod check;
+#[cfg(test)]
+mod tests;
 
 /// One partition: what is in it, and what the table says of it.
 pub struct Partition<'a> {
-    /// `PARTLABEL`: at most 36 UTF-16 units.
+    /// `PARTLABEL`: at most 36 UTF-16 units. An MBR has no names; there it is for messages.
     pub name: String,
-    /// What it is for; see [`types`](crate::types).
+    /// What it is for, in a GPT; see [`types`](crate::types).
     pub type_guid: Uuid,
-    /// `PARTUUID`: no other partition has it.
+    /// What it is for, where an MBR shows it; see [`types`](crate::types).
+    pub mbr_type: u8,
+    /// `PARTUUID` in a GPT: no other partition has it.
     pub guid: Uuid,
-    /// Attribute bits; see [`types`](crate::types).
+    /// Attribute bits of a GPT; see [`types`](crate::types).
     pub attributes: u64,
+    /// The one to boot from, where an MBR shows it.
+    pub active: bool,
+    /// The MBR of a [`Table::Hybrid`] shows it, too.
+    pub hybrid: bool,
     /// What is in it. The partition is as large as this, rounded up to the alignment.
     pub image: &'a dyn Image,
 }
 
-/// What concerns the disk as a whole.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The disk's own GUID.
-    pub disk_guid: Uuid,
-    /// Each partition starts and ends at a multiple of this, and so does the disk. A power of two, at least one block.
-    pub align: NumBytes,
-}
-
-impl Options {
-    /// Partitions aligned to 1 MiB, as every partitioning tool does today.
-    pub fn new(disk_guid: Uuid) -> Options {
-        Options { disk_guid, align: NumBytes::mib(1) }
-    }
+/// Bytes at a fixed place that no partition holds: what a board's boot ROM starts.
+pub struct Blob<'a> {
+    /// For messages: `u-boot-rockchip: idbloader.img`.
+    pub name: String,
+    /// Where it begins on the disk.
+    pub offset: NumBytes,
+    /// What is in it.
+    pub image: &'a dyn Image,
 }
 
 /// A planned disk.
 pub struct Plan<'a> {
-    images: Vec<&'a dyn Image>,
-    places: Vec<(u64, u64)>,
-    tables: Tables,
+    /// Both copies of the table; an MBR has no second one.
+    head: Vec<u8>,
+    tail: Vec<u8>,
+    /// Partitions and blobs by where they begin.
+    parts: Vec<(u64, &'a dyn Image)>,
+    partitions: Vec<(u64, u64)>,
+    blobs: Vec<Range<u64>>,
     size: u64,
 }
 
 impl Plan<'_> {
     /// First and last LBA of each partition, in the order they came in.
     pub fn partitions(&self) -> &[(u64, u64)] {
-        &self.places
+        &self.partitions
+    }
+
+    /// The bytes of each blob, in the order they came in.
+    pub fn blobs(&self) -> &[Range<u64>] {
+        &self.blobs
     }
 }
 
-/// Lays the partitions out one after the other, in the order they come in.
-pub fn plan<'a>(partitions: Vec<Partition<'a>>, options: &Options) -> Result<Plan<'a>, PlanError> {
+/// Lays the partitions out one after the other, in the order they come in, and the blobs where they belong.
+pub fn plan<'a>(
+    partitions: Vec<Partition<'a>>,
+    blobs: Vec<Blob<'a>>,
+    options: &Options,
+) -> Result<Plan<'a>, PlanError> {
     let align = options.align.get();
     if !align.is_power_of_two() || align < BLOCK {
         return Err(PlanError::Alignment(options.align));
     }
-    check(&partitions, options.disk_guid)?;
-
+    check::check(&partitions, &blobs, options)?;
     let round_up = |n: u64| n.checked_next_multiple_of(align).ok_or(PlanError::TooLarge);
-    let mut at = round_up(HEAD_BLOCKS * BLOCK)?;
-    let mut places = Vec::with_capacity(partitions.len());
+    let after = |at: u64, image: &dyn Image| at.checked_add(image.size().get()).ok_or(PlanError::TooLarge);
+
+    let head = options.table.head().get();
+    let mut claims = vec![Claim { owner: Owner::Table(options.table), range: 0..head }];
+    let mut parts = Vec::new();
+    let mut end = head;
+    let mut at = round_up(head.max(options.first.get()))?;
+    let mut ranges = Vec::new();
     for partition in &partitions {
-        let end = round_up(at.checked_add(partition.image.size().get()).ok_or(PlanError::TooLarge)?)?;
-        places.push((at / BLOCK, end / BLOCK - 1));
-        at = end;
+        let range = at..round_up(after(at, partition.image)?)?;
+        (at, end) = (range.end, range.end);
+        parts.push((range.start, partition.image));
+        ranges.push(range.clone());
+        claims.push(Claim { owner: Owner::Partition(partition.name.clone()), range });
     }
-    let size = round_up(at.checked_add(TAIL_BLOCKS * BLOCK).ok_or(PlanError::TooLarge)?)?;
-    let tables = Tables::new(&partitions, &places, options.disk_guid, size)?;
-    let images = partitions.into_iter().map(|partition| partition.image).collect();
-    Ok(Plan { images, places, tables, size })
+    let mut blob_ranges = Vec::new();
+    for blob in &blobs {
+        let range = blob.offset.get()..after(blob.offset.get(), blob.image)?;
+        end = end.max(range.end);
+        parts.push((range.start, blob.image));
+        blob_ranges.push(range.clone());
+        claims.push(Claim { owner: Owner::Blob(blob.name.clone()), range });
+    }
+    claim::check(claims)?;
+    parts.sort_by_key(|(at, _)| *at);
+
+    let mut size = round_up(end.checked_add(options.table.tail().get()).ok_or(PlanError::TooLarge)?)?;
+    if options.size == Size::PowerOfTwo {
+        // A multiple of the alignment still: that is a power of two, too, and no larger.
+        size = size.checked_next_power_of_two().ok_or(PlanError::TooLarge)?;
+    }
+    // Aligned, and never empty.
+    let places: Vec<_> = ranges.iter().map(|it| (it.start / BLOCK, (it.end / BLOCK).saturating_sub(1))).collect();
+    let (head, tail) = tables(&partitions, &places, size, options)?;
+    Ok(Plan { head, tail, parts, partitions: places, blobs: blob_ranges, size })
 }
 
 impl Image for Plan<'_> {
@@ -85,12 +124,16 @@ impl Image for Plan<'_> {
     }
 
     fn write(&self, out: &mut dyn Sink) -> io::Result<()> {
-        out.write_at(0, &self.tables.head)?;
-        for (image, (first, _)) in self.images.iter().zip(&self.places) {
-            let mut shifted = Shifted::new(out, first * BLOCK);
+        out.write_at(0, &self.head)?;
+        for (at, image) in &self.parts {
+            let mut shifted = Shifted::new(out, *at);
             image.write(&mut Bounded { inner: &mut shifted, size: image.size().get() })?;
         }
-        out.write_at(self.tables.tail_offset(), &self.tables.tail)
+        if self.tail.is_empty() {
+            return Ok(());
+        }
+        // The plan made room for it.
+        out.write_at(self.size.saturating_sub(wide(self.tail.len())), &self.tail)
     }
 }
 
@@ -102,31 +145,40 @@ struct Bounded<'a, 'b> {
 
 impl Sink for Bounded<'_, '_> {
     fn write_at(&mut self, offset: u64, data: &[u8]) -> io::Result<()> {
-        match offset.checked_add(data.len() as u64) {
+        match offset.checked_add(wide(data.len())) {
             Some(end) if end <= self.size => self.inner.write_at(offset, data),
             _ => Err(io::Error::other("image wrote past its size")),
         }
     }
 }
 
-fn check(partitions: &[Partition<'_>], disk_guid: Uuid) -> Result<(), PlanError> {
-    if partitions.len() > 128 {
-        return Err(PlanError::TooManyPartitions(partitions.len()));
-    }
-    let mut guids = BTreeSet::from([disk_guid]);
-    for partition in partitions {
-        if partition.image.size().get() == 0 {
-            return Err(PlanError::EmptyPartition(partition.name.clone()));
-        }
-        if partition.name.encode_utf16().count() > 36 {
-            return Err(PlanError::NameTooLong(partition.name.clone()));
-        }
-        if !guids.insert(partition.guid) {
-            return Err(PlanError::RepeatedGuid(partition.guid));
-        }
-    }
-    Ok(())
+/// The table at the beginning of a disk of `size` bytes, and its copy at the end.
+fn tables(
+    partitions: &[Partition<'_>],
+    places: &[(u64, u64)],
+    size: u64,
+    options: &Options,
+) -> Result<(Vec<u8>, Vec<u8>), PlanError> {
+    let shown = |all: bool| {
+        let pairs = partitions.iter().zip(places).filter(|(partition, _)| all || partition.hybrid);
+        pairs.map(|(partition, place)| shown(partition, *place)).collect::<Result<Vec<_>, _>>()
+    };
+    let first_sector = match options.table {
+        Table::Mbr => return Ok((mbr::of(options.signature, &shown(true)?), Vec::new())),
+        Table::Hybrid => mbr::hybrid(options.signature, &shown(false)?),
+        Table::Gpt => mbr::protective((size / BLOCK).saturating_sub(1)),
+    };
+    let mut gpt = Tables::new(partitions, places, options.disk_guid, size)?;
+    gpt.head[..first_sector.len()].copy_from_slice(&first_sector);
+    Ok((gpt.head, gpt.tail))
 }
 
-#[cfg(test)]
-mod tests;
+/// A partition as an MBR shows it.
+fn shown(partition: &Partition<'_>, (first, last): (u64, u64)) -> Result<Shown, PlanError> {
+    let (Ok(first), Ok(last)) = (u32::try_from(first), u32::try_from(last)) else {
+        // What was planned fits 64 bits in bytes, so its blocks do.
+        let range = first.saturating_mul(BLOCK)..last.saturating_add(1).saturating_mul(BLOCK);
+        return Err(PlanError::PastMbr(Claim { owner: Owner::Partition(partition.name.clone()), range }));
+    };
+    Ok(Shown { active: partition.active, os_type: partition.mbr_type, first, last })
+}

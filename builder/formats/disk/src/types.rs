@@ -2,7 +2,8 @@
 //!
 //! Types: UEFI 2.10, table 5.7, and the Discoverable Partitions Specification of the UAPI group, from which `systemd` finds
 //! a root file system without being told. Attributes: UEFI 2.10, table 5.8; bits 48 to 63 belong to the type, and the same
-//! specification of the UAPI group says what they mean for its own.
+//! specification of the UAPI group says what they mean for its own. An MBR's types are a convention without a document;
+//! `sfdisk --list-types` knows them all.
 
 use rootsmith_types::{Arch, Uuid};
 
@@ -18,6 +19,13 @@ pub const ROOT_ARM: Uuid = guid(0x69dad710_2ce4_4e3c_b16c_21a1d49abed3);
 pub const ROOT_RISCV64: Uuid = guid(0x72ec70a6_cf74_40e6_bd49_4bda08e8f224);
 /// Linux data without a more exact purpose, `0fc63daf-8483-4772-8e79-3d69d8477de4`.
 pub const LINUX_DATA: Uuid = guid(0x0fc63daf_8483_4772_8e79_3d69d8477de4);
+
+/// MBR: FAT, addressed by LBA; the one that every board's boot ROM knows.
+pub const MBR_FAT: u8 = 0x0c;
+/// MBR: a Linux file system.
+pub const MBR_LINUX: u8 = 0x83;
+/// MBR: EFI system partition.
+pub const MBR_ESP: u8 = 0xef;
 
 /// Bit 0: the platform needs this partition; tools must not delete it.
 pub const REQUIRED: u64 = 1;

@@ -1,23 +1,23 @@
-//! The two copies of the table, made in memory by the `gpt` crate.
+//! The two copies of a GPT, made in memory by the `gpt` crate.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
-use gpt::mbr::ProtectiveMBR;
 use gpt::partition_types::{OperatingSystem, Type};
 
-use crate::plan::BLOCK;
 use crate::{Partition, PlanError};
 
-/// Blocks before the first usable one: protective MBR, header, 128 entries of 128 bytes.
-pub(crate) const HEAD_BLOCKS: u64 = 34;
-/// Blocks after the last usable one: the same without the MBR.
-pub(crate) const TAIL_BLOCKS: u64 = 33;
+/// Bytes before the first usable one: MBR, header, 128 entries of 128 bytes.
+const HEAD: usize = 34 * 512;
+/// Bytes after the last usable one: the same without the MBR.
+const TAIL: usize = 33 * 512;
 
 /// The blocks of a disk that hold its tables. What lies between reads as zeros and cannot be written.
 #[derive(Debug, Clone)]
 pub(crate) struct Tables {
+    /// From the first byte of the disk on; the place of the MBR is zeros.
     pub(crate) head: Vec<u8>,
+    /// Up to the last.
     pub(crate) tail: Vec<u8>,
     size: u64,
     at: u64,
@@ -47,35 +47,26 @@ impl Tables {
                 (number, entry)
             })
             .collect();
-        let blank = |blocks: u64| vec![0; (blocks * BLOCK) as usize];
-        let blank = Tables { head: blank(HEAD_BLOCKS), tail: blank(TAIL_BLOCKS), size, at: 0 };
+        let blank = Tables { head: vec![0; HEAD], tail: vec![0; TAIL], size, at: 0 };
         let mut disk = gpt::GptConfig::new()
             .writable(true)
             .create_from_device(blank, Some(foreign(disk_guid)))
             .map_err(|error| failed(&error))?;
         disk.update_partitions(entries).map_err(|error| failed(&error))?;
-        let mut tables = disk.write().map_err(|error| failed(&error))?;
-        // Its one record covers the whole disk, or as much of it as 32 bits can say.
-        let covered = u32::try_from(size / BLOCK - 1).unwrap_or(u32::MAX);
-        ProtectiveMBR::with_lb_size(covered).overwrite_lba0(&mut tables).map_err(|error| failed(&error))?;
-        Ok(tables)
-    }
-
-    /// Where the second copy begins.
-    pub(crate) fn tail_offset(&self) -> u64 {
-        self.size - self.tail.len() as u64
+        disk.write().map_err(|error| failed(&error))
     }
 
     /// The stored bytes from the current place on, with the number of bytes until they begin.
     fn here(&mut self) -> (u64, &mut [u8]) {
-        let tail = self.tail_offset();
-        if self.at < self.head.len() as u64 {
-            (0, &mut self.head[self.at as usize..])
+        // A disk is never smaller than its tables.
+        let tail = self.size.saturating_sub(wide(TAIL));
+        if self.at < wide(HEAD) {
+            (0, rest(&mut self.head, self.at))
         } else if self.at < tail {
-            (tail - self.at, &mut [])
+            (tail.saturating_sub(self.at), &mut [])
         } else {
-            let from = (self.at - tail).min(self.tail.len() as u64);
-            (0, &mut self.tail[from as usize..])
+            let from = self.at.saturating_sub(tail);
+            (0, rest(&mut self.tail, from))
         }
     }
 }
@@ -92,7 +83,7 @@ impl Read for Tables {
             buf[..n].copy_from_slice(&data[..n]);
             n
         };
-        self.at += n as u64;
+        self.at = self.at.saturating_add(wide(n));
         Ok(n)
     }
 }
@@ -105,7 +96,7 @@ impl Write for Tables {
             return Err(io::Error::other("a partition table was written outside its place"));
         }
         data[..n].copy_from_slice(&buf[..n]);
-        self.at += n as u64;
+        self.at = self.at.saturating_add(wide(n));
         Ok(n)
     }
 
@@ -126,6 +117,30 @@ impl Seek for Tables {
     }
 }
 
+/// What of `bytes` lies at `from` and behind.
+fn rest(bytes: &mut [u8], from: u64) -> &mut [u8] {
+    let from = usize::try_from(from).map_or(bytes.len(), |from| from.min(bytes.len()));
+    &mut bytes[from..]
+}
+
+/// A length in memory, which 64 bits always hold.
+pub(crate) fn wide(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
 fn foreign(uuid: rootsmith_types::Uuid) -> uuid::Uuid {
     uuid::Uuid::from_bytes(*uuid.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Table;
+
+    #[test]
+    fn the_tables_are_as_large_as_the_plan_takes_them_for() {
+        for table in [Table::Gpt, Table::Hybrid] {
+            assert_eq!((table.head().get(), table.tail().get()), (wide(HEAD), wide(TAIL)));
+        }
+    }
 }
