@@ -49,14 +49,15 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
             PartitionKind::Root => (Kind::Ext4, wanted.ids.root_partition, wanted.root, PartitionRole::Root, "ext4"),
             PartitionKind::Esp => (Kind::Fat, wanted.ids.esp_partition, wanted.esp, PartitionRole::Esp, "vfat"),
         };
-        if found.guid != guid {
-            return Err(wanted.differs(format!("partition {} has GUID {} instead of {guid}", found.index, found.guid)));
+        if found.partuuid != guid.to_string() {
+            let (index, partuuid) = (found.index, &found.partuuid);
+            return Err(wanted.differs(format!("partition {index} has GUID {partuuid} instead of {guid}")));
         }
         let read = read_back(kind, slice)?;
         compare_trees(wanted.file, tree, wanted.cache, &read)?;
         facts.push(PartitionFacts {
             role,
-            partuuid: found.guid.to_string(),
+            partuuid: found.partuuid.clone(),
             partlabel: found.name.clone(),
             filesystem: Some(filesystem.to_owned()),
             uuid: read.uuid.clone(),

@@ -6,7 +6,7 @@
 //! | FAT             | `hadris-fat`                 | owners, modes; times are even seconds from 1980 on      |
 //! | tar, `.tar.zst` | `tar`, `zstd`                | nothing: PAX records are parsed here, by their length   |
 //! | OCI, `.oci.tar` | `tar`, `serde_json`, `zstd`  | as tar: every digest is recomputed                      |
-//! | GPT             | `gpt`                        |                                                         |
+//! | GPT, MBR        | `gpt`                        | boot code: it is no partition                           |
 //!
 //! What a reader cannot see is said by [`Seen`] and left out of the comparison; `e2fsck`, `debugfs` and their like judge that
 //! in the tests. Contents are digested as they stream by, never held: the found tree names them as blobs, and a
@@ -30,7 +30,7 @@ pub use error::ReadBackError;
 pub use oci::{FoundConfig, FoundImage, FoundRun, image};
 pub use read_back::{Kind, ReadBack, Seen, Times, read_back};
 pub use slice::Slice;
-pub use table::{FoundPartition, partitions};
+pub use table::{FoundPartition, PartitionType, partitions};
 
 #[cfg(test)]
 mod tests;

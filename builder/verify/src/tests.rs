@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Cursor, Write};
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -378,45 +378,6 @@ fn what_is_no_image_at_all_is_refused() {
     }
     assert!(partitions(&store(&noise)).is_err());
     assert!(partitions(&store(b"")).is_err());
-}
-
-fn disk() -> Vec<u8> {
-    let config = gpt::GptConfig::new().writable(true);
-    let guid = |n: u8| uuid::Uuid::from_bytes([n; 16]);
-    let mut disk = config.create_from_device(Cursor::new(vec![0; 4 << 20]), Some(guid(9))).unwrap();
-    let entry = |n: u8, first_lba, last_lba, name: &str| gpt::partition::Partition {
-        part_type_guid: gpt::partition_types::LINUX_FS,
-        part_guid: guid(n),
-        first_lba,
-        last_lba,
-        flags: 1 << 59,
-        name: name.to_owned(),
-    };
-    let entries = BTreeMap::from([(1, entry(1, 2048, 4095, "esp")), (2, entry(2, 4096, 6143, "root"))]);
-    disk.update_partitions(entries).unwrap();
-    disk.write().unwrap().into_inner()
-}
-
-#[test]
-fn partitions_are_found_where_the_table_has_them() {
-    let found = partitions(&store(&disk())).unwrap();
-    let places: Vec<_> = found.iter().map(|it| (it.index, it.name.as_str(), it.offset, it.length)).collect();
-    assert_eq!(places, [(1, "esp", 1 << 20, 1 << 20), (2, "root", 2 << 20, 1 << 20)]);
-    assert_eq!(found[1].guid.as_bytes(), &[2; 16]);
-    assert_eq!(found[1].type_guid.to_string(), "0fc63daf-8483-4772-8e79-3d69d8477de4");
-    assert_eq!(found[1].attributes, 1 << 59);
-}
-
-#[test]
-fn a_flipped_byte_in_either_table_is_noticed() {
-    let disk = disk();
-    let end = disk.len();
-    for at in [512, 512 + 56, 2 * 512 + 40, end - 512 + 80, end - 33 * 512 + 32] {
-        let mut flipped = disk.clone();
-        flipped[at] ^= 1;
-        assert!(partitions(&store(&flipped)).is_err(), "byte {at}");
-    }
-    assert!(partitions(&store(&disk[..end - 512])).is_err());
 }
 
 /// A layout by hand: the `tar` crate and `serde_json`, and what may be changed in it.
