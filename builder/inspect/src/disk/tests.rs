@@ -13,6 +13,8 @@ use super::*;
 use crate::FileSource;
 use crate::judges::{noise, run};
 
+mod ours;
+
 fn of(image: &[u8]) -> Result<Option<Table>, OpenError> {
     let source: Source = Arc::new(image.to_vec());
     table(&source)
