@@ -11,12 +11,15 @@ pub(crate) const MAX_IMAGE: u64 = 256 << 20;
 /// Kernel images looked at in one tree; systems keep two or three.
 const MAX_IMAGES: usize = 32;
 
+/// How Debian calls kernel images, before their release.
+const PREFIXES: [&str; 2] = ["vmlinuz-", "vmlinux-"];
+
 /// A kernel in a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kernel {
     /// What it calls itself: `6.12.107+deb13-cloud-amd64`.
     pub release: String,
-    /// `/boot/vmlinuz-R`.
+    /// `/boot/vmlinuz-R`; `/boot/vmlinux-R` for riscv64, whose Image Debian does not pack.
     pub image: TreePath,
     /// `/boot/config-R`, else `/usr/lib/modules/R/config`.
     pub config: Option<TreePath>,
@@ -29,7 +32,7 @@ pub fn find_kernel(tree: &Tree, blobs: &dyn Blobs) -> Result<Kernel, KernelError
     let boot = TreePath::literal("/boot");
     let images: Vec<TreePath> = tree
         .children(&boot)
-        .filter(|name| name.starts_with(b"vmlinuz-"))
+        .filter(|name| PREFIXES.iter().any(|prefix| name.starts_with(prefix.as_bytes())))
         .filter_map(|name| boot.join(name).ok())
         .filter(|path| tree.get(path).is_some_and(|node| node.content().is_some()))
         .collect();
@@ -43,7 +46,7 @@ pub fn find_kernel(tree: &Tree, blobs: &dyn Blobs) -> Result<Kernel, KernelError
         .read(blobs, MAX_IMAGE)
         .map_err(|e| KernelError::Unreadable { path: image.clone(), reason: e.to_string() })?;
     let release = kernel_release(&data).map_err(|_| KernelError::UnknownImage(Some(image.clone())))?;
-    if image.name() != Some(format!("vmlinuz-{release}").as_bytes()) {
+    if PREFIXES.iter().all(|prefix| image.name() != Some(format!("{prefix}{release}").as_bytes())) {
         return Err(KernelError::ReleaseMismatch { image, found: release });
     }
     // A release is letters, digits and `._+-~`: always a valid component.

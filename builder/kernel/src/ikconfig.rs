@@ -5,6 +5,7 @@
 //! |-----------------------|----------------------------------------------------------------------|
 //! | x86 bzImage           | `payload_offset` (0x248) behind the setup sectors, `payload_length` (0x24c) |
 //! | arm64 EFI zboot       | at the offset and of the size its header names                       |
+//! | ARM zImage            | behind the code that unpacks it                                      |
 //! | gzip, a module        | the file                                                             |
 //! | arm64 Image, vmlinux  | not compressed                                                       |
 //!
@@ -18,7 +19,7 @@ use liblzma::stream::Stream;
 use memchr::memmem;
 
 use crate::KernelError;
-use crate::release::zboot;
+use crate::release::{zboot, zimage};
 
 const START: &[u8] = b"IKCFG_ST";
 const END: &[u8] = b"IKCFG_ED";
@@ -54,11 +55,12 @@ pub fn embedded_config(image: &[u8]) -> Result<Option<String>, KernelError> {
 
 /// The kernel in the image, as it would be in memory.
 fn unpacked(image: &[u8]) -> Result<Box<dyn Read + '_>, String> {
-    let payload = match bzimage_payload(image).or_else(|| zboot(image).map(|(payload, _)| payload)) {
-        Some(payload) => payload,
-        None if PACKED.iter().any(|magic| image.starts_with(magic)) => image,
-        None => return Ok(Box::new(image)),
-    };
+    let payload =
+        match bzimage_payload(image).or_else(|| zboot(image).or_else(|| zimage(image)).map(|(payload, _)| payload)) {
+            Some(payload) => payload,
+            None if PACKED.iter().any(|magic| image.starts_with(magic)) => image,
+            None => return Ok(Box::new(image)),
+        };
     Ok(match payload {
         [0x1f, 0x8b, ..] => Box::new(flate2::read::GzDecoder::new(payload)),
         [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => {

@@ -6,11 +6,14 @@
 //! | arm64 Image              | `ARM\x64` at 56                              | the banner `Linux version R (`                |
 //! | riscv Image              | `RSC\x05` at 56                              | as arm64's                                    |
 //! | arm64 Image, compressed  | gzip magic, or `MZ`, `zimg` at 4 (EFI zboot) | the banner, once decompressed                 |
+//! | 32-bit ARM zImage        | 0x016f2818 at 0x24                           | as above; the packed kernel is behind the code that unpacks it |
 //!
-//! Specifications: the kernel's Documentation/arch/x86/boot.rst ("kernel_version") and Documentation/arch/arm64/booting.rst.
+//! Specifications: the kernel's Documentation/arch/x86/boot.rst ("kernel_version"), Documentation/arch/arm64/booting.rst and,
+//! for the zImage, arch/arm/boot/compressed/head.S.
 
 use std::io::Read;
 
+use memchr::memmem;
 use rootsmith_types::Arch;
 
 use crate::KernelError;
@@ -21,7 +24,10 @@ const MAX_IMAGE: u64 = 256 << 20;
 /// `uname` has 65 bytes for it, the last one NUL.
 const MAX_RELEASE: usize = 64;
 
-/// The release an x86 bzImage or an arm64 or riscv Image carries.
+/// How packed kernels begin, and what unpacks them.
+const PACKED: [(&[u8], &str); 3] = [(b"\xfd7zXZ\0", "xz"), (b"\x1f\x8b\x08", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd")];
+
+/// The release an x86 bzImage, an arm64 or riscv Image or an ARM zImage carries.
 pub fn kernel_release(image: &[u8]) -> Result<String, KernelError> {
     if let Some(release) = bzimage(image) {
         return Ok(release);
@@ -30,7 +36,8 @@ pub fn kernel_release(image: &[u8]) -> Result<String, KernelError> {
     if plain && image.get(4..8) != Some(b"zimg") {
         return banner(image).ok_or(KernelError::UnknownImage(None));
     }
-    let packed = if image.starts_with(&[0x1f, 0x8b]) { Some((image, "gzip")) } else { zboot(image) };
+    let packed =
+        if image.starts_with(&[0x1f, 0x8b]) { Some((image, "gzip")) } else { zboot(image).or_else(|| zimage(image)) };
     packed
         .and_then(|(data, kind)| unpack(data, kind))
         .and_then(|data| banner(&data))
@@ -47,6 +54,9 @@ pub fn kernel_arch(head: &[u8]) -> Option<Arch> {
         // The rest is not there: what comes before the error is enough.
         let _ = flate2::read::GzDecoder::new(head).take(64).read_to_end(&mut plain);
         return plain_arch(&plain);
+    }
+    if is_zimage(head) {
+        return Some(Arch::Armhf);
     }
     if zboot_kind(head).is_none() {
         return plain_arch(head);
@@ -86,6 +96,34 @@ pub(crate) fn zboot(image: &[u8]) -> Option<(&[u8], &str)> {
     let size = usize::try_from(u32_at(image, 12)?).ok()?;
     let payload = image.get(offset..offset.checked_add(size)?)?;
     Some((payload, kind))
+}
+
+/// The packed kernel in a zImage and how it is packed. No field says where it begins: it is found by its magic, behind the
+/// first 32 KiB or so of code.
+pub(crate) fn zimage(image: &[u8]) -> Option<(&[u8], &'static str)> {
+    if !is_zimage(image) {
+        return None;
+    }
+    let packed = |(magic, kind): &(&[u8], &'static str)| {
+        let places = memmem::find_iter(image, magic).map(|at| &image[at..]);
+        // The code that unpacks it has the magic, too.
+        let mut real = places.filter(|data| *kind != "xz" || is_xz_header(data));
+        real.next().map(|data| (data, *kind))
+    };
+    PACKED.iter().find_map(packed)
+}
+
+/// Whether the stream header is whole (xz-file-format.txt, 2.1.1): its flags with their CRC32 behind the magic.
+fn is_xz_header(data: &[u8]) -> bool {
+    let mut crc = flate2::Crc::new();
+    data.get(6..8).is_some_and(|flags| {
+        crc.update(flags);
+        u32_at(data, 8) == Some(crc.sum())
+    })
+}
+
+fn is_zimage(image: &[u8]) -> bool {
+    u32_at(image, 0x24) == Some(0x016f_2818)
 }
 
 /// How the payload of an EFI zboot image is packed; `None` for what is none.
@@ -185,6 +223,21 @@ mod tests {
         zboot.resize(64, 0);
         zboot.extend_from_slice(&packed);
         assert_eq!(kernel_release(&zboot).unwrap(), "6.12.1-arm64");
+    }
+
+    #[test]
+    fn a_zimage_has_it_in_the_kernel_that_it_unpacks() {
+        let mut image = vec![0; 0x1000];
+        image[0x24..0x28].copy_from_slice(&0x016f_2818u32.to_le_bytes());
+        assert_eq!(kernel_arch(&image), Some(Arch::Armhf));
+        assert_eq!(kernel_release(&image), Err(KernelError::UnknownImage(None)));
+        // What unpacks it knows the magic.
+        image.extend_from_slice(b"\xfd7zXZ\0unpacker");
+        let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 1);
+        xz.write_all(b"Linux version 6.12.1-armmp (x)\0").unwrap();
+        image.extend_from_slice(&xz.finish().unwrap());
+        image.extend_from_slice(b"device tree");
+        assert_eq!(kernel_release(&image).unwrap(), "6.12.1-armmp");
     }
 
     #[test]
