@@ -34,6 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         None => None,
     };
     let initrd = initramfs(&InitramfsInput {
+        grow: false,
         tree: &tree,
         blobs: &NoBlobs,
         index: &index,

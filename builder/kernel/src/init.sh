@@ -109,6 +109,47 @@ find_root() {
 	esac
 }
 
+# Four bytes of the number $1, little-endian, as printf has them.
+le32() {
+	printf '\\%03o\\%03o\\%03o\\%03o' $(($1 & 255)) $(($1 >> 8 & 255)) $(($1 >> 16 & 255)) $(($1 >> 24 & 255))
+}
+
+# Makes the partition $1 reach to the end of its disk, where an MBR has it as the last one: its entry has the size in sectors at
+# 12 (UEFI 2.10, 5.2.1). One sector is written, so that a power cut leaves the old table or the new one. Nothing is mounted
+# yet, so that the kernel takes the new table at once. A root that cannot grow is a root still: this says so and gives way.
+grow() {
+	folder=/sys/class/block/${1##*/}
+	[ -e "$folder/partition" ] || return 0
+	disk=$(readlink -f "$folder")
+	disk=${disk%/*}
+	device=/dev/$(sed -n 's/^DEVNAME=//p' "$disk/uevent")
+	start=$(cat "$folder/start") last=$(($(cat "$folder/start") + $(cat "$folder/size")))
+	size=$(($(cat "$disk/size") - start))
+	[ "$size" -le 4294967295 ] || size=4294967295
+	# What is missing at the end is less than anybody aligns to.
+	[ $((start + size - last)) -ge 2048 ] || return 0
+	set +f
+	for other in "$disk/${disk##*/}"*/start; do
+		set -f
+		[ "$(cat "$other")" -lt "$last" ] || {
+			say "the root cannot grow: another partition is behind it"
+			return 0
+		}
+	done
+	set -f
+	entry=$((446 + 16 * ($(cat "$folder/partition") - 1)))
+	if [ "$(cat "$disk/queue/logical_block_size")" != 512 ] || [ "$(bytes 2 510 "$device")" != 55aa ] ||
+		[ "$(number "$(bytes 4 $((entry + 8)) "$device")")" != "$start" ]; then
+		say "the root cannot grow: the table of $device is no MBR that has it"
+		return 0
+	fi
+	# shellcheck disable=SC2059 # the bytes are a format
+	if ! printf "$(le32 "$size")" | dd of="$device" bs=1 seek=$((entry + 12)) conv=notrunc 2>/dev/null ||
+		! blockdev --rereadpt "$device"; then
+		say "the root keeps its size: the table of $device cannot be written"
+	fi
+}
+
 uptime_seconds() {
 	read -r seconds _ </proc/uptime
 	echo "${seconds%%.*}"
@@ -166,6 +207,15 @@ until device=$(find_root) && [ -n "$device" ]; do
 	[ "$(uptime_seconds)" -lt "$end" ] || fail "no root file system after $limit seconds"
 	usleep 200000
 done
+
+if [ -e /grow ]; then
+	grow "$device"
+	# A new table makes the device anew.
+	until device=$(find_root) && [ -n "$device" ]; do
+		[ "$(uptime_seconds)" -lt "$end" ] || fail "the root file system is gone since it grew"
+		usleep 100000
+	done
+fi
 
 mount ${rootfstype:+-t "$rootfstype"} -o "$mode${rootflags:+,$rootflags}" "$device" /sysroot ||
 	fail "cannot mount $device as the root file system${rootfstype:+ ($rootfstype)}"

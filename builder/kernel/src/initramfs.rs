@@ -6,6 +6,7 @@
 //! | `/bin/busybox`   | the distribution's static busybox; the other names are made at boot       |
 //! | `/modules/*.ko`  | modules, decompressed: busybox hands them to the kernel as they are       |
 //! | `/modules/order` | their names, one a line, each behind what it needs                        |
+//! | `/grow`          | nothing: that it is there makes `/init` grow the root's partition          |
 //!
 //! The archive is cpio "newc", compressed as the kernel was built to read: zstd where `CONFIG_RD_ZSTD=y`, else gzip.
 
@@ -65,6 +66,8 @@ pub struct InitramfsInput<'a> {
     pub busybox: &'a [u8],
     /// Modules wanted, in the order they are loaded in; what they need is added, what is built in left out.
     pub modules: &'a [String],
+    /// Whether the root partition is to reach to the end of its disk, which has an MBR.
+    pub grow: bool,
     /// The time of every entry.
     pub date: UnixTime,
 }
@@ -104,6 +107,9 @@ fn contents(input: &InitramfsInput<'_>) -> Result<Tree, KernelError> {
     tree.insert(&path("/init"), Node::file(Content::inline(INIT), meta(0o755))).map_err(failed)?;
     tree.insert(&path("/bin/busybox"), Node::file(Content::inline(input.busybox), meta(0o755))).map_err(failed)?;
 
+    if input.grow {
+        tree.insert(&path("/grow"), Node::file(Content::inline([]), meta(0o644))).map_err(failed)?;
+    }
     let mut order = String::new();
     for module in load_order(input.index, input.modules)? {
         let data = read_module(input, module)?;
@@ -182,7 +188,17 @@ mod tests {
         folder: &'a TreePath,
         modules: &'a [String],
     ) -> InitramfsInput<'a> {
-        InitramfsInput { tree, blobs: &NoBlobs, index, folder, config: None, busybox: b"busybox", modules, date: 1 }
+        InitramfsInput {
+            tree,
+            blobs: &NoBlobs,
+            index,
+            folder,
+            config: None,
+            busybox: b"busybox",
+            modules,
+            grow: false,
+            date: 1,
+        }
     }
 
     #[test]

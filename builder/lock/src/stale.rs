@@ -5,7 +5,7 @@ use std::fmt;
 
 use rootsmith_types::{Explain, PackageName, Sha256Digest, Subject};
 
-use crate::{Archive, Scope, Target};
+use crate::{Archive, Role, Scope, Target};
 
 /// What a profile asks of a lock, in any order.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +18,8 @@ pub struct Wanted<'a> {
     pub suites: &'a [(Archive, &'a str)],
     /// The payloads.
     pub payloads: &'a [WantedPayload<'a>],
+    /// Packages that are only taken apart.
+    pub boot: &'a [&'a str],
 }
 
 /// What a profile says of a payload.
@@ -34,7 +36,8 @@ pub struct WantedPayload<'a> {
 /// How the profile has moved on since the lock was made. Every list is sorted; at least one is not empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Stale {
-    /// Asked for, but not in the lock: packages, `scope WORD`, `suite NAME`, `payload NAME`, `payload NAME from URL`.
+    /// Asked for, but not in the lock: packages, `scope WORD`, `suite NAME`, `payload NAME`, `payload NAME from URL`,
+    /// `NAME for booting`.
     pub missing: Vec<String>,
     /// In the lock, but no longer asked for.
     pub superfluous: Vec<String>,
@@ -61,6 +64,13 @@ impl Target {
             .chain(wanted.suites.iter().map(|(archive, name)| suite(*archive, name)))
             .chain(wanted.payloads.iter().map(|one| payload(one.name, one.url)))
             .chain(wanted.payloads.iter().filter_map(|one| self.other_digest(one)))
+            .chain(
+                wanted
+                    .boot
+                    .iter()
+                    .filter(|name| !self.has_boot_package(name))
+                    .map(|name| format!("{name} for booting")),
+            )
             .chain(scope(wanted.scope))
             .collect();
         if have == want {
@@ -68,6 +78,10 @@ impl Target {
         }
         let without = |a: &BTreeSet<String>, b: &BTreeSet<String>| a.difference(b).cloned().collect();
         Err(Stale { missing: without(&want, &have), superfluous: without(&have, &want) })
+    }
+
+    fn has_boot_package(&self, name: &str) -> bool {
+        self.packages.iter().any(|package| package.role == Role::Boot && package.name == *name)
     }
 
     /// A digest that the profile has come to ask for since.
@@ -138,6 +152,7 @@ mod tests {
             scope: Scope::System,
             suites: &[(Archive::Main, "trixie")],
             payloads: &[k0s],
+            boot: &[],
         };
         assert_eq!(target.satisfies(&same), Ok(()));
 
@@ -150,6 +165,9 @@ mod tests {
             "the lock does not match the profile: `htop`, `scope named`, `suite forky` not locked; \
              `chrony`, `suite trixie` no longer asked for"
         );
+
+        let stale = target.satisfies(&Wanted { boot: &["u-boot-rockchip"], ..same }).unwrap_err();
+        assert_eq!(stale.missing, ["u-boot-rockchip for booting"]);
 
         let wanted = WantedPayload { sha256: Some(Sha256Digest::of(b"")), ..k0s };
         assert_eq!(target.satisfies(&Wanted { payloads: &[wanted], ..same }), Ok(()));

@@ -1,29 +1,37 @@
-//! A disk image: partition table, EFI system partition, root file system, planned whole and written in one pass.
+//! A disk image: partition table, boot partition, root file system and what a boot ROM looks for, planned whole and written
+//! in one pass.
 
 use std::fs::File;
+use std::io;
 use std::ops::Range;
 use std::path::Path;
 
 use rootsmith_disk as layout;
-use rootsmith_ondisk::Image;
-use rootsmith_profile::{Disk, Partition, PartitionKind, PartitionSize};
-use rootsmith_tree::{Blobs, Tree};
+use rootsmith_ondisk::{Image, Sink};
+use rootsmith_profile::{Board, BootMethod, Disk, Partition, PartitionKind, PartitionSize, PartitionTable, SECTOR};
+use rootsmith_tree::{Blobs, Content, Tree};
 use rootsmith_types::{Arch, NumBytes, Origin, Problems, Sha256Digest, UnixTime, Uuid};
 
 use crate::OutputError;
 use crate::sink::FileSink;
 
-/// Partitions begin and end on such boundaries, so that flash never rewrites a block for two of them.
+/// Partitions begin and end on such boundaries, as every partitioning tool has it today.
 const ALIGN: NumBytes = NumBytes::mib(1);
+/// Those of a board's card: the usual erase block, so that flash never rewrites one for two partitions.
+const ALIGN_CARD: NumBytes = NumBytes::mib(4);
+/// How much is copied at once.
+const CHUNK: u64 = 1 << 20;
 
 /// Identifiers of one disk: all derived from the lock, none drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DiskIds {
     /// Of the disk.
     pub disk: Uuid,
-    /// Of the root partition: `root=PARTUUID=…`.
+    /// Of the disk, where its table is an MBR.
+    pub signature: u32,
+    /// Of the root partition, in a GPT.
     pub root_partition: Uuid,
-    /// Of the EFI system partition.
+    /// Of the partition that firmware reads, in a GPT.
     pub esp_partition: Uuid,
     /// Of the root file system.
     pub root_filesystem: Uuid,
@@ -37,20 +45,25 @@ impl DiskIds {
     /// The identifiers that follow from `seed`.
     pub fn derive(seed: &Sha256Digest) -> DiskIds {
         let of = |purpose| Uuid::derive(seed, purpose);
-        let volume = of("esp volume");
-        let mut serial = [0; 4];
-        serial.copy_from_slice(&volume.as_bytes()[..4]);
+        let short = |purpose| {
+            let uuid = of(purpose);
+            let mut number = [0; 4];
+            number.copy_from_slice(&uuid.as_bytes()[..4]);
+            u32::from_be_bytes(number)
+        };
         DiskIds {
             disk: of("disk"),
+            // 0 is what a disk without a signature has.
+            signature: short("disk signature").max(1),
             root_partition: of("root partition"),
             esp_partition: of("esp partition"),
             root_filesystem: of("root file system"),
             hash_seed: of("root hash seed"),
-            esp_volume: u32::from_be_bytes(serial),
+            esp_volume: short("esp volume"),
         }
     }
 
-    /// The EFI system partition's serial number, as `blkid` prints it: `1234-ABCD`.
+    /// The boot partition's serial number, as `blkid` prints it: `1234-ABCD`.
     pub fn esp_serial(&self) -> String {
         format!("{:04X}-{:04X}", self.esp_volume >> 16, self.esp_volume & 0xffff)
     }
@@ -64,14 +77,31 @@ pub struct DiskInput<'a> {
     pub arch: Arch,
     /// The root file system.
     pub root: &'a Tree,
-    /// What is on the ESP.
+    /// What is on the partition that firmware reads.
     pub esp: &'a Tree,
+    /// What lies outside the partitions.
+    pub raw: &'a [RawPiece],
+    /// The machine, where it is a board.
+    pub board: Option<&'a Board>,
     /// Where contents are.
     pub blobs: &'a dyn Blobs,
     /// Identifiers.
     pub ids: DiskIds,
     /// Creation time of the file systems.
     pub date: UnixTime,
+}
+
+/// Bytes that a boot ROM looks for at a place of the disk.
+#[derive(Debug, Clone)]
+pub struct RawPiece {
+    /// What messages call it.
+    pub name: String,
+    /// Where it begins.
+    pub offset: NumBytes,
+    /// The bytes.
+    pub content: Content,
+    /// Where it is asked for.
+    pub origin: Origin,
 }
 
 /// What was written.
@@ -90,6 +120,19 @@ pub fn names(kind: PartitionKind) -> (&'static str, &'static str) {
     match kind {
         PartitionKind::Root => ("root", "root"),
         PartitionKind::Esp => ("esp", "ESP"),
+        PartitionKind::Firmware => ("firmware", "FIRMWARE"),
+    }
+}
+
+/// `PARTUUID` of the partition of `kind`, as Linux spells it.
+pub fn partuuid(disk: &Disk, ids: &DiskIds, kind: PartitionKind) -> String {
+    match disk.table.value {
+        PartitionTable::Gpt | PartitionTable::Hybrid if kind == PartitionKind::Root => ids.root_partition.to_string(),
+        PartitionTable::Gpt | PartitionTable::Hybrid => ids.esp_partition.to_string(),
+        PartitionTable::Mbr => {
+            let at = disk.partitions.iter().position(|partition| partition.kind.value == kind).unwrap_or_default();
+            format!("{:08x}-{:02x}", ids.signature, at + 1)
+        }
     }
 }
 
@@ -109,42 +152,23 @@ pub fn write_disk(input: &DiskInput<'_>, file: &File, path: &Path) -> Result<Dis
         Some(partition) => Some(plan_root(input, partition)?),
         None => None,
     };
-    let esp = match input.disk.partitions.iter().find(|partition| partition.kind.value == PartitionKind::Esp) {
-        Some(partition) => Some(plan_esp(input, partition)?),
+    let boot = match input.disk.boot_partition() {
+        Some(partition) => Some(plan_boot(input, partition)?),
         None => None,
     };
     let mut partitions = Vec::new();
     for partition in &input.disk.partitions {
-        let (name, _) = names(partition.kind.value);
-        let (type_guid, guid, image): (_, _, Option<&dyn Image>) = match partition.kind.value {
-            PartitionKind::Root => (
-                layout::types::root(input.arch),
-                input.ids.root_partition,
-                root.as_ref().map(|plan| plan as &dyn Image),
-            ),
-            PartitionKind::Esp => {
-                (layout::types::ESP, input.ids.esp_partition, esp.as_ref().map(|plan| plan as &dyn Image))
-            }
+        let image: Option<&dyn Image> = match partition.kind.value {
+            PartitionKind::Root => root.as_ref().map(|plan| plan as &dyn Image),
+            PartitionKind::Esp | PartitionKind::Firmware => boot.as_ref().map(|plan| plan as &dyn Image),
         };
-        let attributes = if partition.grow { layout::types::GROW_FILE_SYSTEM } else { 0 };
-        if let Some(image) = image {
-            partitions.push(layout::Partition {
-                name: name.to_owned(),
-                type_guid,
-                mbr_type: match partition.kind.value {
-                    PartitionKind::Root => layout::types::MBR_LINUX,
-                    PartitionKind::Esp => layout::types::MBR_ESP,
-                },
-                guid,
-                attributes,
-                active: false,
-                hybrid: false,
-                image,
-            });
-        }
+        partitions.extend(image.map(|image| entry(input, partition, image)));
     }
-    let options = layout::Options { align: ALIGN, ..layout::Options::new(input.ids.disk) };
-    let disk = layout::plan(partitions, Vec::new(), &options)?;
+    let pieces: Vec<Piece<'_>> =
+        input.raw.iter().map(|raw| Piece { content: &raw.content, blobs: input.blobs }).collect();
+    let blobs = input.raw.iter().zip(&pieces);
+    let blobs = blobs.map(|(raw, image)| layout::Blob { name: raw.name.clone(), offset: raw.offset, image }).collect();
+    let disk = layout::plan(partitions, blobs, &options(input)).map_err(|error| placed(error, input))?;
     let size = disk.size();
     let failed = |source| OutputError::io(path, "write", size)(source);
     file.set_len(size.get()).map_err(failed)?;
@@ -155,6 +179,90 @@ pub fn write_disk(input: &DiskInput<'_>, file: &File, path: &Path) -> Result<Dis
         written: sink.into_written(),
         root_available: root.map_or(NumBytes::new(0), |plan| plan.available()),
     })
+}
+
+/// What is wrong with a blob is wrong where the profile asks for it.
+fn placed(error: layout::PlanError, input: &DiskInput<'_>) -> Problems {
+    let name = match &error {
+        layout::PlanError::Overlap { blob, .. } | layout::PlanError::PastMbr(blob) => match &blob.owner {
+            layout::Owner::Blob(name) => Some(name),
+            _ => None,
+        },
+        layout::PlanError::EmptyBlob(name) => Some(name),
+        _ => None,
+    };
+    match input.raw.iter().find(|raw| Some(&raw.name) == name) {
+        Some(raw) => OutputError::Blob { origin: raw.origin.clone(), error }.into(),
+        None => error.into(),
+    }
+}
+
+fn options(input: &DiskInput<'_>) -> layout::Options {
+    let first = input.board.and_then(|board| board.first_sector.as_ref()).map_or(0, |sector| sector.value * SECTOR);
+    layout::Options {
+        table: match input.disk.table.value {
+            PartitionTable::Gpt => layout::Table::Gpt,
+            PartitionTable::Mbr => layout::Table::Mbr,
+            PartitionTable::Hybrid => layout::Table::Hybrid,
+        },
+        disk_guid: input.ids.disk,
+        signature: input.ids.signature,
+        align: if input.board.is_some() { ALIGN_CARD } else { ALIGN },
+        first: NumBytes::new(first),
+        size: if input.disk.power_of_two { layout::Size::PowerOfTwo } else { layout::Size::Minimal },
+    }
+}
+
+/// What the table says of a partition.
+fn entry<'a>(input: &DiskInput<'_>, partition: &Partition, image: &'a dyn Image) -> layout::Partition<'a> {
+    let (name, _) = names(partition.kind.value);
+    // A Raspberry Pi reads no partition of another type from an MBR.
+    let raspberry_pi = input.disk.boots_by(BootMethod::RaspberryPi);
+    let (type_guid, mbr_type, guid) = match partition.kind.value {
+        PartitionKind::Root => (layout::types::root(input.arch), layout::types::MBR_LINUX, input.ids.root_partition),
+        PartitionKind::Esp if raspberry_pi => (layout::types::ESP, layout::types::MBR_FAT, input.ids.esp_partition),
+        PartitionKind::Esp => (layout::types::ESP, layout::types::MBR_ESP, input.ids.esp_partition),
+        PartitionKind::Firmware => (layout::types::BASIC_DATA, layout::types::MBR_FAT, input.ids.esp_partition),
+    };
+    let boots = partition.kind.value != PartitionKind::Root;
+    let grows = if partition.grow { layout::types::GROW_FILE_SYSTEM } else { 0 };
+    // U-Boot looks for `extlinux.conf` on partitions that are marked so, else on the first one.
+    let marked = boots && input.disk.boots_by(BootMethod::Extlinux);
+    let attributes = grows | if marked { layout::types::LEGACY_BIOS_BOOTABLE } else { 0 };
+    layout::Partition {
+        name: name.to_owned(),
+        type_guid,
+        mbr_type,
+        guid,
+        attributes,
+        active: boots,
+        hybrid: boots,
+        image,
+    }
+}
+
+/// A content as an image.
+struct Piece<'a> {
+    content: &'a Content,
+    blobs: &'a dyn Blobs,
+}
+
+impl Image for Piece<'_> {
+    fn size(&self) -> NumBytes {
+        NumBytes::new(self.content.size())
+    }
+
+    fn write(&self, out: &mut dyn Sink) -> io::Result<()> {
+        let (size, mut at) = (self.content.size(), 0);
+        let mut buf = vec![0; CHUNK.min(size) as usize];
+        while at < size {
+            let part = &mut buf[..CHUNK.min(size - at) as usize];
+            self.content.read_at(self.blobs, at, part)?;
+            out.write_at(at, part)?;
+            at += part.len() as u64;
+        }
+        Ok(())
+    }
 }
 
 fn plan_root<'a>(input: &DiskInput<'a>, partition: &Partition) -> Result<rootsmith_ext4::Plan<'a>, Problems> {
@@ -175,7 +283,7 @@ fn plan_root<'a>(input: &DiskInput<'a>, partition: &Partition) -> Result<rootsmi
     })
 }
 
-fn plan_esp<'a>(input: &DiskInput<'a>, partition: &Partition) -> Result<rootsmith_fat::Plan<'a>, Problems> {
+fn plan_boot<'a>(input: &DiskInput<'a>, partition: &Partition) -> Result<rootsmith_fat::Plan<'a>, Problems> {
     let size = match partition.size.value {
         PartitionSize::Fixed(size) => rootsmith_fat::Size::Fixed(size),
         PartitionSize::Minimal => rootsmith_fat::Size::Minimal { free: partition.free },
@@ -187,7 +295,7 @@ fn plan_esp<'a>(input: &DiskInput<'a>, partition: &Partition) -> Result<rootsmit
     };
     rootsmith_fat::plan(input.esp, input.blobs, &options).map_err(|error| match error {
         rootsmith_fat::PlanError::TooSmall { size, needed } => {
-            too_small("esp", &partition.size.origin, size, needed).into()
+            too_small(names(partition.kind.value).0, &partition.size.origin, size, needed).into()
         }
         other => other.into(),
     })

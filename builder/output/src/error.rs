@@ -41,6 +41,13 @@ pub enum OutputError {
         /// The size it needs.
         needed: NumBytes,
     },
+    /// What the profile puts outside the partitions cannot lie where it is to lie.
+    Blob {
+        /// The `[[blob]]`.
+        origin: Origin,
+        /// Why not.
+        error: rootsmith_disk::PlanError,
+    },
 }
 
 impl OutputError {
@@ -73,6 +80,7 @@ impl fmt::Display for OutputError {
             OutputError::PartitionTooSmall { what, size, needed, .. } => {
                 write!(f, "the {what} partition is {size}, its content needs {needed}")
             }
+            OutputError::Blob { error, .. } => error.fmt(f),
         }
     }
 }
@@ -82,7 +90,9 @@ impl std::error::Error for OutputError {}
 impl Explain for OutputError {
     fn subject(&self) -> Subject {
         match self {
-            OutputError::PartitionTooSmall { origin, .. } => Subject::Profile(origin.clone()),
+            OutputError::PartitionTooSmall { origin, .. } | OutputError::Blob { origin, .. } => {
+                Subject::Profile(origin.clone())
+            }
             _ => Subject::Host,
         }
     }
@@ -102,13 +112,14 @@ impl Explain for OutputError {
                 let mib = needed.get().div_ceil(1 << 20);
                 Some(format!("give it at least `size = \"{mib}MiB\"`, or `size = \"minimal\"`"))
             }
+            OutputError::Blob { error, .. } => error.help(),
             OutputError::Io { .. } => None,
         }
     }
 
     fn blame(&self) -> Blame {
         match self {
-            OutputError::PartitionTooSmall { .. } => Blame::Inputs,
+            OutputError::PartitionTooSmall { .. } | OutputError::Blob { .. } => Blame::Inputs,
             _ => Blame::Host,
         }
     }

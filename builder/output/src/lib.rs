@@ -10,7 +10,7 @@ mod sink;
 mod staging;
 mod tar;
 
-pub use disk::{DiskIds, DiskInput, DiskLayout, names, root_size, write_disk};
+pub use disk::{DiskIds, DiskInput, DiskLayout, RawPiece, names, partuuid, root_size, write_disk};
 pub use error::OutputError;
 pub use oci::{OciInput, write_oci};
 pub use staging::Staging;

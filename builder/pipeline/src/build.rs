@@ -210,6 +210,7 @@ impl Work<'_> {
             ids,
             root,
             esp,
+            raw: &self.prepared.raw,
             cache: self.cache,
             arch,
             root_available: layout.root_available,

@@ -5,7 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 
 use rootsmith_assemble::AssembleError;
 use rootsmith_fetch::Cache;
-use rootsmith_output::DiskIds;
+use rootsmith_output::{DiskIds, RawPiece, partuuid};
 use rootsmith_preflight::{
     BootFacts, BootVolume, Brought, Facts, PartitionFacts, PartitionRole, Report, RootFacts, Wanted as WantedSet,
     find_entries,
@@ -16,9 +16,13 @@ use rootsmith_types::{Arch, NumBytes, Problems, Sha256Digest, Sha256Writer};
 use rootsmith_verify::{Kind, ReadBack, Slice, What, compare, partitions, read_back};
 
 use crate::inputs::InputError;
+use crate::prepare::role;
 
 /// How many differences one message shows.
 const SHOWN: usize = 20;
+
+/// How much is compared at once.
+const CHUNK: usize = 256 << 10;
 
 /// What should be on a disk.
 pub(crate) struct Wanted<'a> {
@@ -28,6 +32,7 @@ pub(crate) struct Wanted<'a> {
     pub(crate) ids: DiskIds,
     pub(crate) root: &'a Tree,
     pub(crate) esp: &'a Tree,
+    pub(crate) raw: &'a [RawPiece],
     pub(crate) cache: &'a Cache,
     pub(crate) arch: Arch,
     pub(crate) root_available: NumBytes,
@@ -45,19 +50,21 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
     let mut facts = Vec::new();
     for (partition, found) in wanted.disk.partitions.iter().zip(&found) {
         let slice = Slice::new(image, found.offset, found.length);
-        let (kind, guid, tree, role, filesystem) = match partition.kind.value {
-            PartitionKind::Root => (Kind::Ext4, wanted.ids.root_partition, wanted.root, PartitionRole::Root, "ext4"),
-            PartitionKind::Esp => (Kind::Fat, wanted.ids.esp_partition, wanted.esp, PartitionRole::Esp, "vfat"),
+        let role = role(partition.kind.value);
+        let (kind, tree, filesystem) = match partition.kind.value {
+            PartitionKind::Root => (Kind::Ext4, wanted.root, "ext4"),
+            PartitionKind::Esp | PartitionKind::Firmware => (Kind::Fat, wanted.esp, "vfat"),
         };
-        if found.partuuid != guid.to_string() {
-            let (index, partuuid) = (found.index, &found.partuuid);
-            return Err(wanted.differs(format!("partition {index} has GUID {partuuid} instead of {guid}")));
+        let partuuid = partuuid(wanted.disk, &wanted.ids, partition.kind.value);
+        if found.partuuid != partuuid {
+            let (index, found) = (found.index, &found.partuuid);
+            return Err(wanted.differs(format!("partition {index} has PARTUUID {found} instead of {partuuid}")));
         }
         let read = read_back(kind, slice)?;
         compare_trees(wanted.file, tree, wanted.cache, &read)?;
         facts.push(PartitionFacts {
             role,
-            partuuid: found.partuuid.clone(),
+            partuuid,
             partlabel: found.name.clone(),
             filesystem: Some(filesystem.to_owned()),
             uuid: read.uuid.clone(),
@@ -66,6 +73,12 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
         match role {
             PartitionRole::Root => root = Some((read, found.length, partition.grow)),
             _ => esp = Some(read),
+        }
+    }
+    for raw in wanted.raw {
+        let slice = Slice::new(image, raw.offset.get(), raw.content.size());
+        if !same(&slice, &raw.content, wanted.cache).map_err(AssembleError::Store)? {
+            return Err(wanted.differs(format!("`{}` at byte {} has other bytes", raw.name, raw.offset.get())));
         }
     }
     // Without a root there is nothing to judge: the loader of profiles demands exactly one.
@@ -93,6 +106,22 @@ impl Wanted<'_> {
     fn differs(&self, difference: String) -> Problems {
         InputError::ReadBack { file: self.file.to_owned(), difference }.into()
     }
+}
+
+/// Whether `slice` has the bytes of `content`.
+fn same(slice: &Slice<'_>, content: &Content, cache: &Cache) -> std::io::Result<bool> {
+    let (mut found, mut wanted) = (vec![0; CHUNK], vec![0; CHUNK]);
+    let mut at = 0;
+    while at < content.size() {
+        let n = (content.size() - at).min(CHUNK as u64) as usize;
+        slice.read_at(at, &mut found[..n])?;
+        content.read_at(cache, at, &mut wanted[..n])?;
+        if found[..n] != wanted[..n] {
+            return Ok(false);
+        }
+        at += n as u64;
+    }
+    Ok(true)
 }
 
 /// Reads a `.tar.zst` back and compares.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use rootsmith_tree::TreeError;
-use rootsmith_types::{Arch, Blame, Explain, InvalidPath, Origin, PackageName, Subject, TreePath};
+use rootsmith_types::{Arch, Blame, Explain, InvalidPath, Origin, PackageName, Sha256Digest, Subject, TreePath};
 
 /// An input that no single step can judge.
 #[derive(Debug, Clone)]
@@ -19,7 +19,7 @@ pub(crate) enum InputError {
     /// A package that booting needs is not in the distribution.
     NoBootPackage {
         /// The package.
-        name: &'static str,
+        name: String,
     },
     /// A file of the package that booting needs is not in it.
     NoBootFile {
@@ -27,6 +27,53 @@ pub(crate) enum InputError {
         name: PackageName,
         /// The file.
         path: String,
+    },
+    /// A package that the board's firmware or boot ROM needs something of is not in the distribution.
+    NoBoardPackage {
+        /// Where it is asked for.
+        origin: Origin,
+        /// The package.
+        package: PackageName,
+    },
+    /// A file of such a package is not in it.
+    NotInPackage {
+        /// Where it is asked for.
+        origin: Origin,
+        /// The package.
+        package: PackageName,
+        /// The file.
+        path: String,
+    },
+    /// The kernel's package has no such device tree.
+    NoDeviceTree {
+        /// Where it is named.
+        origin: Origin,
+        /// As it is named.
+        name: String,
+        /// Where it was looked for.
+        folder: TreePath,
+        /// What is there instead.
+        near: Vec<String>,
+    },
+    /// A file of the user's own cannot be used.
+    OwnFile {
+        /// Where it is named.
+        origin: Origin,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// A file of the user's own has other bytes than the profile says.
+    OwnFileDigest {
+        /// Where the digest is written.
+        origin: Origin,
+        /// The file.
+        path: PathBuf,
+        /// As written.
+        wanted: Sha256Digest,
+        /// As found.
+        found: Sha256Digest,
     },
     /// `signed-by` does not name usable certificates.
     Keyring {
@@ -100,6 +147,17 @@ impl fmt::Display for InputError {
             InputError::NoBootFile { name, path } => {
                 write!(f, "package `{name}` has no `{path}`, which booting needs")
             }
+            InputError::NoBoardPackage { package, .. } => {
+                write!(f, "the distribution has no package `{package}`, which the board boots from")
+            }
+            InputError::NotInPackage { package, path, .. } => write!(f, "package `{package}` has no `{path}`"),
+            InputError::NoDeviceTree { name, folder, .. } => {
+                write!(f, "the kernel's package has no device tree `{name}` in `{folder}`")
+            }
+            InputError::OwnFile { path, reason, .. } => write!(f, "`{}` cannot be used: {reason}", path.display()),
+            InputError::OwnFileDigest { path, found, .. } => {
+                write!(f, "`{}` has SHA-256 {found}", path.display())
+            }
             InputError::Keyring { path, reason, .. } => {
                 write!(f, "`{}` holds no usable certificates: {reason}", path.display())
             }
@@ -138,6 +196,11 @@ impl Explain for InputError {
         match self {
             InputError::NoBootFile { name, .. } => Subject::Package(name.clone()),
             InputError::Keyring { origin, .. }
+            | InputError::NoBoardPackage { origin, .. }
+            | InputError::NotInPackage { origin, .. }
+            | InputError::NoDeviceTree { origin, .. }
+            | InputError::OwnFile { origin, .. }
+            | InputError::OwnFileDigest { origin, .. }
             | InputError::NothingGrows { origin, .. }
             | InputError::ContainerProgram { origin, .. }
             | InputError::ContainerAccount { origin, .. }
@@ -155,6 +218,19 @@ impl Explain for InputError {
     fn help(&self) -> Option<String> {
         match self {
             InputError::NotLocked { arch } => Some(format!("run `rootsmith lock --arch {arch}` on the profile")),
+            InputError::NoBoardPackage { .. } => {
+                Some("check its name, and whether `distribution.components` has its component".to_owned())
+            }
+            InputError::NotInPackage { package, .. } => {
+                Some(format!("`dpkg-deb --contents` on the archive of `{package}` lists what it has"))
+            }
+            InputError::NoDeviceTree { near, .. } if near.is_empty() => {
+                Some("check its name and its vendor's folder, and that `packages.drop` leaves it in".to_owned())
+            }
+            InputError::NoDeviceTree { near, .. } => Some(format!("there are {}", near.join(", "))),
+            InputError::OwnFileDigest { wanted, .. } => {
+                Some(format!("the profile wants {wanted}: take that file, or write the digest of this one"))
+            }
             InputError::NothingGrows { instead, .. } => Some((*instead).to_owned()),
             InputError::ContainerProgram { .. } => {
                 Some("name a program by its path in the image, or add the package that has it".to_owned())

@@ -3,6 +3,7 @@
 //! [`lock`] resolves and pins; [`build`] goes the way of the data (DESIGN.md section 2) and leaves `outputs/NAME-ARCH/`.
 //! Everything from outside comes in through [`Host`] and [`Options`]: files, network, progress, time.
 
+mod boot_files;
 mod bootable;
 mod build;
 mod check;

@@ -4,14 +4,15 @@ use rootsmith_assemble::{Assembly, Package, drop_paths, embed, overlay, unpack};
 use rootsmith_configure::{configure, enable_services};
 use rootsmith_fetch::{Cache, Download};
 use rootsmith_lock::{Lock, Role, Target};
-use rootsmith_output::{DiskIds, DiskInput, names, root_size};
+use rootsmith_output::{DiskIds, DiskInput, RawPiece, names, partuuid, root_size};
 use rootsmith_preflight::{
     BootFacts, BootVolume, Brought, Facts, PartitionFacts, PartitionRole, Report, RootFacts, Wanted, find_entries,
 };
-use rootsmith_profile::{Disk, OutputKind, PartitionKind, Profile};
+use rootsmith_profile::{Board, Disk, OutputKind, PartitionKind, PartitionTable, Profile};
 use rootsmith_tree::{Metadata, Tree};
 use rootsmith_types::{Arch, Problems, Sha256Digest, UnixTime};
 
+use crate::boot_files;
 use crate::bootable;
 use crate::container;
 use crate::mounts::declared_mounts;
@@ -28,8 +29,11 @@ pub(crate) struct Prepared {
     pub(crate) name: String,
     pub(crate) target: Target,
     pub(crate) assembly: Assembly,
-    /// The tree of the EFI system partition; empty when there is none.
+    /// The tree of the partition that firmware reads; empty when there is none.
     pub(crate) esp: Tree,
+    /// What lies outside the partitions.
+    pub(crate) raw: Vec<RawPiece>,
+    pub(crate) board: Option<Board>,
     pub(crate) ids: DiskIds,
     pub(crate) date: UnixTime,
     pub(crate) packages: Vec<Package>,
@@ -110,15 +114,20 @@ pub(crate) fn prepare(
 
     let esp = match (disk, &kernel) {
         (Some(disk), Some(kernel)) => {
-            let (tree, packages, ids) = (&assembly.tree, boot_packages.as_slice(), &ids);
-            let files = bootable::BootFiles { profile, disk, tree, kernel, packages, ids, arch, date };
-            bootable::esp_tree(&files, cache)?
+            let (tree, packages, ids, sources) = (&assembly.tree, boot_packages.as_slice(), &ids, host.sources);
+            let files = boot_files::BootFiles { profile, disk, tree, kernel, packages, ids, arch, date, sources };
+            boot_files::boot_tree(&files, cache)?
         }
         _ => Tree::new(Metadata::root(0o755, date)),
     };
+    let raw = match disk {
+        Some(_) => boot_files::blobs(profile, &boot_packages, host.sources, cache)?,
+        None => Vec::new(),
+    };
     timer.lap("boot files");
     let brought = payloads.brought(profile, &assembly);
-    Ok(Prepared { arch, name, target, assembly, esp, ids, date, packages, scripts, notes, brought })
+    let board = profile.board.clone();
+    Ok(Prepared { arch, name, target, assembly, esp, raw, board, ids, date, packages, scripts, notes, brought })
 }
 
 impl Prepared {
@@ -138,6 +147,8 @@ impl Prepared {
             arch: self.arch,
             root: &self.assembly.tree,
             esp: &self.esp,
+            raw: &self.raw,
+            board: self.board.as_ref(),
             blobs: cache,
             ids: self.ids,
             date: self.date,
@@ -150,18 +161,19 @@ impl Prepared {
             BootVolume { tree: root, blobs: cache, is_fat: false },
             BootVolume { tree: &self.esp, blobs: cache, is_fat: true },
         ];
+        // An MBR names nothing.
+        let named = disk.table.value != PartitionTable::Mbr;
         let partitions = disk.partitions.iter().map(|partition| {
-            let (role, partuuid, filesystem, uuid) = match partition.kind.value {
-                PartitionKind::Root => {
-                    (PartitionRole::Root, self.ids.root_partition, "ext4", self.ids.root_filesystem.to_string())
-                }
-                PartitionKind::Esp => (PartitionRole::Esp, self.ids.esp_partition, "vfat", self.ids.esp_serial()),
+            let kind = partition.kind.value;
+            let (filesystem, uuid) = match kind {
+                PartitionKind::Root => ("ext4", self.ids.root_filesystem.to_string()),
+                PartitionKind::Esp | PartitionKind::Firmware => ("vfat", self.ids.esp_serial()),
             };
             let (name, label) = names(partition.kind.value);
             PartitionFacts {
-                role,
-                partuuid: partuuid.to_string(),
-                partlabel: name.to_owned(),
+                role: role(kind),
+                partuuid: partuuid(disk, &self.ids, kind),
+                partlabel: if named { name.to_owned() } else { String::new() },
                 filesystem: Some(filesystem.to_owned()),
                 uuid: Some(uuid),
                 label: Some(label.to_owned()),
@@ -179,8 +191,17 @@ impl Prepared {
     }
 }
 
+/// What preflight calls a partition of `kind`.
+pub(crate) fn role(kind: PartitionKind) -> PartitionRole {
+    match kind {
+        PartitionKind::Root => PartitionRole::Root,
+        PartitionKind::Esp => PartitionRole::Esp,
+        PartitionKind::Firmware => PartitionRole::Other,
+    }
+}
+
 /// The disk among the outputs: the loader of profiles lets one through.
-fn disk(profile: &Profile) -> Option<&Disk> {
+pub(crate) fn disk(profile: &Profile) -> Option<&Disk> {
     profile.outputs.iter().find_map(|output| match &output.kind {
         OutputKind::Disk(disk) => Some(disk),
         OutputKind::Tar | OutputKind::Oci(_) => None,

@@ -4,19 +4,18 @@ use rootsmith_fetch::Cache;
 use rootsmith_fetch::repository::{Repository, refresh};
 use rootsmith_lock::{Archive, Lock, Role, Scope, Target, Wanted, WantedPayload, Why};
 use rootsmith_package::{Index, Record};
-use rootsmith_profile::{OutputKind, Pocket, Profile};
+use rootsmith_profile::{Pocket, Profile};
 use rootsmith_resolve::{Request, Resolved, resolve};
 use rootsmith_signature::Keyring;
 use rootsmith_types::{Arch, PackageName, Problems};
 
+use crate::boot_files::boot_packages;
 use crate::inputs::InputError;
 use crate::payloads::{self, Payloads};
 use crate::places::{Failure, Places};
+use crate::prepare::disk;
 use crate::repository::placed;
 use crate::{Host, Options};
-
-/// Packages that are taken apart for booting, never installed: busybox for the initramfs, the stub of the UKI.
-const BOOT_PACKAGES: [&str; 2] = ["busybox-static", "systemd-boot-efi"];
 
 /// Where it is not installed, it is taken apart for the distribution's name.
 const SKELETON_PACKAGE: &str = "base-files";
@@ -57,7 +56,10 @@ pub(crate) fn check_lock(profile: &Profile, arch: Arch, lock: &Lock) -> Result<T
             Some(WantedPayload { name: &payload.name.value, url: source.url(), sha256 })
         })
         .collect();
-    target.satisfies(&Wanted { requests: &requests, scope: scope(profile), suites: &suites, payloads: &payloads })?;
+    let boot: Vec<&str> =
+        disk(profile).iter().flat_map(|disk| boot_packages(profile, disk)).map(|(name, _)| name).collect();
+    let (requests, suites, payloads, boot) = (&requests, &suites, &payloads, &boot);
+    target.satisfies(&Wanted { requests, scope: scope(profile), suites, payloads, boot })?;
     Ok(target.clone())
 }
 
@@ -118,15 +120,18 @@ pub(crate) fn resolve_target(
     for resolved in resolution.packages.iter().filter(|resolved| resolved.record.repository() != own) {
         packages.push(resolved.locked(Role::Root, archive(resolved.record))?);
     }
-    let boots = profile.outputs.iter().any(|output| matches!(output.kind, OutputKind::Disk(_)));
-    let boot = if boots { &BOOT_PACKAGES[..] } else { &[] };
-    let is_there = |name: &str| packages.iter().any(|package| package.name == *name);
-    let skeleton = (!is_there(SKELETON_PACKAGE)).then_some(SKELETON_PACKAGE);
-    for name in boot.iter().copied().chain(skeleton) {
+    let mut boot = disk(profile).map_or_else(Vec::new, |disk| boot_packages(profile, disk));
+    if packages.iter().all(|package| package.name != *SKELETON_PACKAGE) {
+        boot.push((SKELETON_PACKAGE, None));
+    }
+    for (name, asked) in boot {
         // One that comes as a payload is for the root file system.
         let fits = |record: &Record<'_>| record.is_for(arch) && record.repository() != own;
         let newest = index.candidates(name).filter(fits).max_by_key(|record| record.version());
-        let record = newest.ok_or(InputError::NoBootPackage { name })?;
+        let record = newest.ok_or_else(|| match asked {
+            Some(asked) => InputError::NoBoardPackage { origin: asked.origin.clone(), package: asked.value.clone() },
+            None => InputError::NoBootPackage { name: name.to_owned() },
+        })?;
         packages.push(Resolved { record, why: Why::Builder }.locked(Role::Boot, archive(record))?);
     }
     packages.sort_by(|a, b| (a.role, &a.name).cmp(&(b.role, &b.name)));

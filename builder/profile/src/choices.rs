@@ -166,7 +166,11 @@ pub(crate) const OUTPUT_KINDS: Words<Kind> = Words {
 pub(crate) const TABLES: Words<PartitionTable> = Words {
     noun: "partition table",
     expected: "a kind of partition table",
-    words: &[("gpt", Some(PartitionTable::Gpt)), ("mbr", None), ("hybrid", None)],
+    words: &[
+        ("gpt", Some(PartitionTable::Gpt)),
+        ("mbr", Some(PartitionTable::Mbr)),
+        ("hybrid", Some(PartitionTable::Hybrid)),
+    ],
 };
 
 /// `output.boot`.
@@ -175,9 +179,9 @@ pub(crate) const BOOT_METHODS: Words<BootMethod> = Words {
     expected: "a boot method",
     words: &[
         ("uki", Some(BootMethod::Uki)),
-        ("systemd-boot", None),
-        ("extlinux", None),
-        ("raspberry-pi", None),
+        ("systemd-boot", Some(BootMethod::SystemdBoot)),
+        ("extlinux", Some(BootMethod::Extlinux)),
+        ("raspberry-pi", Some(BootMethod::RaspberryPi)),
         ("grub", None),
     ],
 };
@@ -196,18 +200,19 @@ pub(crate) const FORMATS: Words<DiskFormat> = Words {
     ],
 };
 
-/// `type` of a partition.
-pub(crate) const PARTITIONS: Words<PartitionKind> = Words {
+/// `type` of a partition; `boot` is what the ways to boot need: an ESP for UEFI, else a firmware partition.
+pub(crate) const PARTITIONS: Words<Option<PartitionKind>> = Words {
     noun: "partition",
     expected: "a type of partition",
     words: &[
-        ("esp", Some(PartitionKind::Esp)),
-        ("root", Some(PartitionKind::Root)),
+        ("boot", Some(None)),
+        ("esp", Some(Some(PartitionKind::Esp))),
+        ("firmware", Some(Some(PartitionKind::Firmware))),
+        ("root", Some(Some(PartitionKind::Root))),
         ("home", None),
         ("var", None),
         ("swap", None),
         ("data", None),
-        ("firmware", None),
     ],
 };
 
@@ -218,9 +223,13 @@ pub(crate) const ROOT_FILESYSTEMS: Words<()> = Words {
     words: &[("ext4", Some(())), ("squashfs", None), ("btrfs", None), ("xfs", None)],
 };
 
-/// `filesystem` of the ESP.
-pub(crate) const ESP_FILESYSTEMS: Words<()> =
+/// `filesystem` of the partition that firmware reads.
+pub(crate) const FIRMWARE_FILESYSTEMS: Words<()> =
     Words { noun: "ESP file system", expected: "a file system for the ESP", words: &[("vfat", Some(()))] };
+
+/// `size` of a disk.
+pub(crate) const DISK_SIZES: Words<()> =
+    Words { noun: "size of a disk", expected: "the size of a disk", words: &[("power-of-two", Some(()))] };
 
 /// `payload.kind` before its other keys are read.
 #[derive(Clone, Copy, PartialEq)]

@@ -238,6 +238,19 @@ pub enum ProfileError {
         /// A line that would do.
         example: &'static str,
     },
+    /// Something that the board of the profile cannot do.
+    NotOfBoard {
+        /// What asks for it.
+        origin: Origin,
+        /// ``boot method `uki` ``.
+        what: String,
+        /// What people call the board.
+        title: String,
+        /// What it can do instead.
+        known: Vec<&'static str>,
+        /// Where the profile names the board.
+        asked: Origin,
+    },
     /// A disk that boots needs `[kernel]`.
     NoKernel {
         /// What asks for it.
@@ -289,6 +302,7 @@ impl ProfileError {
             | ProfileError::NoSourceFor { origin, .. }
             | ProfileError::RootInCmdline { origin, .. }
             | ProfileError::NoPartition { origin, .. }
+            | ProfileError::NotOfBoard { origin, .. }
             | ProfileError::NoKernel { origin }
             | ProfileError::GrowNotLast { origin, .. }
             | ProfileError::EssentialAlone { origin }
@@ -336,6 +350,7 @@ impl fmt::Display for ProfileError {
             ProfileError::RootInCmdline { word, .. } => write!(f, "`{word}` in the kernel command line"),
             ProfileError::NoPartition { kind: "root", .. } => f.write_str("the disk has no root partition"),
             ProfileError::NoPartition { kind, .. } => write!(f, "the disk has no `{kind}` partition to boot from"),
+            ProfileError::NotOfBoard { what, title, .. } => write!(f, "{what} is nothing for {title}"),
             ProfileError::NoKernel { .. } => f.write_str("the disk is to boot, but the profile has no kernel"),
             ProfileError::GrowNotLast { .. } => f.write_str("only the last partition can grow"),
             ProfileError::EssentialAlone { .. } => {
@@ -395,6 +410,7 @@ impl Explain for ProfileError {
             ProfileError::NoKernelFor { arch, asked, .. } | ProfileError::NoSourceFor { arch, asked, .. } => {
                 vec![at(&format!("`{arch}` is asked for"), asked)]
             }
+            ProfileError::NotOfBoard { asked, .. } => vec![at("the board is named", asked)],
             ProfileError::GrowNotLast { behind, .. } => vec![at("the partition behind it is", behind)],
             _ => Vec::new(),
         }
@@ -416,6 +432,9 @@ impl Explain for ProfileError {
             ProfileError::NoProfile { kind: io::ErrorKind::PermissionDenied, .. }
             | ProfileError::NoFile { kind: io::ErrorKind::PermissionDenied, .. } => {
                 "make it readable to you".to_owned()
+            }
+            ProfileError::NoFile { what: "board", .. } => {
+                "boards are files in `profiles/boards`; adding one is `builder/docs/boards.md`".to_owned()
             }
             ProfileError::NoFile { what: "overlay", .. } => "name a folder whose content mirrors the image".to_owned(),
             ProfileError::NoProfile { .. } | ProfileError::NoFile { .. } => return None,
@@ -459,6 +478,7 @@ impl Explain for ProfileError {
                 "take it out: the build adds `root=` with the identifier of the partition it makes".to_owned()
             }
             ProfileError::NoPartition { example, .. } => format!("add `{example}` to `partitions`"),
+            ProfileError::NotOfBoard { known, .. } => format!("leave it out, or name what it has: {}", listed(known)),
             ProfileError::NoKernel { .. } => {
                 "add `[kernel]` with a `package`, or make a `tar` instead of a `disk`".to_owned()
             }

@@ -25,8 +25,29 @@ pub(crate) const TOP: &[Key] = &[
     key("sysctl"),
     key("network"),
     key("service"),
-    later("board", "disks that boot through UEFI are what can be made today"),
+    key("board"),
+    key("blob"),
+    key("firmware"),
 ];
+
+/// `[board]` of a file in `boards/`.
+pub(crate) const BOARD: &[Key] = &[
+    key("title"),
+    key("arch"),
+    key("boot"),
+    key("table"),
+    key("first-sector"),
+    key("device-trees"),
+    key("config-txt"),
+    key("notes"),
+];
+
+/// `[[blob]]`.
+pub(crate) const BLOB: &[Key] = &[key("package"), key("file"), key("path"), key("sha256"), key("from"), key("sector")];
+
+/// `[[firmware]]`.
+pub(crate) const FIRMWARE: &[Key] =
+    &[key("package"), key("files"), key("path"), key("sha256"), key("from"), key("folder")];
 
 /// `[image]`.
 pub(crate) const IMAGE: &[Key] = &[key("name"), key("arch")];
@@ -183,6 +204,7 @@ pub(crate) const OUTPUT: &[Key] = &[
     key("boot"),
     key("format"),
     key("partitions"),
+    key("size"),
     key("ref"),
     key("entrypoint"),
     key("cmd"),
@@ -191,11 +213,10 @@ pub(crate) const OUTPUT: &[Key] = &[
     key("working-dir"),
     key("labels"),
     later("compress", "a `tar` and the layer of an `oci` are always compressed with zstd, a `raw` disk never"),
-    later("blobs", "disks that boot through UEFI are what can be made today"),
 ];
 
 /// The keys of `[[output]]` beside `kind` that mean something for a disk.
-pub(crate) const OF_DISK: &[&str] = &["table", "boot", "format", "partitions"];
+pub(crate) const OF_DISK: &[&str] = &["table", "boot", "format", "partitions", "size"];
 
 /// The same for a container image.
 pub(crate) const OF_OCI: &[&str] = &["ref", "entrypoint", "cmd", "env", "user", "working-dir", "labels"];

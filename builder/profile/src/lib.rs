@@ -9,9 +9,10 @@
 //! | `value`     | TOML text to a tree that knows where everything was written; merging     |
 //! | `load`      | the entry, what it extends, the files it names                           |
 //! | `sections`  | the merged tree to the model, table by table, with `keys` and `words`;   |
-//! |             | `service`, `machine` and `output` are tables with much in them           |
+//! |             | `board`, `service`, `machine` and `output` are tables with much in them  |
 //! | `relations` | what must fit together                                                   |
 
+mod board;
 mod choices;
 mod error;
 mod fields;

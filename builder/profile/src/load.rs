@@ -21,10 +21,16 @@ const MAX_DEPTH: usize = 32;
 
 /// Reads the profile at `entry`, with everything it extends and names. All that is wrong comes at once.
 pub fn load(entry: &Path, sources: &dyn Sources) -> Result<Profile, ProfileErrors> {
-    let loader = Loader { sources, files: RefCell::default(), findings: Findings::default(), seen: RefCell::default() };
+    let loader = Loader {
+        sources,
+        files: RefCell::default(),
+        findings: Findings::default(),
+        seen: RefCell::default(),
+        board: RefCell::default(),
+    };
     let file: Arc<Path> = entry.into();
     let table = match sources.read(entry) {
-        Ok(bytes) => loader.read(&file, &bytes, &mut Vec::new()),
+        Ok(bytes) => loader.read(&file, &bytes, Layer::Profile, &mut Vec::new()),
         Err(error) => {
             loader.findings.push(ProfileError::NoProfile { file: entry.to_owned(), kind: error.kind() });
             None
@@ -57,6 +63,26 @@ pub(crate) struct Loader<'s> {
     pub(crate) findings: Findings,
     /// Profiles that were merged, by their normal path: a second mention of one adds nothing.
     seen: RefCell<BTreeSet<PathBuf>>,
+    /// The board that a profile named.
+    board: RefCell<Option<Located<String>>>,
+}
+
+/// What a file is read as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Layer {
+    /// A profile: `board` names one.
+    Profile,
+    /// The description of a board: `[board]` is what it is.
+    Board,
+}
+
+impl Layer {
+    fn noun(self) -> &'static str {
+        match self {
+            Layer::Profile => "profile",
+            Layer::Board => "board",
+        }
+    }
 }
 
 /// A profile that is being read, and where its `extends` names the next one.
@@ -67,7 +93,7 @@ struct Link {
 
 impl Loader<'_> {
     /// The table of `file` merged over those of the files it extends. `None` when it is no TOML.
-    fn read(&self, file: &Arc<Path>, bytes: &[u8], chain: &mut Vec<Link>) -> Option<Table> {
+    fn read(&self, file: &Arc<Path>, bytes: &[u8], layer: Layer, chain: &mut Vec<Link>) -> Option<Table> {
         self.seen.borrow_mut().insert(files::normal(file));
         let Some(text) = self.text(file, bytes) else {
             self.findings.partial.set(true);
@@ -81,15 +107,17 @@ impl Loader<'_> {
             return None;
         };
         self.check_schema(file, &mut table);
-        let extends = self.extends(file, &mut table);
+        let extends = self.extends(file, &mut table).into_iter().map(|named| (named, Layer::Profile));
+        // What the file itself says is laid over its board, and the board over what the file extends.
+        let board = if layer == Layer::Profile { self.named_board(file, &mut table) } else { None };
 
         chain.push(Link { file: file.clone(), extends: None });
         let mut merged = Table { entries: Vec::new() };
-        for base in extends {
+        for (base, layer) in extends.chain(board.map(|named| (named, Layer::Board))) {
             if let Some(link) = chain.last_mut() {
                 link.extends = Some(base.origin.clone());
             }
-            let base = self.base(&base, chain);
+            let base = self.base(&base, layer, chain);
             self.lay_over(&mut merged, base);
         }
         chain.pop();
@@ -105,7 +133,7 @@ impl Loader<'_> {
     }
 
     /// A profile named in `extends`; `None` when it was merged already or cannot be.
-    fn base(&self, named: &Located<String>, chain: &mut Vec<Link>) -> Option<Table> {
+    fn base(&self, named: &Located<String>, layer: Layer, chain: &mut Vec<Link>) -> Option<Table> {
         let origin = &named.origin;
         let places = files::beside(&origin.file, &named.value);
         // A circle is told from a second mention by the chain that leads here.
@@ -128,16 +156,38 @@ impl Loader<'_> {
                 return None;
             }
             match self.sources.read(place) {
-                Ok(bytes) => return self.read(&Arc::from(place.as_path()), &bytes, chain),
+                Ok(bytes) => return self.read(&Arc::from(place.as_path()), &bytes, layer, chain),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => {
                     self.findings.partial.set(true);
-                    return self.missing(named, "profile", vec![place.clone()], error.kind());
+                    return self.missing(named, layer.noun(), vec![place.clone()], error.kind());
                 }
             }
         }
         self.findings.partial.set(true);
-        self.missing(named, "profile", places, io::ErrorKind::NotFound)
+        self.missing(named, layer.noun(), places, io::ErrorKind::NotFound)
+    }
+
+    /// The board that the profile names: `boards/NAME.toml`, or the file itself.
+    fn named_board(&self, file: &Arc<Path>, table: &mut Table) -> Option<Located<String>> {
+        let alone = Table { entries: vec![table.remove("board")?] };
+        let start = Origin::new(file.clone(), 0..0);
+        let fields = Fields::open(&alone, &start, "", &[key("board")], &|_| None, &self.findings);
+        let named = fields.text("board", words::board)?;
+        if let Some(first) = &*self.board.borrow() {
+            let (origin, first) = (named.origin.clone(), first.origin.clone());
+            self.findings.push(ProfileError::Duplicate { origin, what: "board".to_owned(), first });
+            return None;
+        }
+        let Located { value, origin } = named.clone();
+        *self.board.borrow_mut() = Some(named);
+        let value = if value.ends_with(".toml") { value } else { format!("boards/{value}.toml") };
+        Some(Located::new(value, origin))
+    }
+
+    /// The board, as a profile named it.
+    pub(crate) fn board(&self) -> Option<Located<String>> {
+        self.board.borrow().clone()
     }
 
     fn check_schema(&self, file: &Arc<Path>, table: &mut Table) {

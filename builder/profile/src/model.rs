@@ -9,12 +9,14 @@ use std::sync::Arc;
 
 use rootsmith_types::{Arch, Located, NumBytes, Origin, PackageName, TreePath};
 
+mod board;
 mod by_arch;
 mod machine;
 mod oci;
 mod payload;
 mod service;
 
+pub use board::{Board, Firmware, Piece, RawBlob, SECTOR};
 pub use by_arch::ByArch;
 pub use machine::{Group, Interface, Mount, Network, NetworkManager, User};
 pub use oci::Oci;
@@ -24,6 +26,8 @@ pub use service::{CgroupLimits, KillMode, Limit, Resource, Restart, Service};
 /// A merged profile.
 #[derive(Debug, Clone)]
 pub struct Profile {
+    /// `board`: the machine the image is for, out of the file that describes it.
+    pub board: Option<Board>,
     /// `[image]`.
     pub image: Image,
     /// `[distribution]`.
@@ -60,6 +64,10 @@ pub struct Profile {
     pub scripts: Vec<ScriptAnswer>,
     /// `[preflight]`.
     pub preflight: Preflight,
+    /// `[[blob]]`: what lies on a disk outside its partitions.
+    pub blobs: Vec<RawBlob>,
+    /// `[[firmware]]`: files for the partition that firmware reads.
+    pub firmware: Vec<Firmware>,
     /// `[[output]]`.
     pub outputs: Vec<Output>,
     /// Every file that was read to make this profile (profiles and fragments), the entry first, with its text: for messages.
@@ -371,12 +379,26 @@ pub enum OutputKind {
 pub struct Disk {
     /// The partition table.
     pub table: Located<PartitionTable>,
-    /// How it boots.
-    pub boot: Located<BootMethod>,
+    /// How it boots: each way that is named, with the same kernel. Not empty.
+    pub boot: Vec<Located<BootMethod>>,
     /// Container formats.
     pub format: Vec<Located<DiskFormat>>,
-    /// Partitions, in order. Exactly one is the root; a UKI needs exactly one ESP.
+    /// Partitions, in order. Exactly one is the root, and exactly one is what firmware reads.
     pub partitions: Vec<Partition>,
+    /// `size = "power-of-two"`: the whole disk is rounded up to one, as QEMU wants SD cards.
+    pub power_of_two: bool,
+}
+
+impl Disk {
+    /// Whether `method` is among the ways it boots.
+    pub fn boots_by(&self, method: BootMethod) -> bool {
+        self.boot.iter().any(|boot| boot.value == method)
+    }
+
+    /// The partition that firmware reads.
+    pub fn boot_partition(&self) -> Option<&Partition> {
+        self.partitions.iter().find(|partition| partition.kind.value != PartitionKind::Root)
+    }
 }
 
 /// A kind of partition table.
@@ -384,13 +406,51 @@ pub struct Disk {
 pub enum PartitionTable {
     /// GUID partition table.
     Gpt,
+    /// The table in the first sector, of four partitions.
+    Mbr,
+    /// A GUID partition table whose first sector names the boot partition, too: for firmware that knows only MBRs.
+    Hybrid,
+}
+
+impl PartitionTable {
+    /// As the profile spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            PartitionTable::Gpt => "gpt",
+            PartitionTable::Mbr => "mbr",
+            PartitionTable::Hybrid => "hybrid",
+        }
+    }
 }
 
 /// How a disk boots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BootMethod {
-    /// A unified kernel image on the ESP.
+    /// A unified kernel image, started by UEFI.
     Uki,
+    /// systemd-boot, started by UEFI, and an entry for it.
+    SystemdBoot,
+    /// `extlinux.conf`, which U-Boot reads.
+    Extlinux,
+    /// `config.txt` and `cmdline.txt`, which the firmware of a Raspberry Pi reads.
+    RaspberryPi,
+}
+
+impl BootMethod {
+    /// Whether UEFI starts it, from an EFI system partition.
+    pub const fn is_uefi(self) -> bool {
+        matches!(self, BootMethod::Uki | BootMethod::SystemdBoot)
+    }
+
+    /// As the profile spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            BootMethod::Uki => "uki",
+            BootMethod::SystemdBoot => "systemd-boot",
+            BootMethod::Extlinux => "extlinux",
+            BootMethod::RaspberryPi => "raspberry-pi",
+        }
+    }
 }
 
 /// A container of a disk image.
@@ -420,6 +480,8 @@ pub struct Partition {
 pub enum PartitionKind {
     /// The EFI system partition, FAT.
     Esp,
+    /// A FAT partition that firmware other than UEFI reads.
+    Firmware,
     /// The root file system, ext4.
     Root,
 }

@@ -3,21 +3,24 @@
 use rootsmith_types::{Located, NumBytes};
 
 use crate::choices::{
-    BOOT_METHODS, ESP_FILESYSTEMS, FORMATS, Kind, OUTPUT_KINDS, PARTITIONS, ROOT_FILESYSTEMS, TABLES,
+    BOOT_METHODS, DISK_SIZES, FIRMWARE_FILESYSTEMS, FORMATS, Kind, OUTPUT_KINDS, PARTITIONS, ROOT_FILESYSTEMS, TABLES,
 };
 use crate::error::ProfileError;
 use crate::fields::{Fields, Refusal};
 use crate::keys::{OF_DISK, OF_OCI, PARTITION};
-use crate::model::{Disk, DiskFormat, Oci, Output, OutputKind, Partition, PartitionKind, PartitionSize};
+use crate::model::{
+    Board, BootMethod, Disk, DiskFormat, Oci, Output, OutputKind, Partition, PartitionKind, PartitionSize,
+};
+use crate::value::{self, Value};
 use crate::words;
 
 /// One output of the image called `name`; `None` when something in it is wrong, which is noted.
-pub(crate) fn output(table: &Fields<'_>, name: Option<&str>) -> Option<Output> {
+pub(crate) fn output(table: &Fields<'_>, name: Option<&str>, board: Option<&Board>) -> Option<Output> {
     let kind = table.required("kind", "kind = \"disk\"", |text| OUTPUT_KINDS.read(text))?;
     let kind = match kind.value {
         Kind::Disk => {
             refuse_all_but(table, "an output of kind `disk`", OF_DISK);
-            OutputKind::Disk(disk(table)?)
+            OutputKind::Disk(disk(table, board)?)
         }
         Kind::Tar => {
             refuse_all_but(table, "an output of kind `tar`", &[]);
@@ -39,9 +42,17 @@ fn refuse_all_but(table: &Fields<'_>, what: &str, known: &[&'static str]) {
     }
 }
 
-fn disk(table: &Fields<'_>) -> Option<Disk> {
-    let partition_table = table.required("table", "table = \"gpt\"", |text| TABLES.read(text));
-    let boot = table.required("boot", "boot = \"uki\"", |text| BOOT_METHODS.read(text));
+/// What a disk does not say of its table and its start, its board says.
+fn disk(table: &Fields<'_>, board: Option<&Board>) -> Option<Disk> {
+    let partition_table = match board {
+        Some(board) if table.get("table").is_none() => board.tables.first().cloned(),
+        _ => table.required("table", "table = \"gpt\"", |text| TABLES.read(text)),
+    };
+    let boot = match board {
+        Some(board) if table.get("boot").is_none() => board.boot.clone(),
+        _ => boot_methods(table),
+    };
+    let power_of_two = table.text("size", |text| DISK_SIZES.read(text)).is_some();
     let format = match table.get("format") {
         Some(_) => {
             table.require_some("format", "format = [\"raw\"]");
@@ -50,14 +61,30 @@ fn disk(table: &Fields<'_>) -> Option<Disk> {
         None => vec![table.default(DiskFormat::Raw)],
     };
     table.require_some("partitions", "partitions = [{ type = \"root\", size = \"minimal\" }]");
-    let partitions: Vec<_> = table.tables("partitions", PARTITION).iter().map(partition).collect();
+    let uefi = boot.iter().any(|method| method.value.is_uefi());
+    let firmware = if uefi { PartitionKind::Esp } else { PartitionKind::Firmware };
+    let partitions = table.tables("partitions", PARTITION);
+    let partitions: Vec<_> = partitions.iter().map(|one| partition(one, firmware)).collect();
     Some(Disk {
         table: partition_table?,
-        boot: boot?,
+        boot: if boot.is_empty() { None? } else { boot },
         format,
+        power_of_two,
         // A partition that could not be read must not be missed a second time.
         partitions: partitions.into_iter().collect::<Option<_>>()?,
     })
+}
+
+/// One way to boot, or several.
+fn boot_methods(table: &Fields<'_>) -> Vec<Located<BootMethod>> {
+    table.require("boot", "boot = \"uki\"");
+    match table.get("boot") {
+        Some(Value { kind: value::Kind::Array(_), .. }) => {
+            table.require_some("boot", "boot = [\"extlinux\", \"systemd-boot\"]");
+            table.set("boot", |text| BOOT_METHODS.read(text))
+        }
+        _ => table.text("boot", |text| BOOT_METHODS.read(text)).into_iter().collect(),
+    }
 }
 
 fn oci(table: &Fields<'_>, name: Option<&str>) -> Option<Oci> {
@@ -88,11 +115,15 @@ fn pairs(
     entries.collect()
 }
 
-fn partition(table: &Fields<'_>) -> Option<Partition> {
+/// `firmware` is what a partition of type `boot` is.
+fn partition(table: &Fields<'_>, firmware: PartitionKind) -> Option<Partition> {
     let kind = table.required("type", "type = \"root\"", |text| PARTITIONS.read(text));
+    let kind = kind.map(|kind| Located::new(kind.value.unwrap_or(firmware), kind.origin));
     match kind.as_ref().map(|kind| kind.value) {
         Some(PartitionKind::Root) => table.text("filesystem", |text| ROOT_FILESYSTEMS.read(text)),
-        Some(PartitionKind::Esp) => table.text("filesystem", |text| ESP_FILESYSTEMS.read(text)),
+        Some(PartitionKind::Esp | PartitionKind::Firmware) => {
+            table.text("filesystem", |text| FIRMWARE_FILESYSTEMS.read(text))
+        }
         None => None,
     };
     let size = table.required("size", "size = \"64MiB\"", words::partition_size);

@@ -5,7 +5,7 @@ use rootsmith_types::{Located, Origin};
 use crate::error::ProfileError;
 use crate::fields::Findings;
 use crate::model::{
-    BootMethod, Disk, Group, Image, Kernel, Mount, Output, OutputKind, Partition, PartitionKind, Payload, PayloadKind,
+    Board, Disk, Group, Image, Kernel, Mount, Output, OutputKind, Partition, PartitionKind, Payload, PayloadKind,
     Restart, Service, User,
 };
 
@@ -85,21 +85,17 @@ pub(crate) fn outputs(outputs: &[Output], kernel: bool, findings: &Findings) {
 }
 
 fn disk(disk: &Disk, origin: &Origin, kernel: bool, findings: &Findings) {
-    one(
-        disk,
-        PartitionKind::Root,
-        "root",
-        "{ type = \"root\", filesystem = \"ext4\", size = \"minimal\" }",
-        origin,
-        findings,
-    );
-    match disk.boot.value {
-        BootMethod::Uki => {
-            one(disk, PartitionKind::Esp, "esp", "{ type = \"esp\", size = \"64MiB\" }", origin, findings);
-            if !kernel {
-                findings.push_missing(ProfileError::NoKernel { origin: disk.boot.origin.clone() });
-            }
-        }
+    let root = "{ type = \"root\", filesystem = \"ext4\", size = \"minimal\" }";
+    one(disk, |kind| kind == PartitionKind::Root, "root", root, origin, findings);
+    let uefi = disk.boot.iter().any(|method| method.value.is_uefi());
+    let (kind, example) = match uefi {
+        true => ("esp", "{ type = \"esp\", size = \"64MiB\" }"),
+        false => ("firmware", "{ type = \"firmware\", size = \"256MiB\" }"),
+    };
+    let read_by_firmware = |kind| kind == PartitionKind::Esp || (kind == PartitionKind::Firmware && !uefi);
+    one(disk, read_by_firmware, kind, example, origin, findings);
+    if let (false, Some(boot)) = (kernel, disk.boot.first()) {
+        findings.push_missing(ProfileError::NoKernel { origin: boot.origin.clone() });
     }
     for pair in disk.partitions.windows(2) {
         if let [Partition { grow: true, origin, .. }, behind] = pair {
@@ -109,16 +105,41 @@ fn disk(disk: &Disk, origin: &Origin, kernel: bool, findings: &Findings) {
     }
 }
 
+/// What a board cannot do is not asked of it.
+pub(crate) fn board(board: &Board, image: Option<&Image>, outputs: &[Output], findings: &Findings) {
+    let refuse = |origin: &Origin, what: String, known: Vec<&'static str>| {
+        let (origin, title, asked) = (origin.clone(), board.title.value.clone(), board.name.origin.clone());
+        findings.push(ProfileError::NotOfBoard { origin, what, title, known, asked });
+    };
+    for arch in image.iter().flat_map(|image| &image.arch).filter(|arch| arch.value != board.arch.value) {
+        refuse(&arch.origin, format!("architecture `{}`", arch.value), vec![board.arch.value.debian()]);
+    }
+    let disks = outputs.iter().filter_map(|output| match &output.kind {
+        OutputKind::Disk(disk) => Some(disk),
+        OutputKind::Tar | OutputKind::Oci(_) => None,
+    });
+    for disk in disks {
+        if board.tables.iter().all(|table| table.value != disk.table.value) {
+            let known = board.tables.iter().map(|table| table.value.name()).collect();
+            refuse(&disk.table.origin, format!("partition table `{}`", disk.table.value.name()), known);
+        }
+        for method in disk.boot.iter().filter(|method| board.boot.iter().all(|known| known.value != method.value)) {
+            let known = board.boot.iter().map(|known| known.value.name()).collect();
+            refuse(&method.origin, format!("boot method `{}`", method.value.name()), known);
+        }
+    }
+}
+
 fn one(
     disk: &Disk,
-    kind: PartitionKind,
+    is_one: impl Fn(PartitionKind) -> bool,
     name: &'static str,
     example: &'static str,
     origin: &Origin,
     findings: &Findings,
 ) {
-    let found: Vec<&Located<_>> =
-        disk.partitions.iter().map(|partition| &partition.kind).filter(|found| found.value == kind).collect();
+    let kinds = disk.partitions.iter().map(|partition| &partition.kind);
+    let found: Vec<&Located<_>> = kinds.filter(|found| is_one(found.value)).collect();
     match found.as_slice() {
         [] => findings.push(ProfileError::NoPartition { origin: origin.clone(), kind: name, example }),
         found => {

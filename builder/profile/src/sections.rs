@@ -4,6 +4,7 @@
 
 use rootsmith_types::{Located, Origin, PackageName, TreePath};
 
+use crate::board;
 use crate::choices::{DATABASES, DISTRIBUTIONS, FIRST_BOOT, HIERARCHIES, INIT_SYSTEMS, POCKETS};
 use crate::error::ProfileError;
 use crate::fields::{Fields, unique};
@@ -15,8 +16,8 @@ use crate::keys::{
 use crate::load::Loader;
 use crate::machine;
 use crate::model::{
-    Accept, Answer, ByArch, Cgroups, Distribution, FirstBoot, Fragment, Hierarchy, Host, Identity, Image, Init, Kernel,
-    Overlay, Packages, Pocket, Preflight, Profile, ScriptAnswer,
+    Accept, Answer, Board, ByArch, Cgroups, Distribution, FirstBoot, Fragment, Hierarchy, Host, Identity, Image, Init,
+    Kernel, Overlay, Packages, Pocket, Preflight, Profile, ScriptAnswer,
 };
 use crate::output;
 use crate::payload::payload;
@@ -29,7 +30,8 @@ use crate::words;
 /// with it; that is noted.
 pub(crate) fn profile(table: &Table, start: &Origin, loader: &Loader<'_>) -> Option<Profile> {
     let root = Fields::open(table, start, "", TOP, &elsewhere, &loader.findings);
-    let image = image(&root);
+    let board = board::board(&root, loader);
+    let image = image(&root, board.as_ref());
     let distribution = distribution(&root, loader);
     let packages = packages(&root);
     let kernel = kernel(&root, loader);
@@ -47,10 +49,13 @@ pub(crate) fn profile(table: &Table, start: &Origin, loader: &Loader<'_>) -> Opt
     let overlays: Vec<_> = root.tables("overlay", OVERLAY).iter().filter_map(|one| overlay(one, loader)).collect();
     let scripts = scripts(&root);
     let preflight = preflight(&root, loader);
+    let blobs: Vec<_> = root.tables("blob", keys::BLOB).iter().filter_map(|one| board::blob(one, loader)).collect();
+    let firmware: Vec<_> =
+        root.tables("firmware", keys::FIRMWARE).iter().flat_map(|one| board::firmware(one, loader)).collect();
     root.require("output", "[[output]]");
     let outputs = root.tables("output", keys::OUTPUT);
     let name = image.as_ref().map(|image| image.name.value.as_str());
-    let outputs: Vec<_> = outputs.iter().filter_map(|one| output::output(one, name)).collect();
+    let outputs: Vec<_> = outputs.iter().filter_map(|one| output::output(one, name, board.as_ref())).collect();
 
     relations::accounts(&users, &groups, &loader.findings);
     relations::mounts(&mounts, &loader.findings);
@@ -60,7 +65,11 @@ pub(crate) fn profile(table: &Table, start: &Origin, loader: &Loader<'_>) -> Opt
     if let (Some(image), Some(kernel)) = (&image, &kernel) {
         relations::kernel(image, kernel, root.get("kernel").map(|value| &value.origin), &loader.findings);
     }
+    if let Some(board) = &board {
+        relations::board(board, image.as_ref(), &outputs, &loader.findings);
+    }
     let profile = Profile {
+        board,
         image: image?,
         distribution: distribution?,
         packages,
@@ -79,17 +88,25 @@ pub(crate) fn profile(table: &Table, start: &Origin, loader: &Loader<'_>) -> Opt
         overlays,
         scripts,
         preflight,
+        blobs,
+        firmware,
         outputs,
         files: Vec::new(),
     };
     Some(profile)
 }
 
-fn image(root: &Fields<'_>) -> Option<Image> {
+/// A board has one architecture, which need not be said again.
+fn image(root: &Fields<'_>, board: Option<&Board>) -> Option<Image> {
     let image = root.table("image", IMAGE, &elsewhere);
     let name = image.required("name", "name = \"k0s-worker\"", words::image_name);
-    image.require_some("arch", "arch = [\"amd64\"]");
-    let arch = image.set("arch", words::arch);
+    let arch = match board {
+        Some(board) if image.get("arch").is_none() => vec![board.arch.clone()],
+        _ => {
+            image.require_some("arch", "arch = [\"amd64\"]");
+            image.set("arch", words::arch)
+        }
+    };
     Some(Image { name: name?, arch })
 }
 

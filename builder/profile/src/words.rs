@@ -172,6 +172,31 @@ pub(crate) fn digest(text: &str) -> Result<Sha256Digest, Refusal> {
     text.parse().map_err(|_| Refusal::Invalid { expected: "a SHA-256 digest", hint })
 }
 
+/// Where something begins on a disk, in sectors of 512 bytes.
+pub(crate) fn sector(text: &str) -> Result<u64, Refusal> {
+    let hint = "write a whole number of 512-byte sectors: `64` is 32 KiB";
+    let sector = text.parse().ok().filter(|sector| *sector <= u64::from(u32::MAX));
+    sector.ok_or(Refusal::Invalid { expected: "a sector", hint })
+}
+
+/// A device tree, below the kernel package's folder for them.
+pub(crate) fn device_tree(text: &str) -> Result<String, Refusal> {
+    let ok = text.ends_with(".dtb") && !text.starts_with('/') && TreePath::new(text).is_ok();
+    checked(text, ok, "a device tree", "write it as the kernel's package has it: `broadcom/bcm2711-rpi-4-b.dtb`")
+}
+
+/// A board: a word, or a file that ends in `.toml`.
+pub(crate) fn board(text: &str) -> Result<String, Refusal> {
+    let word = image_name(text).is_ok();
+    let file = text.ends_with(".toml") && host_path(text).is_ok();
+    checked(
+        text,
+        word || file,
+        "a board",
+        "write the name of a file in `profiles/boards`, or a file that ends in `.toml`",
+    )
+}
+
 /// A size in bytes.
 pub(crate) fn size(text: &str) -> Result<NumBytes, Refusal> {
     let hint = "write a whole number and a unit out of B, KiB, MiB, GiB, TiB: `64MiB`";

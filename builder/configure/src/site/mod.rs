@@ -12,7 +12,7 @@ mod systemd;
 use std::fmt::Write;
 
 use rootsmith_assemble::Owner;
-use rootsmith_profile::{InitSystem, Profile};
+use rootsmith_profile::{InitSystem, OutputKind, Profile};
 use rootsmith_types::{Arch, Origin, PackageName};
 
 use crate::ConfigureError;
@@ -102,6 +102,15 @@ pub(crate) fn services(edit: &mut Edit<'_>, profile: &Profile) -> Vec<String> {
         InitSystem::Openrc => openrc::services(edit, profile),
         InitSystem::Busybox => busybox::services(edit, profile),
     }
+}
+
+/// Where the profile asks for a partition that grows.
+fn grows(profile: &Profile) -> Option<Origin> {
+    let disks = profile.outputs.iter().filter_map(|output| match &output.kind {
+        OutputKind::Disk(disk) => Some(disk),
+        _ => None,
+    });
+    disks.flat_map(|disk| &disk.partitions).find(|partition| partition.grow).map(|partition| partition.origin.clone())
 }
 
 /// A file that the profile asks for at `origin`.

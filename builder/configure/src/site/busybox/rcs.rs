@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use rootsmith_profile::{Profile, Service};
 
+use super::super::grows;
 use super::super::quote::quote;
 use super::{cgroups, network, service};
 use crate::edit::Edit;
@@ -84,9 +85,20 @@ const OPENSSH: &str = "
 ssh-keygen -A
 ";
 
+/// The initramfs has grown the partition; without anything to gain this does nothing.
+const GROW: &str = "
+# The root file system to the end of its partition.
+root=$(mountpoint -d /)
+root=/dev/$(sed -n 's/^DEVNAME=//p' \"/sys/dev/block/$root/uevent\")
+resize2fs \"$root\" >/dev/null 2>&1 || echo \"the root file system keeps its size\"
+";
+
 /// The whole script; `once` are the services that run once, in their order.
 pub(super) fn text(edit: &Edit<'_>, profile: &Profile, once: &[&Service]) -> String {
     let mut text = HEAD.to_owned();
+    if grows(profile).is_some() {
+        text.push_str(GROW);
+    }
     text.push_str(SEED);
     if profile.hostname().value.contains('?') {
         text.push_str(PATTERN);

@@ -2,10 +2,10 @@
 //! machine by people, so they are files of their own, in `scripts/`.
 
 use rootsmith_assemble::Owner;
-use rootsmith_profile::{OutputKind, Profile};
+use rootsmith_profile::Profile;
 use rootsmith_types::{Located, Origin};
 
-use super::super::owned;
+use super::super::{grows, owned};
 use crate::edit::Edit;
 use crate::init_scripts;
 
@@ -58,15 +58,6 @@ fn hostname(edit: &mut Edit<'_>, pattern: &Located<String>) {
         pattern.value
     );
     owned(edit, &pattern.origin, "/etc/conf.d/machine-identity", text);
-}
-
-/// Where the profile asks for a partition that grows.
-fn grows(profile: &Profile) -> Option<Origin> {
-    let disks = profile.outputs.iter().filter_map(|output| match &output.kind {
-        OutputKind::Disk(disk) => Some(disk),
-        _ => None,
-    });
-    disks.flat_map(|disk| &disk.partitions).find(|partition| partition.grow).map(|partition| partition.origin.clone())
 }
 
 /// A service script, and its place in a runlevel.

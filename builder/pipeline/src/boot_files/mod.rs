@@ -1,0 +1,187 @@
+//! The partition that firmware reads: kernel, initramfs and what names them, for each way the disk boots.
+//!
+//! | way            | files                                                                                   |
+//! |----------------|-----------------------------------------------------------------------------------------|
+//! | `uki`          | `/EFI/BOOT/BOOT<ARCH>.EFI`: kernel, initramfs and command line in one                   |
+//! | `systemd-boot` | `/EFI/BOOT/BOOT<ARCH>.EFI`, `/loader/loader.conf`, `/loader/entries/linux.conf`         |
+//! | `extlinux`     | `/extlinux/extlinux.conf`, `/dtbs/…`                                                    |
+//! | `raspberry-pi` | `/config.txt`, `/cmdline.txt`, device trees by their names alone                        |
+//!
+//! All but `uki` name the same `/vmlinuz` and `/initrd.img`, so that a disk may boot in several ways with one kernel.
+
+mod extlinux;
+mod pieces;
+mod raspberry_pi;
+mod uefi;
+
+pub(crate) use pieces::{blobs, boot_packages};
+
+use rootsmith_assemble::{AssembleError, Package};
+use rootsmith_kernel::{InitramfsInput, initramfs, root_modules};
+use rootsmith_output::{DiskIds, partuuid};
+use rootsmith_profile::{BootMethod, Disk, Hierarchy, InitSystem, PartitionKind, Profile};
+use rootsmith_tree::{Blobs, Content, Metadata, Node, Tree};
+use rootsmith_types::{Arch, Located, Problems, Sources, TreePath, UnixTime};
+
+use crate::bootable::{IndexedKernel, grown_by_initramfs, read, tree_error};
+use crate::inputs::InputError;
+
+/// No kernel image, stub or busybox is larger.
+const MAX_IMAGE: u64 = 256 << 20;
+
+/// What the files are made from.
+#[derive(Clone, Copy)]
+pub(crate) struct BootFiles<'a> {
+    pub(crate) profile: &'a Profile,
+    pub(crate) disk: &'a Disk,
+    pub(crate) tree: &'a Tree,
+    pub(crate) kernel: &'a IndexedKernel,
+    /// Packages that are only taken apart.
+    pub(crate) packages: &'a [Package],
+    pub(crate) ids: &'a DiskIds,
+    pub(crate) arch: Arch,
+    pub(crate) date: UnixTime,
+    pub(crate) sources: &'a dyn Sources,
+}
+
+/// The tree of the partition that firmware reads.
+pub(crate) fn boot_tree(files: &BootFiles<'_>, blobs: &dyn Blobs) -> Result<Tree, Problems> {
+    let initrd = initrd(files, blobs)?;
+    let mut boot = Partition { tree: Tree::new(Metadata::root(0o755, files.date)), date: files.date };
+    let shared = |method: &BootMethod| *method != BootMethod::Uki;
+    if files.disk.boot.iter().any(|method| shared(&method.value)) {
+        boot.put(KERNEL, content(files.tree, &files.kernel.kernel.image)?)?;
+        boot.put(INITRD, stored(&initrd, blobs)?)?;
+    }
+    for method in &files.disk.boot {
+        match method.value {
+            BootMethod::Uki => uefi::uki(files, &initrd, &mut boot, blobs)?,
+            BootMethod::SystemdBoot => uefi::systemd_boot(files, &mut boot)?,
+            BootMethod::Extlinux => extlinux::write(files, &mut boot)?,
+            BootMethod::RaspberryPi => raspberry_pi::write(files, &mut boot)?,
+        }
+    }
+    for file in &files.profile.firmware {
+        boot.put(&file.install.to_string(), pieces::content(&file.content, files.packages, files.sources, blobs)?)?;
+    }
+    Ok(boot.tree)
+}
+
+const KERNEL: &str = "/vmlinuz";
+const INITRD: &str = "/initrd.img";
+
+/// A boot partition that is being filled.
+struct Partition {
+    tree: Tree,
+    date: UnixTime,
+}
+
+impl Partition {
+    /// A file, with the folders above it.
+    fn put(&mut self, path: &str, content: Content) -> Result<(), Problems> {
+        let path = TreePath::new(path).map_err(InputError::Path)?;
+        let meta = Metadata::root(0o755, self.date);
+        if let Some(folder) = path.parent() {
+            self.tree.create_directories(&folder, &meta).map_err(tree_error)?;
+        }
+        self.tree.insert(&path, Node::file(content, meta)).map_err(tree_error)?;
+        Ok(())
+    }
+}
+
+/// Words of the kernel command line: where the root is, then the profile's.
+fn cmdline(files: &BootFiles<'_>) -> String {
+    let BootFiles { profile, disk, ids, arch, .. } = *files;
+    let kernel = profile.kernel.iter().flat_map(|kernel| kernel.cmdline_for(arch)).map(|word| word.value.clone());
+    let root = [format!("root=PARTUUID={}", partuuid(disk, ids, PartitionKind::Root)), "ro".to_owned()];
+    let words: Vec<String> = root.into_iter().chain(hierarchy_words(profile)).chain(kernel).collect();
+    words.join(" ")
+}
+
+/// What tells systemd to mount cgroups of version 1 (systemd(1), "KERNEL COMMAND LINE"); from release 256 on it wants to be
+/// asked twice. Other inits have files for it.
+fn hierarchy_words(profile: &Profile) -> impl Iterator<Item = String> {
+    let words: &[&str] = match (profile.init.system.value, profile.cgroups.hierarchy.value) {
+        (InitSystem::Systemd, Hierarchy::Hybrid) => &[
+            "systemd.unified_cgroup_hierarchy=0",
+            "systemd.legacy_systemd_cgroup_controller=0",
+            "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1",
+        ],
+        (InitSystem::Systemd, Hierarchy::Legacy) => &[
+            "systemd.unified_cgroup_hierarchy=0",
+            "systemd.legacy_systemd_cgroup_controller=1",
+            "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1",
+        ],
+        _ => &[],
+    };
+    words.iter().map(|word| (*word).to_owned())
+}
+
+fn initrd(files: &BootFiles<'_>, blobs: &dyn Blobs) -> Result<Vec<u8>, Problems> {
+    let BootFiles { profile, tree, kernel, packages, date, .. } = *files;
+    let busybox = pieces::boot_file(packages, "busybox-static", "/usr/bin/busybox")
+        .or_else(|_| pieces::boot_file(packages, "busybox-static", "/bin/busybox"))?;
+    let asked = profile.kernel.iter().flat_map(|kernel| &kernel.initramfs_modules);
+    let asked: Vec<String> = asked.map(|module| module.value.clone()).collect();
+    let input = InitramfsInput {
+        tree,
+        blobs,
+        index: &kernel.index,
+        folder: &kernel.kernel.modules,
+        config: kernel.config.as_ref(),
+        busybox: &busybox.read(blobs, MAX_IMAGE).map_err(AssembleError::Store)?,
+        modules: &root_modules(&kernel.index, "ext4", &asked),
+        grow: grown_by_initramfs(files.disk),
+        date,
+    };
+    Ok(initramfs(&input)?)
+}
+
+/// The board's device trees: as the board names each, and its bytes.
+fn device_trees<'a>(files: &BootFiles<'a>) -> Result<Vec<(&'a Located<String>, Content)>, Problems> {
+    let mut problems = Problems(Vec::new());
+    let mut found = Vec::new();
+    let folder = device_tree_folder(&files.kernel.kernel.release)?;
+    for name in files.profile.board.iter().flat_map(|board| &board.device_trees) {
+        let path = folder.join(&name.value).map_err(InputError::Path)?;
+        match files.tree.lookup(&path).and_then(Node::content) {
+            Some(content) => found.push((name, content.clone())),
+            None => problems.push(InputError::NoDeviceTree {
+                origin: name.origin.clone(),
+                name: name.value.clone(),
+                folder: folder.clone(),
+                near: near(files.tree, &folder, &name.value),
+            }),
+        }
+    }
+    problems.into_result()?;
+    Ok(found)
+}
+
+/// Where Debian's kernel packages have their device trees; on arm64 and riscv64 in a folder for each vendor.
+fn device_tree_folder(release: &str) -> Result<TreePath, Problems> {
+    Ok(TreePath::new(format!("/usr/lib/linux-image-{release}")).map_err(InputError::Path)?)
+}
+
+/// Names beside `name` that begin like it: what a person may have meant.
+fn near(tree: &Tree, folder: &TreePath, name: &str) -> Vec<String> {
+    let (vendor, file) = name.rsplit_once('/').map_or(("", name), |(vendor, file)| (vendor, file));
+    let begin: String = file.chars().take_while(|c| *c != '-').collect();
+    let Ok(folder) = folder.join(vendor) else { return Vec::new() };
+    let names = tree.children(&folder).map(|child| String::from_utf8_lossy(child).into_owned());
+    names.filter(|child| child.starts_with(&begin) && child.ends_with(".dtb")).take(8).collect()
+}
+
+fn content(tree: &Tree, path: &TreePath) -> Result<Content, Problems> {
+    let content = tree.lookup(path).and_then(Node::content).cloned();
+    content.ok_or_else(|| tree_error(rootsmith_tree::TreeError::NotFound(path.clone())))
+}
+
+fn stored(data: &[u8], blobs: &dyn Blobs) -> Result<Content, Problems> {
+    Ok(Content::Blob(blobs.insert(&mut &*data).map_err(AssembleError::Store)?))
+}
+
+/// The text of a small file of the tree.
+fn text(files: &BootFiles<'_>, path: &'static str, blobs: &dyn Blobs) -> Result<std::sync::Arc<[u8]>, Problems> {
+    read(files.tree, blobs, &TreePath::literal(path), crate::bootable::MAX_TEXT)
+}
