@@ -5,6 +5,7 @@
 
 mod buckets;
 mod depmod;
+mod drivers;
 mod elf;
 mod info;
 mod trie;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::KernelError;
 
+pub use drivers::Drivers;
 pub(crate) use elf::decompress;
 pub use info::{ModuleInfo, module_info};
 

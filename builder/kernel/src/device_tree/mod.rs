@@ -1,4 +1,4 @@
-//! What a flattened device tree tells the kernel: `/chosen/bootargs`.
+//! What a flattened device tree tells: words for the kernel (`/chosen/bootargs`), and which drivers its disks wait for.
 //!
 //! Specification: Devicetree Specification v0.4, 5 "Flattened Devicetree (DTB) Format", version 17. Integers are big-endian.
 //!
@@ -13,7 +13,15 @@
 //! | 32     | size_dt_strings     |
 //! | 36     | size_dt_struct      |
 
+mod links;
+mod storage;
+mod tree;
+
 use crate::KernelError;
+
+pub use links::{Link, links};
+pub use storage::{NeededDriver, Step, Storage, StorageDrivers, Undriven, storage_drivers};
+pub use tree::{DeviceTree, Node};
 
 const MAGIC: u32 = 0xd00d_feed;
 const BEGIN_NODE: u32 = 1;
@@ -26,98 +34,21 @@ const END: u32 = 9;
 const MAX_SIZE: usize = 16 << 20;
 /// Real trees are less than ten deep.
 const MAX_DEPTH: usize = 64;
+/// Real trees have some thousand nodes.
+const MAX_NODES: usize = 65_536;
 
 /// `/chosen/bootargs` of the device tree `dtb`; `None` when it has none.
 pub fn bootargs(dtb: &[u8]) -> Result<Option<String>, KernelError> {
-    read(dtb).map_err(|reason| KernelError::BadDeviceTree(reason.to_owned()))
-}
-
-fn read(dtb: &[u8]) -> Result<Option<String>, &'static str> {
-    let field = |at| word(dtb, at).ok_or("is shorter than its header");
-    if field(0)? != MAGIC {
-        return Err("does not begin with the magic of a device tree");
-    }
-    let size = index(field(4)?)?;
-    if size > MAX_SIZE {
-        return Err("is larger than 16 MiB");
-    }
-    let dtb = dtb.get(..size).ok_or("is shorter than its header says")?;
-    if field(20)? < 17 || field(24)? > 17 {
-        return Err("is not of version 17");
-    }
-    let block = |at: u32, length: u32| {
-        let start = index(at)?;
-        let end = start.checked_add(index(length)?).ok_or("has a block beyond its end")?;
-        dtb.get(start..end).ok_or("has a block beyond its end")
-    };
-    let strings = block(field(12)?, field(32)?)?;
-    let tokens = block(field(8)?, field(36)?)?;
-    find(tokens, strings)
-}
-
-/// Walks the tokens of the structure block (5.4).
-fn find(tokens: &[u8], strings: &[u8]) -> Result<Option<String>, &'static str> {
-    const CUT: &str = "ends in the middle of a node";
-    let mut at = 0;
-    let mut depth = 0_usize;
-    // Whether the node we are in is `/chosen`: the only one of that name at depth two.
-    let mut chosen = false;
-    loop {
-        let token = word(tokens, at).ok_or(CUT)?;
-        at += 4;
-        match token {
-            BEGIN_NODE => {
-                let name = text(tokens, at).ok_or(CUT)?;
-                at = aligned(at, name.len() + 1);
-                depth += 1;
-                if depth > MAX_DEPTH {
-                    return Err("has nodes more than 64 deep");
-                }
-                chosen = depth == 2 && name == b"chosen";
-            }
-            END_NODE => {
-                depth = depth.checked_sub(1).ok_or("closes a node that was not opened")?;
-                chosen = false;
-            }
-            PROP => {
-                let length = index(word(tokens, at).ok_or(CUT)?)?;
-                let name = index(word(tokens, at + 4).ok_or(CUT)?)?;
-                let end = (at + 8).checked_add(length).ok_or(CUT)?;
-                let value = tokens.get(at + 8..end).ok_or("has a property beyond its end")?;
-                at = aligned(at + 8, length);
-                if chosen && text(strings, name).ok_or("has a property without a name")? == b"bootargs" {
-                    let end = value.iter().position(|&b| b == 0).unwrap_or(value.len());
-                    return Ok(Some(String::from_utf8_lossy(&value[..end]).into_owned()));
-                }
-            }
-            NOP => {}
-            END => return Ok(None),
-            _ => return Err("has a token that no version knows"),
-        }
-    }
-}
-
-/// The place behind `length` bytes at `at`, rounded up to four. Both lie in a slice of at most 16 MiB.
-fn aligned(at: usize, length: usize) -> usize {
-    (at + length).next_multiple_of(4)
-}
-
-/// The bytes up to the next NUL.
-fn text(data: &[u8], at: usize) -> Option<&[u8]> {
-    let rest = data.get(at..)?;
-    rest.iter().position(|&b| b == 0).map(|end| &rest[..end])
-}
-
-fn word(data: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_be_bytes(data.get(at..at.checked_add(4)?)?.try_into().ok()?))
-}
-
-fn index(value: u32) -> Result<usize, &'static str> {
-    usize::try_from(value).map_err(|_| "has an offset beyond its end")
+    let tree = DeviceTree::read(dtb)?;
+    let value = tree.node("/chosen").and_then(|chosen| chosen.property("bootargs"));
+    Ok(value.map(|value| {
+        let end = value.iter().position(|&b| b == 0).unwrap_or(value.len());
+        String::from_utf8_lossy(&value[..end]).into_owned()
+    }))
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::io::Write;
     use std::process::{Command, Stdio};
 
@@ -125,7 +56,7 @@ mod tests {
 
     /// The tree that `dtc`, the reference compiler, makes of `source`; `None` when it is not installed.
     #[allow(clippy::disallowed_methods, clippy::print_stderr, reason = "tests look for their judges")]
-    fn dtc(source: &str) -> Option<Vec<u8>> {
+    pub(crate) fn dtc(source: &str) -> Option<Vec<u8>> {
         let command = Command::new("dtc")
             .args(["-q", "-I", "dts", "-O", "dtb"])
             .stdin(Stdio::piped())
