@@ -192,7 +192,7 @@ fn placed(error: layout::PlanError, input: &DiskInput<'_>) -> Problems {
         _ => None,
     };
     match input.raw.iter().find(|raw| Some(&raw.name) == name) {
-        Some(raw) => OutputError::Blob { origin: raw.origin.clone(), error }.into(),
+        Some(raw) => OutputError::Blob { origin: raw.origin.clone(), error: Box::new(error) }.into(),
         None => error.into(),
     }
 }

@@ -46,7 +46,7 @@ pub enum OutputError {
         /// The `[[blob]]`.
         origin: Origin,
         /// Why not.
-        error: rootsmith_disk::PlanError,
+        error: Box<rootsmith_disk::PlanError>,
     },
 }
 

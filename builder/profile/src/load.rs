@@ -89,6 +89,8 @@ impl Layer {
 struct Link {
     file: Arc<Path>,
     extends: Option<Origin>,
+    /// Whether it names a board, which is in the place of those of what it extends.
+    board: bool,
 }
 
 impl Loader<'_> {
@@ -109,9 +111,9 @@ impl Loader<'_> {
         self.check_schema(file, &mut table);
         let extends = self.extends(file, &mut table).into_iter().map(|named| (named, Layer::Profile));
         // What the file itself says is laid over its board, and the board over what the file extends.
-        let board = if layer == Layer::Profile { self.named_board(file, &mut table) } else { None };
+        let board = if layer == Layer::Profile { self.named_board(file, &mut table, chain) } else { None };
 
-        chain.push(Link { file: file.clone(), extends: None });
+        chain.push(Link { file: file.clone(), extends: None, board: board.is_some() });
         let mut merged = Table { entries: Vec::new() };
         for (base, layer) in extends.chain(board.map(|named| (named, Layer::Board))) {
             if let Some(link) = chain.last_mut() {
@@ -169,11 +171,14 @@ impl Loader<'_> {
     }
 
     /// The board that the profile names: `boards/NAME.toml`, or the file itself.
-    fn named_board(&self, file: &Arc<Path>, table: &mut Table) -> Option<Located<String>> {
+    fn named_board(&self, file: &Arc<Path>, table: &mut Table, chain: &[Link]) -> Option<Located<String>> {
         let alone = Table { entries: vec![table.remove("board")?] };
         let start = Origin::new(file.clone(), 0..0);
         let fields = Fields::open(&alone, &start, "", &[key("board")], &|_| None, &self.findings);
         let named = fields.text("board", words::board)?;
+        if chain.iter().any(|link| link.board) {
+            return None;
+        }
         if let Some(first) = &*self.board.borrow() {
             let (origin, first) = (named.origin.clone(), first.origin.clone());
             self.findings.push(ProfileError::Duplicate { origin, what: "board".to_owned(), first });

@@ -31,6 +31,14 @@ use crate::words;
 pub(crate) fn profile(table: &Table, start: &Origin, loader: &Loader<'_>) -> Option<Profile> {
     let root = Fields::open(table, start, "", TOP, &elsewhere, &loader.findings);
     let board = board::board(&root, loader);
+    let blobs = root.tables("blob", keys::BLOB);
+    let blobs: Vec<_> = blobs.iter().filter_map(|one| board::blob(one, loader)).collect();
+    let firmware = root.tables("firmware", keys::FIRMWARE);
+    let firmware: Vec<_> = firmware.iter().flat_map(|one| board::firmware(one, loader)).collect();
+    if board.is_none() && loader.board().is_some() {
+        // What is missing from here on, the board might have said.
+        loader.findings.partial.set(true);
+    }
     let image = image(&root, board.as_ref());
     let distribution = distribution(&root, loader);
     let packages = packages(&root);
@@ -49,9 +57,6 @@ pub(crate) fn profile(table: &Table, start: &Origin, loader: &Loader<'_>) -> Opt
     let overlays: Vec<_> = root.tables("overlay", OVERLAY).iter().filter_map(|one| overlay(one, loader)).collect();
     let scripts = scripts(&root);
     let preflight = preflight(&root, loader);
-    let blobs: Vec<_> = root.tables("blob", keys::BLOB).iter().filter_map(|one| board::blob(one, loader)).collect();
-    let firmware: Vec<_> =
-        root.tables("firmware", keys::FIRMWARE).iter().flat_map(|one| board::firmware(one, loader)).collect();
     root.require("output", "[[output]]");
     let outputs = root.tables("output", keys::OUTPUT);
     let name = image.as_ref().map(|image| image.name.value.as_str());

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rootsmith_types::{Arch, Explain, Located, NumBytes, SourceEntry, Sources, Subject};
 
+mod board;
 mod findings;
 mod machine;
 mod payload;
@@ -140,6 +141,7 @@ fn the_profile_of_the_readme_is_read_in_full() {
         ("profiles/k0s-worker.toml", include_str!("../../../profiles/k0s-worker.toml")),
         ("profiles/base/debian-systemd.toml", include_str!("../../../profiles/base/debian-systemd.toml")),
         ("profiles/kernel/k0s.config", include_str!("../../../profiles/kernel/k0s.config")),
+        ("profiles/kernel/k0s-huge-pages.config", include_str!("../../../profiles/kernel/k0s-huge-pages.config")),
         ("profiles/kernel/virtio.config", include_str!("../../../profiles/kernel/virtio.config")),
         ("profiles/kernel/virtio-amd64.config", include_str!("../../../profiles/kernel/virtio-amd64.config")),
         ("profiles/kernel/virtio-arm64.config", include_str!("../../../profiles/kernel/virtio-arm64.config")),
@@ -155,7 +157,7 @@ fn the_profile_of_the_readme_is_read_in_full() {
     assert_eq!(words(&profile.cgroups.controllers).last().unwrap(), "hugetlb");
     let kernel = profile.kernel.as_ref().unwrap();
     assert_eq!(kernel.package_for(Arch::Amd64).unwrap().value.as_str(), "linux-image-cloud-amd64");
-    assert_eq!(&*kernel.fragments[1].file, Path::new("profiles/kernel/virtio.config"));
+    assert_eq!(&*kernel.fragments[2].file, Path::new("profiles/kernel/virtio.config"));
     assert_eq!(profile.overlays[0].source.value, Path::new("overlays/k0s"));
     let OutputKind::Disk(disk) = &profile.outputs[0].kind else { panic!("the first output is a disk") };
     assert_eq!(disk.partitions[0].size.value, PartitionSize::Fixed(NumBytes::mib(64)));
@@ -167,6 +169,7 @@ fn the_profile_of_the_readme_is_read_in_full() {
             "profiles/k0s-worker.toml",
             "profiles/base/debian-systemd.toml",
             "profiles/kernel/k0s.config",
+            "profiles/kernel/k0s-huge-pages.config",
             "profiles/kernel/virtio.config",
             "profiles/kernel/virtio-amd64.config",
             "profiles/kernel/virtio-arm64.config"

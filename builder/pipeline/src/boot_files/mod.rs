@@ -16,14 +16,16 @@ mod uefi;
 
 pub(crate) use pieces::{blobs, boot_packages};
 
+use std::collections::BTreeSet;
+
 use rootsmith_assemble::{AssembleError, Package};
-use rootsmith_kernel::{InitramfsInput, initramfs, root_modules};
+use rootsmith_kernel::{Drivers, InitramfsInput, initramfs, root_modules, storage_drivers};
 use rootsmith_output::{DiskIds, partuuid};
 use rootsmith_profile::{BootMethod, Disk, Hierarchy, InitSystem, PartitionKind, Profile};
 use rootsmith_tree::{Blobs, Content, Metadata, Node, Tree};
 use rootsmith_types::{Arch, Located, Problems, Sources, TreePath, UnixTime};
 
-use crate::bootable::{IndexedKernel, grown_by_initramfs, read, tree_error};
+use crate::bootable::{IndexedKernel, MAX_TEXT, grown_by_initramfs, read, tree_error};
 use crate::inputs::InputError;
 
 /// No kernel image, stub or busybox is larger.
@@ -122,7 +124,8 @@ fn initrd(files: &BootFiles<'_>, blobs: &dyn Blobs) -> Result<Vec<u8>, Problems>
     let busybox = pieces::boot_file(packages, "busybox-static", "/usr/bin/busybox")
         .or_else(|_| pieces::boot_file(packages, "busybox-static", "/bin/busybox"))?;
     let asked = profile.kernel.iter().flat_map(|kernel| &kernel.initramfs_modules);
-    let asked: Vec<String> = asked.map(|module| module.value.clone()).collect();
+    let mut modules = storage_modules(files, blobs)?;
+    modules.extend(asked.map(|module| module.value.clone()));
     let input = InitramfsInput {
         tree,
         blobs,
@@ -130,11 +133,26 @@ fn initrd(files: &BootFiles<'_>, blobs: &dyn Blobs) -> Result<Vec<u8>, Problems>
         folder: &kernel.kernel.modules,
         config: kernel.config.as_ref(),
         busybox: &busybox.read(blobs, MAX_IMAGE).map_err(AssembleError::Store)?,
-        modules: &root_modules(&kernel.index, "ext4", &asked),
+        modules: &root_modules(&kernel.index, "ext4", &modules),
         grow: grown_by_initramfs(files.disk),
         date,
     };
     Ok(initramfs(&input)?)
+}
+
+/// What the device trees of the board wait for before its disks can be read; preflight says when nothing drives them.
+fn storage_modules(files: &BootFiles<'_>, blobs: &dyn Blobs) -> Result<Vec<String>, Problems> {
+    let trees = device_trees(files)?;
+    if trees.is_empty() {
+        return Ok(Vec::new());
+    }
+    let drivers = Drivers::of_folder(files.tree, blobs, &files.kernel.kernel.modules)?;
+    let mut modules = BTreeSet::new();
+    for (_, content) in trees {
+        let data = content.read(blobs, MAX_TEXT).map_err(AssembleError::Store)?;
+        modules.extend(storage_drivers(&data, &drivers)?.needed.into_iter().map(|needed| needed.module));
+    }
+    Ok(modules.into_iter().collect())
 }
 
 /// The board's device trees: as the board names each, and its bytes.
@@ -183,5 +201,5 @@ fn stored(data: &[u8], blobs: &dyn Blobs) -> Result<Content, Problems> {
 
 /// The text of a small file of the tree.
 fn text(files: &BootFiles<'_>, path: &'static str, blobs: &dyn Blobs) -> Result<std::sync::Arc<[u8]>, Problems> {
-    read(files.tree, blobs, &TreePath::literal(path), crate::bootable::MAX_TEXT)
+    read(files.tree, blobs, &TreePath::literal(path), MAX_TEXT)
 }

@@ -141,12 +141,11 @@ fn what_the_design_promises_and_we_cannot_yet_is_said_so() {
         packages = { recommends = true }
         kernel = { package = 'linux', source = 'linux-source-6.12' }
         init = { system = 'openrc' }
-        board = 'pine64'
         payload = [{ name = 'k0s', source = { url = 'http://mirror.invalid/k0s' }, install = '/k0s' }]
         scripts = { dash = 'ignore' }
         output = [
             { kind = 'squashfs' },
-            { kind = 'disk', table = 'mbr', boot = 'grub', format = ['qcow2'], partitions = [
+            { kind = 'disk', table = 'gpt', boot = 'grub', format = ['qcow2'], partitions = [
                 { type = 'swap', size = '1GiB' }, { type = 'root', filesystem = 'btrfs', size = 'minimal' } ] },
             { kind = 'tar', compress = 'zstd' },
         ]
@@ -161,25 +160,21 @@ fn what_the_design_promises_and_we_cannot_yet_is_said_so() {
       hint: name those you want in `include`, and leave `recommends` out
     p.toml:6:31: `kernel.source` is not supported yet
       hint: name a `package`; its configuration is checked against the fragments
-    p.toml:8:1: `board` is not supported yet
-      hint: disks that boot through UEFI are what can be made today
-    p.toml:9:37: `payload.source.sha256` is missing [missing in here]
+    p.toml:8:37: `payload.source.sha256` is missing [missing in here]
       hint: write `sha256 = "what sha256sum prints of it"`
-    p.toml:10:20: `scripts.dash` must be a table with a reason, not a string [a string]
+    p.toml:9:20: `scripts.dash` must be a table with a reason, not a string [a string]
       hint: write `dash = { ignore = "why its scripts are not needed" }`
-    p.toml:12:10: output `squashfs` is not supported yet
+    p.toml:11:10: output `squashfs` is not supported yet
       hint: supported today: `disk`, `tar` and `oci`
-    p.toml:13:26: partition table `mbr` is not supported yet
-      hint: supported today: `gpt`
-    p.toml:13:40: boot method `grub` is not supported yet
-      hint: supported today: `uki`
-    p.toml:13:58: disk format `qcow2` is not supported yet
+    p.toml:12:40: boot method `grub` is not supported yet
+      hint: supported today: `uki`, `systemd-boot`, `extlinux` and `raspberry-pi`
+    p.toml:12:58: disk format `qcow2` is not supported yet
       hint: supported today: `raw`
-    p.toml:14:10: partition `swap` is not supported yet
-      hint: supported today: `esp` and `root`
-    p.toml:14:65: root file system `btrfs` is not supported yet
+    p.toml:13:10: partition `swap` is not supported yet
+      hint: supported today: `boot`, `esp`, `firmware` and `root`
+    p.toml:13:65: root file system `btrfs` is not supported yet
       hint: supported today: `ext4`
-    p.toml:15:17: `output.compress` is not supported yet
+    p.toml:14:17: `output.compress` is not supported yet
       hint: a `tar` and the layer of an `oci` are always compressed with zstd, a `raw` disk never
     "#);
 }
