@@ -1,4 +1,4 @@
-//! dpkg and apt in an image, from the first minute: what they say of it, and one more package.
+//! dpkg, debconf and apt in an image, from the first minute: what they say of it, and one more package.
 #![allow(missing_docs, clippy::print_stderr)]
 
 use std::fs;
@@ -38,6 +38,11 @@ ask() { name=$1; shift; echo "<<$name"; chroot root "$@" 2>&1; echo "$name>>"; }
 ask AUDIT dpkg --audit
 ask VERIFY dpkg -V
 ask SUMS debsums --silent
+ask QUESTIONS debconf-show debconf libpam-runtime
+ask WRITTEN sh -c 'cd /var/cache/debconf; cp -a . /tmp/debconf
+echo fset debconf/priority seen false | debconf-communicate debconf; echo data debconf/priority default high | debconf-communicate debconf
+for file in config passwords templates; do cmp $file.dat /tmp/debconf/$file.dat && stat -c "%n %a %U" $file.dat; done'
+ask RECONFIGURE sh -c 'dpkg-reconfigure libpam-runtime; debconf-show libpam-runtime | grep profiles:'
 ask UPDATE apt-get -q update
 ask INSTALL apt-get -q -y --no-install-recommends install tree
 ask STATES dpkg-query -W -f '${Package} ${db:Status-Status}\n' ssl-cert tree nginx
@@ -68,6 +73,13 @@ fn one_more_package_can_be_installed() {
     let answer = |name: &str| rootsmith_tests::machine::answer(&said, name);
     assert!(answer("AUDIT").contains(&"ssl-cert             simple debconf wrapper for OpenSSL"), "{said}");
     assert_eq!((answer("VERIFY"), answer("SUMS")), (vec![], vec![]), "{said}");
+    // A database that debconf reads, changes and writes again is the one that it read.
+    for line in ["debconf/frontend: Dialog", "debconf/priority: high", "libpam-runtime/profiles: unix"] {
+        assert!(answer("QUESTIONS").contains(&line), "{said}");
+    }
+    let kept = ["0 false", "0", "config.dat 644 root", "passwords.dat 600 root", "templates.dat 644 root"];
+    assert_eq!(answer("WRITTEN"), kept, "{said}");
+    assert_eq!(answer("RECONFIGURE"), ["libpam-runtime/profiles: unix"], "{said}");
     assert_eq!(answer("STATES"), ["nginx installed", "ssl-cert installed", "tree installed"], "{said}");
     assert!(answer("RUNS")[0].starts_with("tree v"), "{said}");
     assert_eq!((answer("AGAIN"), answer("KEY")), (vec![], vec!["640 root:ssl-cert"]), "{said}");

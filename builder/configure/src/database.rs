@@ -140,7 +140,7 @@ fn field<'a>(package: &'a Package, name: &str) -> Option<&'a str> {
 }
 
 /// The name of a package's files in `info`, and in the trigger files.
-fn info_name(package: &Package) -> String {
+pub(crate) fn info_name(package: &Package) -> String {
     let name = &package.locked.name;
     match field(package, "Multi-Arch") {
         Some("same") => format!("{name}:{}", package.locked.architecture),

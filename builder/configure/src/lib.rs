@@ -110,6 +110,9 @@ fn configure_with(
     let followed: Vec<(PackageName, Followed)> =
         packages.iter().map(|package| package.locked.name.clone()).zip(done).collect();
     let records = apply::apply(&mut edit, &numbers, &followed, input.profile, input.arch);
+    if packages.iter().any(|package| package.locked.name == *"debconf") {
+        shared.debconf.write(&mut edit);
+    }
     site::write(&mut edit, input.profile, input.arch);
     let on_the_machine: Vec<&PackageName> =
         followed.iter().filter(|(_, followed)| followed.first_boot.is_some()).map(|(name, _)| name).collect();

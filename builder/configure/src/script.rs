@@ -74,6 +74,7 @@ impl Follower<'_> {
         if let Err(error) = self.follow(&mut stage, script, &text, followed) {
             stage.edit.errors.push(error);
         }
+        stage.shared.debconf.finish();
         followed.effects.append(&mut stage.effects);
     }
 
@@ -98,7 +99,12 @@ impl Follower<'_> {
         }
         let text = String::from_utf8_lossy(bytes);
         let mut stage = self.stage(edit, shared, package);
-        if let Err(stop) = succeed(&mut stage, "postinst", &text, &["triggered", &names]) {
+        stage.before.clone_from(&names);
+        let done = succeed(&mut stage, "postinst", &text, &["triggered", &names]);
+        stage.shared.debconf.finish();
+        if let Err(error) = questions(&mut stage, followed) {
+            stage.edit.errors.push(error);
+        } else if let Err(stop) = done {
             match stage.machine.take() {
                 Some(what) if self.first_boot => followed.first_boot = Some(what),
                 _ => {
@@ -115,7 +121,8 @@ impl Follower<'_> {
         edit.owner = Owner::Script(package.locked.name.clone());
         let (numbers, arch, packages) = (self.numbers, self.arch, self.packages);
         let (effects, machine, who) = (Vec::new(), None, (0, 0));
-        Stage { edit, numbers, arch, package, packages, shared, effects, unpacked: true, machine, who }
+        let (before, config, unpacked) = (String::new(), None, true);
+        Stage { edit, numbers, arch, package, packages, shared, effects, unpacked, before, config, machine, who }
     }
 
     fn follow(
@@ -125,11 +132,7 @@ impl Follower<'_> {
         text: &str,
         followed: &mut Followed,
     ) -> Result<(), ConfigureError> {
-        let members = &stage.package.unpacked.control.members;
         let name = &stage.package.locked.name;
-        if let Some((_, templates)) = members.get("templates") {
-            stage.shared.debconf.load(&String::from_utf8_lossy(templates));
-        }
         let call: &[&str] = if script == "preinst" { &["install"] } else { &["configure", ""] };
         let parts = split(text);
         let release = name.as_str().strip_prefix("linux-image-").unwrap_or("");
@@ -143,6 +146,12 @@ impl Follower<'_> {
                 stage.effects.extend(TreePath::new(path).map(Effect::File));
             }
             let does = model.commands(&[("@RELEASE@", release), ("@MULTIARCH@", self.arch.multiarch())]);
+            // Its questions are asked all the same.
+            if parts.own.contains(debconf::CONFMODULE) {
+                let started = stage.start_debconf();
+                questions(stage, followed)?;
+                started.map_err(|what| wrong(Stop { line: 1, what }))?;
+            }
             // A later version may lack what a model copies: how it ends says nothing.
             play(stage, script, &does, &[]).map_err(|Stop { line, what }| ConfigureError::Model {
                 reason: format!("the model of `{script}` of `{name}`: line {line}: {what}"),
@@ -163,22 +172,17 @@ impl Follower<'_> {
                 }
             };
             *kept = Some(reason.value.clone());
+            // On the first boot dpkg takes in the questions; here they are there with their defaults.
+            if *answer == Answer::Ignore && parts.own.contains(debconf::CONFMODULE) {
+                stage.load_questions().map_err(|what| wrong(Stop { line: 1, what }))?;
+            }
             followed.read.push(read(stage.package, script, By::Profile));
             // Even so what debhelper generated is done.
             return play(stage, script, &parts.snippets, call).map(drop).map_err(wrong);
         }
-        // Questions are answered once, before the first script that asks for the answers.
-        if text.contains(debconf::CONFMODULE)
-            && let Some((_, config)) = members.get("config")
-            && stage.shared.debconf.is_first(name)
-        {
-            let config = String::from_utf8_lossy(config);
-            followed.read.push(read(stage.package, "config", by(&split(&config).own)));
-            let ended = succeed(stage, "config", &config, &["configure", ""]);
-            ended.map_err(|stop| not_modelled(name, "config", &config, stop, digests[0], changed))?;
-        }
-        followed.read.push(read(stage.package, script, by(&parts.own)));
         let done = succeed(stage, script, text, call);
+        questions(stage, followed)?;
+        followed.read.push(read(stage.package, script, by(&parts.own)));
         match stage.machine.take() {
             // What cannot be the same everywhere is made where it belongs: dpkg configures the package there, as it would here.
             Some(what) if done.is_err() && script == "postinst" && self.first_boot => {
@@ -190,8 +194,21 @@ impl Follower<'_> {
     }
 }
 
+/// Notes that the script that was followed had the package's `config` followed before it, and how that ended.
+fn questions(stage: &mut Stage<'_, '_>, followed: &mut Followed) -> Result<(), ConfigureError> {
+    let members = &stage.package.unpacked.control.members;
+    let (Some(ended), Some((_, config))) = (stage.config.take(), members.get("config")) else { return Ok(()) };
+    let config = String::from_utf8_lossy(config);
+    let own = split(&config).own;
+    if !followed.read.iter().any(|read| read.name == "config") {
+        followed.read.push(read(stage.package, "config", by(&own)));
+    }
+    let digest = own_digests(&own, stage.arch, "")[0];
+    ended.map_err(|stop| not_modelled(&stage.package.locked.name, "config", &config, stop, digest, false))
+}
+
 /// Follows a text on the stage, and demands that it ends well: dpkg goes on with nothing else.
-fn succeed(stage: &mut Stage<'_, '_>, script: &str, text: &str, call: &[&str]) -> Result<(), Stop> {
+pub(crate) fn succeed(stage: &mut Stage<'_, '_>, script: &str, text: &str, call: &[&str]) -> Result<(), Stop> {
     let Outcome { status, stderr, .. } = play(stage, script, text, call)?;
     if status == 0 {
         return Ok(());

@@ -38,7 +38,7 @@ pub(crate) use certificates::{ca_certificates, only_certificate};
 pub(crate) use hwdb::hwdb_bin;
 pub(crate) use journal::journal_catalog;
 pub(crate) use ld_cache::ld_so_cache;
-pub(crate) use pam::pam_common;
+pub(crate) use pam::{pam_choices, pam_common};
 pub(crate) use sgml::sgml_supercatalog;
 pub(crate) use shells::shells;
 

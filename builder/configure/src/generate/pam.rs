@@ -57,6 +57,17 @@ pub(crate) fn pam_common(tree: &Tree, blobs: &dyn Blobs) -> io::Result<Vec<(Tree
     Ok(files)
 }
 
+/// What its question lists: all profiles by name and by title, and those that are enabled, most important first.
+pub(crate) fn pam_choices(tree: &Tree, blobs: &dyn Blobs) -> io::Result<[String; 3]> {
+    let profiles = profiles(tree, blobs)?;
+    let names = |profiles: &mut dyn Iterator<Item = &Profile>| {
+        profiles.map(|profile| profile.name.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let titles: Vec<&str> = profiles.iter().map(|profile| profile.field("Name").unwrap_or_default()).collect();
+    let on = enabled(&profiles);
+    Ok([names(&mut profiles.iter()), titles.join(", "), names(&mut on.into_iter())])
+}
+
 fn file(path: &str) -> io::Result<TreePath> {
     TreePath::new(path).map_err(|error| invalid(error.to_string()))
 }

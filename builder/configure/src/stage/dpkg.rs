@@ -284,6 +284,7 @@ impl Stage<'_, '_> {
                     self.edit.change(path, Some(*mode), Some(user), Some(group));
                 }
             }
+            Effect::Generate(Generator::Pam) => self.start_pam()?,
             Effect::Alternative(choice) => {
                 self.shared.alternatives.entry(choice.name.clone()).or_default().push(choice.clone());
             }

@@ -66,6 +66,10 @@ pub(crate) struct Stage<'a, 'e> {
     pub(crate) effects: Vec<Effect>,
     /// Whether the package's files are there: not yet when its `preinst` runs.
     pub(crate) unpacked: bool,
+    /// The names of triggers, when the script is followed for them: a `config` takes them for the version that was there before.
+    pub(crate) before: String,
+    /// How the package's `config` ended, when the script asked for it.
+    pub(crate) config: Option<Result<(), Stop>>,
     /// What the script asked for that only the machine itself can make.
     pub(crate) machine: Option<String>,
     /// Whose files `test -O` and `test -G` ask for: root's, but below su(1).
@@ -231,6 +235,9 @@ impl Stage<'_, '_> {
         if let Some(result) = self.running_command(name, arguments) {
             return result;
         }
+        if name == "ucf" {
+            self.start_ucf(arguments)?;
+        }
         let named: Vec<String> = std::iter::once(name).chain(arguments.iter().copied()).map(str::to_owned).collect();
         match Effect::of(&named) {
             Some(effect) => self.effect(effect),
@@ -312,7 +319,10 @@ impl Host for Stage<'_, '_> {
 
     fn source(&mut self, path: &str) -> Result<Option<Vec<u8>>, Refusal> {
         match path {
-            debconf::CONFMODULE => Ok(Some(debconf::FUNCTIONS.into())),
+            debconf::CONFMODULE => {
+                self.start_debconf().or_else(because)?;
+                Ok(Some(debconf::FUNCTIONS.into()))
+            }
             path => self.read(path),
         }
     }

@@ -125,6 +125,47 @@ fn questions_have_the_answers_of_their_templates_or_of_scripts() {
 }
 
 #[test]
+fn debconf_finds_its_database_as_it_would_have_left_it() {
+    let postinst = "#!/bin/sh\nset -e\nif [ \"$1\" = configure ]; then . /usr/share/debconf/confmodule; db_stop; fi\n";
+    let config = "#!/bin/sh\n. /usr/share/debconf/confmodule\ndb_subst thing/port host here\ndb_input high thing/port || true\n\
+                  db_go\n";
+    let templates = "Template: thing/port\nType: string\nDefault: 80\nDescription: x\n";
+    let database = |with: &[&str], answer: &str| {
+        let mut pack = Pack::default();
+        let own = [("postinst", postinst), ("config", config), ("templates", templates), ("triggers", "interest x\n")];
+        let silent = [("postinst", "#!/bin/sh\n"), ("templates", "Template: silent/x\nType: note\nDescription: x\n")];
+        let mut packages = vec![
+            package(&mut pack, "thing", "Multi-Arch: same\n", &own, &[("/etc/x", "")]),
+            package(&mut pack, "silent", "", &silent, &[]),
+        ];
+        packages.extend(with.iter().map(|name| package(&mut pack, name, "", &[], &[])));
+        let (assembly, _) = run(&profile(answer), &packages, &pack).unwrap();
+        let folder = assembly.tree.children(&TreePath::literal("/var/cache/debconf"));
+        let names: Vec<String> = folder.map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+        let files = names.iter().map(|name| {
+            let path = format!("/var/cache/debconf/{name}");
+            (format!("{name} {:o}", metadata(&assembly, &path).0), text(&assembly, &path))
+        });
+        files.collect::<Vec<_>>()
+    };
+    let file = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+    let others = |templates: &str| [file("passwords.dat 600", ""), file("templates.dat 644", templates)];
+    let templates = "Name: thing/port\nDefault: 80\nDescription: x\nType: string\nOwners: thing/port\n\n";
+    let asked = file(
+        "config.dat 644",
+        "Name: thing/port\nTemplate: thing/port\nValue: 80\nOwners: thing:amd64\nFlags: seen\nVariables:\n host = here\n\n",
+    );
+    assert_eq!(database(&["debconf"], ""), [vec![asked], others(templates).to_vec()].concat());
+    assert_eq!(database(&[], ""), []);
+    // Left out for good: its questions are there, and nobody answered them. Left to the first boot: dpkg asks them there.
+    let ignored = "[scripts]\nthing = { ignore = \"not here\" }\n";
+    let unasked = file("config.dat 644", "Name: thing/port\nTemplate: thing/port\nOwners: thing:amd64\n\n");
+    assert_eq!(database(&["debconf"], ignored), [vec![unasked], others(templates).to_vec()].concat());
+    let later = "[scripts]\nthing = { first-boot = \"there\" }\n";
+    assert_eq!(database(&["debconf", "dpkg"], later)[1..], others(""));
+}
+
+#[test]
 fn a_package_finds_what_it_depends_on_configured() {
     let mut pack = Pack::default();
     let lists = "#!/bin/sh\nset -e\nwhile read -r line; do echo \"<$line>\"; done < /etc/list > /etc/seen\n\
