@@ -340,6 +340,13 @@ fn two_packages_with_one_file() {
 }
 
 #[test]
+fn caches_that_nobody_makes() {
+    let Some(place) = Place::new() else { return };
+    place.refuses("caches-without-dpkg", INPUTS);
+    place.builds_with("caches-without-dpkg", "first-boot", "left-out");
+}
+
+#[test]
 fn a_script_that_is_not_modelled() {
     let Some(place) = Place::new() else { return };
     place.refuses("script-not-modelled", INPUTS);

@@ -67,6 +67,11 @@ pub enum ConfigureError {
         /// Where the profile says so.
         origin: Origin,
     },
+    /// The profile wants caches made by dpkg on the first boot, and there is none.
+    NoDpkgForCaches {
+        /// Where the profile says so.
+        origin: Origin,
+    },
     /// The tree has no place for what a script makes.
     Tree {
         /// Where.
@@ -105,6 +110,9 @@ impl fmt::Display for ConfigureError {
                     "nothing configures `{package}` on the first boot: the image has no dpkg, or not its database"
                 )
             }
+            ConfigureError::NoDpkgForCaches { .. } => {
+                f.write_str("nothing makes caches on the first boot: the image has no dpkg, or not its database")
+            }
             ConfigureError::Tree { path, reason } => write!(f, "cannot change `{path}`: {reason}"),
             ConfigureError::Unreadable { path, reason } => write!(f, "cannot read `{path}`: {reason}"),
             ConfigureError::Model { reason } => write!(f, "internal error: {reason}"),
@@ -122,6 +130,7 @@ impl Explain for ConfigureError {
             ConfigureError::UnknownUnit { origin, .. }
             | ConfigureError::InitCannot { origin, .. }
             | ConfigureError::NoDpkg { origin, .. }
+            | ConfigureError::NoDpkgForCaches { origin }
             | ConfigureError::UndeclaredAccount { origin, .. } => Subject::Profile(origin.clone()),
             ConfigureError::Tree { path, .. } | ConfigureError::Unreadable { path, .. } => Subject::Path(path.clone()),
             ConfigureError::UnknownAccount { package: None, .. } | ConfigureError::Model { .. } => Subject::Host,
@@ -144,6 +153,10 @@ impl Explain for ConfigureError {
             }
             ConfigureError::NoDpkg { .. } => {
                 "add `dpkg` to `packages.include`, with `database = \"dpkg\"`, or give `ignore` a reason".to_owned()
+            }
+            ConfigureError::NoDpkgForCaches { .. } => {
+                "add `dpkg` to `packages.include`, with `database = \"dpkg\"`, or say `caches = \"left-out\"`"
+                    .to_owned()
             }
             ConfigureError::UnknownAccount { kind, name, .. } => {
                 format!("add a package whose `sysusers.d` file makes the {kind} `{name}`")

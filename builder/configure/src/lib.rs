@@ -82,17 +82,20 @@ fn configure_with(
         None if dpkg => Database::Dpkg,
         None => Database::None,
     };
+    let first_boot = dpkg && database == Database::Dpkg;
     let answers = input.profile.scripts.iter();
     let follower = Follower {
         models,
         numbers: &numbers,
         arch: input.arch,
         packages: &packages,
-        first_boot: dpkg && database == Database::Dpkg,
+        first_boot,
+        caches: input.profile.packages.caches.as_ref().map(|caches| caches.value),
         answers: answers.map(|answer| (answer.package.value.as_str(), answer)).collect(),
     };
     let owner = Owner::Builder("configure");
     let mut edit = Edit { assembly, blobs, date: input.date, owner, accounts: Accounts::default(), errors: Vec::new() };
+    site::caches(&mut edit, input.profile, first_boot);
     apply::base_accounts(&mut edit);
     let mut shared = Shared::default();
     let mut done: Vec<Followed> = packages.iter().map(|_| Followed::default()).collect();

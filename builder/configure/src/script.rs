@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rootsmith_assemble::{Owner, Package};
-use rootsmith_profile::{Answer, ScriptAnswer};
+use rootsmith_profile::{Answer, Caches, ScriptAnswer};
 use rootsmith_shell::{Dialect, Outcome, Run, Script, Stop};
 use rootsmith_types::{Arch, PackageName, Sha256Digest, TreePath};
 
@@ -53,6 +53,8 @@ pub(crate) struct Follower<'a> {
     pub(crate) packages: &'a [&'a Package],
     /// Whether dpkg can configure a package on the machine: it is there, and its database says what is left to do.
     pub(crate) first_boot: bool,
+    /// What the profile says of caches.
+    pub(crate) caches: Option<Caches>,
     /// What the profile says of scripts, by package.
     pub(crate) answers: BTreeMap<&'a str, &'a ScriptAnswer>,
 }
@@ -75,6 +77,7 @@ impl Follower<'_> {
             stage.edit.errors.push(error);
         }
         stage.shared.debconf.finish();
+        leave_cache(&mut stage, followed);
         followed.effects.append(&mut stage.effects);
     }
 
@@ -114,6 +117,7 @@ impl Follower<'_> {
                 }
             }
         }
+        leave_cache(&mut stage, followed);
         followed.effects.append(&mut stage.effects);
     }
 
@@ -121,8 +125,23 @@ impl Follower<'_> {
         edit.owner = Owner::Script(package.locked.name.clone());
         let (numbers, arch, packages) = (self.numbers, self.arch, self.packages);
         let (effects, machine, who) = (Vec::new(), None, (0, 0));
-        let (before, config, unpacked) = (String::new(), None, true);
-        Stage { edit, numbers, arch, package, packages, shared, effects, unpacked, before, config, machine, who }
+        let (before, config, caches, cache) = (String::new(), None, self.caches, None);
+        Stage {
+            edit,
+            numbers,
+            arch,
+            package,
+            packages,
+            shared,
+            effects,
+            unpacked: true,
+            before,
+            config,
+            caches,
+            cache,
+            machine,
+            who,
+        }
     }
 
     fn follow(
@@ -192,6 +211,13 @@ impl Follower<'_> {
             _ => done.map_err(wrong),
         }
     }
+}
+
+/// A package whose script asked for a cache that the machine is to make is finished by dpkg there, unless the profile has its code
+/// left out for good. A `preinst` has been run by then.
+fn leave_cache(stage: &mut Stage<'_, '_>, followed: &mut Followed) {
+    let cache = stage.cache.take().filter(|_| stage.unpacked && followed.ignored.is_none());
+    followed.first_boot = followed.first_boot.take().or(cache);
 }
 
 /// Notes that the script that was followed had the package's `config` followed before it, and how that ended.

@@ -2,8 +2,8 @@
 
 use crate::fields::Refusal;
 use crate::model::{
-    BootMethod, Database, DiskFormat, DistributionId, FirstBoot, Hierarchy, InitSystem, KillMode, NetworkManager,
-    PartitionKind, PartitionTable, Pocket, Resource, Restart,
+    BootMethod, Caches, Database, DiskFormat, DistributionId, FirstBoot, Hierarchy, InitSystem, KillMode,
+    NetworkManager, PartitionKind, PartitionTable, Pocket, Resource, Restart,
 };
 
 /// A word out of a list; one without a value is in the design and not supported yet.
@@ -58,6 +58,13 @@ pub(crate) const DATABASES: Words<Database> = Words {
     noun: "database of packages",
     expected: "a database of packages",
     words: &[("dpkg", Some(Database::Dpkg)), ("status.d", Some(Database::StatusD)), ("none", Some(Database::None))],
+};
+
+/// `packages.caches`.
+pub(crate) const CACHES: Words<Caches> = Words {
+    noun: "time for caches",
+    expected: "a time for caches to be made",
+    words: &[("left-out", Some(Caches::LeftOut)), ("first-boot", Some(Caches::FirstBoot))],
 };
 
 /// `init.system`.

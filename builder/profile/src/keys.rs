@@ -73,6 +73,7 @@ pub(crate) const PACKAGES: &[Key] = &[
     key("drop"),
     key("prefer"),
     key("database"),
+    key("caches"),
 ];
 
 /// `[kernel]`.

@@ -141,6 +141,18 @@ pub struct Packages {
     /// `database`: what the image says of its packages. By default dpkg's own database where dpkg is among them, and none
     /// where it is not.
     pub database: Option<Located<Database>>,
+    /// `caches`: who makes the caches and indexes that scripts would have a program make. By default those that nothing works
+    /// without are made on the first boot, and the others are left out.
+    pub caches: Option<Located<Caches>>,
+}
+
+/// What becomes of byte code, and of the indexes of manual and info pages, fonts, icons, MIME types, schemas and the like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caches {
+    /// None is made: whoever misses one makes it, or does without.
+    LeftOut,
+    /// dpkg has all of them made when the machine boots for the first time.
+    FirstBoot,
 }
 
 /// What an image says of the packages it is made of.

@@ -5,7 +5,7 @@
 use rootsmith_types::{Located, Origin, PackageName, TreePath};
 
 use crate::board;
-use crate::choices::{DATABASES, DISTRIBUTIONS, FIRST_BOOT, HIERARCHIES, INIT_SYSTEMS, POCKETS};
+use crate::choices::{CACHES, DATABASES, DISTRIBUTIONS, FIRST_BOOT, HIERARCHIES, INIT_SYSTEMS, POCKETS};
 use crate::error::ProfileError;
 use crate::fields::{Fields, unique};
 use crate::keys;
@@ -161,6 +161,7 @@ fn packages(root: &Fields<'_>) -> Packages {
         drop: table.set("drop", words::target_path),
         prefer: prefer(&table),
         database: table.text("database", |text| DATABASES.read(text)),
+        caches: table.text("caches", |text| CACHES.read(text)),
     }
 }
 

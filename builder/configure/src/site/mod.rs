@@ -12,7 +12,7 @@ mod systemd;
 use std::fmt::Write;
 
 use rootsmith_assemble::Owner;
-use rootsmith_profile::{InitSystem, OutputKind, Profile};
+use rootsmith_profile::{Caches, InitSystem, OutputKind, Profile};
 use rootsmith_types::{Arch, Origin, PackageName};
 
 use crate::ConfigureError;
@@ -43,6 +43,19 @@ pub(crate) fn write(edit: &mut Edit<'_>, profile: &Profile, arch: Arch) {
         InitSystem::Systemd => systemd::write(edit, profile),
         InitSystem::Openrc => openrc::write(edit, profile, arch),
         InitSystem::Busybox => busybox::write(edit, profile, arch),
+    }
+}
+
+/// Whether somebody makes the caches that the profile wants on the first boot: an init that calls dpkg, and dpkg with its database.
+pub(crate) fn caches(edit: &mut Edit<'_>, profile: &Profile, has_dpkg: bool) {
+    let Some(caches) = profile.packages.caches.as_ref().filter(|caches| caches.value == Caches::FirstBoot) else {
+        return;
+    };
+    if profile.init.system.value == InitSystem::Busybox {
+        let what = "have dpkg make caches on first boot";
+        refuse(edit, InitSystem::Busybox, &caches.origin, what, "say `caches = \"left-out\"`");
+    } else if !has_dpkg {
+        edit.errors.push(ConfigureError::NoDpkgForCaches { origin: caches.origin.clone() });
     }
 }
 

@@ -25,6 +25,14 @@ const MADE_BY_PROGRAMS: [&str; 3] = ["gdk-pixbuf-query-loaders", "gtk-query-immo
 
 /// Whether a command makes what only the machine can make.
 pub(super) fn is_made_there(words: &[String]) -> bool {
-    let name = words.first().map(|name| name.rsplit('/').next().unwrap_or(name));
-    name.is_some_and(|name| MADE_ON_THE_MACHINE.contains(&name) || MADE_BY_PROGRAMS.contains(&name))
+    command(words).is_some_and(|name| MADE_ON_THE_MACHINE.contains(&name)) || is_index(words)
+}
+
+/// Whether a command makes an index that the profile may leave out.
+pub(super) fn is_index(words: &[String]) -> bool {
+    command(words).is_some_and(|name| MADE_BY_PROGRAMS.contains(&name))
+}
+
+fn command(words: &[String]) -> Option<&str> {
+    words.first().map(|name| name.rsplit('/').next().unwrap_or(name))
 }

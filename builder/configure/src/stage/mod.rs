@@ -25,6 +25,7 @@ mod wrapped;
 use std::collections::BTreeMap;
 
 use rootsmith_assemble::{Owner, Package};
+use rootsmith_profile::Caches;
 use rootsmith_shell::{Call, Dialect, Done, Host, Outcome, Refusal, Run, Script, Stop};
 use rootsmith_tree::{Content, Node, NodeKind};
 use rootsmith_types::{Arch, TreePath};
@@ -70,6 +71,10 @@ pub(crate) struct Stage<'a, 'e> {
     pub(crate) before: String,
     /// How the package's `config` ended, when the script asked for it.
     pub(crate) config: Option<Result<(), Stop>>,
+    /// What the profile says of caches that programs make.
+    pub(crate) caches: Option<Caches>,
+    /// The first cache that the script asked for, where the machine is to make it.
+    pub(crate) cache: Option<String>,
     /// What the script asked for that only the machine itself can make.
     pub(crate) machine: Option<String>,
     /// Whose files `test -O` and `test -G` ask for: root's, but below su(1).
@@ -287,6 +292,9 @@ impl Stage<'_, '_> {
 
 impl Host for Stage<'_, '_> {
     fn call(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
+        if self.caches == Some(Caches::LeftOut) && machine::is_index(call.words) {
+            return done();
+        }
         if machine::is_made_there(call.words) {
             let command = call.words.join(" ");
             self.machine = Some(format!("`{command}`"));

@@ -1,27 +1,29 @@
 //! What only a running system would answer, or a program that talks to one: as it is in a tree that nothing runs on. And what is left
 //! out on purpose, because whoever misses it makes it again.
 
+use rootsmith_profile::Caches;
 use rootsmith_shell::{Done, Host, Refusal};
 
 use super::{Stage, done, failed, said};
 
-/// Byte code and caches that are made again by whoever misses them: left out, as `docs/maintainer-scripts.md` says.
-const LEFT_OUT: [&str; 14] = [
+/// Byte code and caches that are made again by whoever misses them: left out, as `docs/maintainer-scripts.md` says, unless the
+/// profile has them made on the first boot.
+const CACHES: [&str; 12] = [
     "fc-cache",
     "gio-querymodules",
     "gtk-update-icon-cache",
     "install-info",
     "mandb",
     "mkfontscale",
-    "py3clean",
     "py3compile",
     "pycompile",
-    "pypy3clean",
     "pypy3compile",
     "update-desktop-database",
     "update-icon-caches",
     "update-info-dir",
 ];
+/// They remove such caches, and there are none.
+const CLEANERS: [&str; 2] = ["py3clean", "pypy3clean"];
 
 impl Stage<'_, '_> {
     /// Answers for a system that does not run; `None` for any other command.
@@ -62,10 +64,21 @@ impl Stage<'_, '_> {
             ("pam_getenv", ["-l", key]) => return self.environment(key),
             ("date", arguments) => super::date::date(arguments, self.edit.date),
             ("uname", ["-s"] | []) => said("Linux\n"),
-            _ if LEFT_OUT.contains(&name) => done(),
-            _ if name.starts_with("python3") && arguments.iter().any(|word| word.ends_with("/py_compile.py")) => done(),
+            _ if CLEANERS.contains(&name) => done(),
+            _ if CACHES.contains(&name) => self.cache(name),
+            _ if name.starts_with("python3") && arguments.iter().any(|word| word.ends_with("/py_compile.py")) => {
+                self.cache("py_compile.py")
+            }
             _ => return None,
         })
+    }
+
+    /// A cache that is not made here. The script goes on without it.
+    fn cache(&mut self, name: &str) -> Result<Done, Refusal> {
+        if self.caches == Some(Caches::FirstBoot) {
+            self.cache.get_or_insert_with(|| format!("`{name}`"));
+        }
+        done()
     }
 
     fn has_no_cluster(&mut self) -> bool {

@@ -355,6 +355,55 @@ fn what_programs_must_make_is_left_to_the_machine_too() {
 }
 
 #[test]
+fn caches_are_left_out_or_made_on_the_first_boot_as_the_profile_says() {
+    let triggered = "#!/bin/sh\nif [ \"$1\" = triggered ]; then gtk-update-icon-cache /usr/share/icons; fi\n";
+    let left = |caches: &str, extra: &str, with_dpkg: bool| {
+        let mut pack = Pack::default();
+        let manual = [("postinst", "#!/bin/sh\nset -e\nmandb -cq\npy3clean x\nmkdir /srv/manual\n")];
+        let python = [("postinst", "#!/bin/sh\npython3.13 /usr/lib/python3.13/py_compile.py x.py\n")];
+        let icons = [("postinst", triggered), ("triggers", "interest-noawait /usr/share/icons\n")];
+        let mime = [("postinst", "#!/bin/sh\nset -e\nupdate-mime-database /usr/share/mime\n")];
+        let schemas = [("postinst", "#!/bin/sh\nset -e\nglib-compile-schemas /usr/share/glib-2.0/schemas\n")];
+        let mut packages = vec![
+            package(&mut pack, "icons", "", &icons, &[("/usr/share/icons/x", "")]),
+            package(&mut pack, "manual", "", &manual, &[]),
+            package(&mut pack, "mime", "", &mime, &[]),
+            package(&mut pack, "python", "", &python, &[]),
+            package(&mut pack, "schemas", "", &schemas, &[("/usr/share/glib-2.0/schemas/x.gschema.xml", "")]),
+            package(&mut pack, "cleaner", "", &[("postinst", "#!/bin/sh\npy3clean x\n")], &[]),
+        ];
+        if with_dpkg {
+            packages.push(package(&mut pack, "dpkg", "", &[], &[("/usr/bin/dpkg", "")]));
+        }
+        let list = format!("include = [\"base-files\"]\n{caches}");
+        let profile = PROFILE.replace("include = [\"base-files\"]", &list) + extra;
+        let profile = rootsmith_profile::load(Path::new("test.toml"), &One(profile)).unwrap();
+        let (assembly, _) = run(&profile, &packages, &pack)?;
+        assert!(assembly.tree.get(&TreePath::literal("/srv/manual")).is_some(), "the rest of the script is followed");
+        let setup = "/var/lib/rootsmith/package-setup";
+        let is_left = assembly.tree.get(&TreePath::literal(setup)).is_some();
+        let setup = if is_left { text(&assembly, setup).replace('\n', " ") } else { String::new() };
+        Ok::<_, Vec<ConfigureError>>((setup, assembly))
+    };
+    assert_eq!(left("", "", true).unwrap().0, "mime schemas ");
+    assert_eq!(left("caches = \"left-out\"\n", "", true).unwrap().0, "");
+    // Nobody has to make what is left out.
+    assert_eq!(left("caches = \"left-out\"\n", "", false).unwrap().0, "");
+    let first_boot = "caches = \"first-boot\"\n";
+    let (setup, assembly) = left(first_boot, "", true).unwrap();
+    assert_eq!(setup, "icons manual mime python schemas ");
+    let status = text(&assembly, "/var/lib/dpkg/status");
+    assert!(status.contains("Package: manual\nStatus: install ok half-configured\n"), "{status}");
+    // What the profile leaves out for good is not run there either.
+    let ignored = "[scripts]\nicons = { ignore = \"no icons\" }\n";
+    assert_eq!(left(first_boot, ignored, true).unwrap().0, "manual mime python schemas ");
+
+    let error = &left(first_boot, "", false).unwrap_err()[0];
+    assert_eq!(error.to_string(), "nothing makes caches on the first boot: the image has no dpkg, or not its database");
+    assert!(matches!(error.subject(), Subject::Profile(_)));
+}
+
+#[test]
 fn every_init_has_dpkg_finish_or_says_that_it_cannot() {
     let of = |init: &str| {
         let mut pack = Pack::default();
@@ -374,6 +423,14 @@ fn every_init_has_dpkg_finish_or_says_that_it_cannot() {
     assert_eq!(of("openrc").as_deref(), Ok("/etc/init.d/package-setup"));
     let error = of("busybox").unwrap_err();
     assert!(error.contains("`busybox` cannot have dpkg configure thing on first boot"), "{error}");
+
+    let text = PROFILE.replace("system = \"systemd\"", "system = \"busybox\"");
+    let text = text.replace("[packages]\n", "[packages]\ncaches = \"first-boot\"\n");
+    let profile = rootsmith_profile::load(Path::new("test.toml"), &One(text.clone())).unwrap();
+    let errors = run(&profile, &[], &Pack::default()).unwrap_err();
+    assert_eq!(errors[0].to_string(), "`busybox` cannot have dpkg make caches on first boot");
+    let Subject::Profile(origin) = errors[0].subject() else { panic!("{errors:?}") };
+    assert_eq!(text[origin.span()], *"\"first-boot\"");
 }
 
 #[test]

@@ -112,7 +112,7 @@ fn a_key_in_the_wrong_table_is_sent_where_it_belongs() {
     p.toml:9:1: unknown key `enable` in `packages`
       hint: did you mean `init.enable`?
     p.toml:10:1: unknown key `whatever` in `packages`
-      hint: known here: `include`, `essential`, `dependencies`, `recommends`, `drop`, `prefer` and `database`
+      hint: known here: `include`, `essential`, `dependencies`, `recommends`, `drop`, `prefer`, `database` and `caches`
     "#);
 }
 
@@ -129,6 +129,22 @@ fn a_database_of_packages_is_named_by_its_form() {
     insta::assert_snapshot!(with("packages.database = 'rpm'"), @r#"
     p.toml:7:21: `rpm` is not a database of packages
       hint: there are `dpkg`, `status.d` and `none`
+    "#);
+}
+
+#[test]
+fn caches_are_for_never_or_for_the_first_boot() {
+    use crate::Caches;
+    let caches = |line: &str| {
+        let text = format!("{LEAST}{line}\n");
+        loaded(&[("p.toml", &text)]).unwrap().packages.caches.map(|caches| caches.value)
+    };
+    assert_eq!(caches(""), None);
+    assert_eq!(caches("packages.caches = 'left-out'"), Some(Caches::LeftOut));
+    assert_eq!(caches("packages.caches = 'first-boot'"), Some(Caches::FirstBoot));
+    insta::assert_snapshot!(with("packages.caches = 'now'"), @r#"
+    p.toml:7:19: `now` is not a time for caches to be made
+      hint: there are `left-out` and `first-boot`
     "#);
 }
 
