@@ -378,22 +378,26 @@ fn caches_are_left_out_or_made_on_the_first_boot_as_the_profile_says() {
         let list = format!("include = [\"base-files\"]\n{caches}");
         let profile = PROFILE.replace("include = [\"base-files\"]", &list) + extra;
         let profile = rootsmith_profile::load(Path::new("test.toml"), &One(profile)).unwrap();
-        let (assembly, _) = run(&profile, &packages, &pack)?;
+        let (assembly, report) = run(&profile, &packages, &pack)?;
         assert!(assembly.tree.get(&TreePath::literal("/srv/manual")).is_some(), "the rest of the script is followed");
         let setup = "/var/lib/rootsmith/package-setup";
         let is_left = assembly.tree.get(&TreePath::literal(setup)).is_some();
         let setup = if is_left { text(&assembly, setup).replace('\n', " ") } else { String::new() };
-        Ok::<_, Vec<ConfigureError>>((setup, assembly))
+        Ok::<_, Vec<ConfigureError>>((setup, assembly, report))
     };
     assert_eq!(left("", "", true).unwrap().0, "mime schemas ");
     assert_eq!(left("caches = \"left-out\"\n", "", true).unwrap().0, "");
     // Nobody has to make what is left out.
     assert_eq!(left("caches = \"left-out\"\n", "", false).unwrap().0, "");
     let first_boot = "caches = \"first-boot\"\n";
-    let (setup, assembly) = left(first_boot, "", true).unwrap();
+    let (setup, assembly, report) = left(first_boot, "", true).unwrap();
     assert_eq!(setup, "icons manual mime python schemas ");
     let status = text(&assembly, "/var/lib/dpkg/status");
     assert!(status.contains("Package: manual\nStatus: install ok half-configured\n"), "{status}");
+    let class = |name: &str| &report.packages.iter().find(|package| package.name.as_str() == name).unwrap().class;
+    let first_boot_for = ["icons", "manual", "mime", "python"].map(class);
+    let commands = ["gtk-update-icon-cache", "mandb", "update-mime-database /usr/share/mime", "py_compile.py"];
+    assert_eq!(first_boot_for, commands.map(|command| Class::FirstBoot(format!("`{command}`"))).each_ref());
     // What the profile leaves out for good is not run there either.
     let ignored = "[scripts]\nicons = { ignore = \"no icons\" }\n";
     assert_eq!(left(first_boot, ignored, true).unwrap().0, "manual mime python schemas ");
