@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rootsmith_preflight::{
-    BootFacts, BootVolume, Facts, PartitionFacts, PartitionRole, RootFacts, find_device_trees, find_entries,
+    BootFacts, BootVolume, DiskStart, Facts, PartitionFacts, PartitionRole, RootFacts, find_device_trees, find_entries,
+    find_firmware_files,
 };
 use rootsmith_tree::{Blob, Blobs, Node, PackId, Tree};
 use rootsmith_types::{Arch, TreePath, Uuid};
@@ -43,6 +44,7 @@ pub struct Image {
     /// Whose contents a container of [`Image::tree`] holds.
     packs: Vec<(usize, PackId)>,
     bios: bool,
+    start: DiskStart,
     /// Every partition, opened or not.
     partitions: Vec<PartitionFacts>,
 }
@@ -99,6 +101,7 @@ impl Image {
             root: 0,
             packs: Vec::new(),
             bios: false,
+            start: DiskStart::default(),
             partitions: Vec::new(),
         }
     }
@@ -127,8 +130,10 @@ impl Image {
         let Mounts { tree, packs, notes } = compose::mount(&volumes, root, &partitions);
         let mut first = [0; BOOT_CODE];
         let bios = source.read_at(0, &mut first).is_ok() && first.iter().any(|&byte| byte != 0);
+        let start = DiskStart::read(|offset, buf| source.read_at(offset, buf));
         let notes = table.notes.iter().cloned().chain(notes).collect();
-        let mut image = Image { layers, table: Some(table), notes, tree, volumes, root, packs, bios, partitions };
+        let mut image =
+            Image { layers, table: Some(table), notes, tree, volumes, root, packs, bios, start, partitions };
         if let Some(partition) = image.volumes[root].partition {
             image.partitions[partition].role = PartitionRole::Root;
         }
@@ -147,7 +152,7 @@ impl Image {
 
     /// The disk as firmware and kernel see it; `None` for what is no disk.
     pub fn boot_facts(&self) -> Option<BootFacts> {
-        self.table.as_ref()?;
+        let table = self.table.as_ref()?;
         let root = &self.volumes[self.root].volume;
         let mut volumes = vec![BootVolume { tree: &self.tree, blobs: self, is_fat: false }];
         let others = self.volumes.iter().enumerate().filter(|(index, _)| *index != self.root);
@@ -169,6 +174,13 @@ impl Image {
             device_trees: find_device_trees(&volumes, |dtb| {
                 rootsmith_kernel::device_tree::bootargs(dtb).ok().flatten()
             }),
+            table: match table.kind {
+                TableKind::Gpt => rootsmith_preflight::TableKind::Gpt,
+                TableKind::Mbr => rootsmith_preflight::TableKind::Mbr,
+                TableKind::Hybrid => rootsmith_preflight::TableKind::Hybrid,
+            },
+            start: self.start.clone(),
+            firmware: find_firmware_files(&volumes),
         })
     }
 

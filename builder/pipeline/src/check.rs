@@ -2,13 +2,14 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
 
 use rootsmith_assemble::AssembleError;
 use rootsmith_fetch::Cache;
 use rootsmith_output::{DiskIds, RawPiece, partuuid};
 use rootsmith_preflight::{
-    BootFacts, BootVolume, Brought, Facts, PartitionFacts, PartitionRole, Report, RootFacts, Wanted as WantedSet,
-    find_entries,
+    BootFacts, BootVolume, Brought, DiskStart, Facts, PartitionFacts, PartitionRole, Report, RootFacts,
+    Wanted as WantedSet, find_device_trees, find_entries, find_firmware_files,
 };
 use rootsmith_profile::{Disk, PartitionKind, Profile};
 use rootsmith_tree::{Content, Tree};
@@ -16,7 +17,7 @@ use rootsmith_types::{Arch, NumBytes, Problems, Sha256Digest, Sha256Writer};
 use rootsmith_verify::{Kind, ReadBack, Slice, What, compare, partitions, read_back};
 
 use crate::inputs::InputError;
-use crate::prepare::role;
+use crate::prepare::{role, table_kind};
 
 /// How many differences one message shows.
 const SHOWN: usize = 20;
@@ -95,7 +96,10 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
             grows,
         },
         bios: false,
-        device_trees: Vec::new(),
+        device_trees: find_device_trees(&volumes, |dtb| rootsmith_kernel::device_tree::bootargs(dtb).ok().flatten()),
+        table: table_kind(wanted.disk),
+        start: DiskStart::read(|offset, buf| image.read_exact_at(buf, offset)),
+        firmware: find_firmware_files(&volumes),
     };
     let facts = Facts { tree: &root.tree, blobs: &root, arch: wanted.arch, boot: Some(&boot) };
     let sets = WantedSet::of_profile(wanted.profile);

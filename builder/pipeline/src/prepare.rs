@@ -6,7 +6,8 @@ use rootsmith_fetch::{Cache, Download};
 use rootsmith_lock::{Lock, Role, Target};
 use rootsmith_output::{DiskIds, DiskInput, RawPiece, names, partuuid, root_size};
 use rootsmith_preflight::{
-    BootFacts, BootVolume, Brought, Facts, PartitionFacts, PartitionRole, Report, RootFacts, Wanted, find_entries,
+    BootFacts, BootVolume, Brought, DiskStart, Facts, PartitionFacts, PartitionRole, Report, RootFacts, TableKind,
+    Wanted, find_device_trees, find_entries, find_firmware_files,
 };
 use rootsmith_profile::{Board, Disk, OutputKind, PartitionKind, PartitionTable, Profile};
 use rootsmith_tree::{Metadata, Tree};
@@ -155,6 +156,15 @@ impl Prepared {
         }
     }
 
+    /// What will lie at `offset` of the disk, outside its partitions; zeros behind the end of a blob.
+    fn read_raw(&self, offset: u64, buf: &mut [u8], cache: &Cache) -> std::io::Result<()> {
+        let inside = |raw: &&RawPiece| (raw.offset.get()..raw.offset.get() + raw.content.size()).contains(&offset);
+        let raw = self.raw.iter().find(inside).ok_or(std::io::ErrorKind::NotFound)?;
+        let at = offset - raw.offset.get();
+        let there = usize::try_from(raw.content.size() - at).map_or(buf.len(), |rest| rest.min(buf.len()));
+        raw.content.read_at(cache, at, &mut buf[..there])
+    }
+
     fn boot_facts(&self, disk: &Disk, cache: &Cache) -> Result<BootFacts, Problems> {
         let root = &self.assembly.tree;
         let volumes = [
@@ -186,8 +196,22 @@ impl Prepared {
             partitions: partitions.collect(),
             root: RootFacts { filesystem: "ext4".to_owned(), size, available, grows },
             bios: false,
-            device_trees: Vec::new(),
+            device_trees: find_device_trees(&volumes, |dtb| {
+                rootsmith_kernel::device_tree::bootargs(dtb).ok().flatten()
+            }),
+            table: table_kind(disk),
+            start: DiskStart::read(|offset, buf| self.read_raw(offset, buf, cache)),
+            firmware: find_firmware_files(&volumes),
         })
+    }
+}
+
+/// What preflight calls a table.
+pub(crate) fn table_kind(disk: &Disk) -> TableKind {
+    match disk.table.value {
+        PartitionTable::Gpt => TableKind::Gpt,
+        PartitionTable::Mbr => TableKind::Mbr,
+        PartitionTable::Hybrid => TableKind::Hybrid,
     }
 }
 

@@ -1,6 +1,8 @@
 //! What is known of an image besides its tree. All of it can be had from a plan, and again from an image that was read back.
 
 use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
 
 use rootsmith_tree::{Blobs, Tree};
 use rootsmith_types::{Arch, NumBytes, TreePath};
@@ -34,6 +36,88 @@ pub struct BootFacts {
     pub bios: bool,
     /// The device trees beside the kernel, on whichever partition, in the order of their paths.
     pub device_trees: Vec<DeviceTree>,
+    /// What kind of partition table there is.
+    pub table: TableKind,
+    /// What lies where boot ROMs look.
+    pub start: DiskStart,
+    /// The names in the root folder of the first FAT file system, in small letters: firmware of boards lies there.
+    pub firmware: Vec<String>,
+}
+
+/// What kind of partition table a disk has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TableKind {
+    /// GUID partition table.
+    #[default]
+    Gpt,
+    /// Master boot record.
+    Mbr,
+    /// Both: a GUID partition table, and an MBR that shows some of its partitions.
+    Hybrid,
+}
+
+/// The first bytes at the few places of a disk where boot ROMs of boards look for a program.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DiskStart {
+    found: BTreeMap<u64, Vec<u8>>,
+}
+
+impl DiskStart {
+    /// The places: 1 KiB, 8 KiB, sector 64, 33 KiB, multiples of 128 KiB, sector 16,384.
+    const PLACES: [u64; 9] = [0, 1 << 10, 8 << 10, 32 << 10, 33 << 10, 128 << 10, 256 << 10, 384 << 10, 8 << 20];
+    /// Enough for every magic.
+    const BYTES: usize = 64;
+
+    /// Reads a disk; `read` fills its buffer from a place on. What cannot be read, behind the end for instance, is not there.
+    pub fn read(mut read: impl FnMut(u64, &mut [u8]) -> io::Result<()>) -> DiskStart {
+        let mut found = BTreeMap::new();
+        for place in DiskStart::PLACES {
+            let mut bytes = vec![0; DiskStart::BYTES];
+            if read(place, &mut bytes).is_ok() {
+                found.insert(place, bytes);
+            }
+        }
+        DiskStart { found }
+    }
+
+    /// The first bytes at one of the places; none when nothing is there.
+    pub(crate) fn at(&self, place: u64) -> &[u8] {
+        self.found.get(&place).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Where a kernel gets its device tree from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum TreeSource {
+    /// The firmware has its own, or the machine needs none.
+    #[default]
+    Firmware,
+    /// The entry names the file.
+    File(String),
+    /// The entry names a folder, in which U-Boot takes the file that is for its board; and how many there are.
+    Folder(String, usize),
+    /// The firmware of a Raspberry Pi takes the file that is for its model, out of those beside it.
+    Model,
+}
+
+/// A device tree that a boot loader hands to the kernel of an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandedTree {
+    /// Where it is.
+    pub path: String,
+    /// The flattened tree.
+    pub data: Arc<[u8]>,
+}
+
+/// What `config.txt` tells the firmware of a Raspberry Pi.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ConfigTxt {
+    /// Each file that it names: the directive, the file, and whether that is there.
+    pub named: Vec<(String, String, bool)>,
+    /// `upstream_kernel=1`: device trees are looked for by the names they have in Linux.
+    pub upstream: bool,
+    /// Whether something may change the device tree before the kernel gets it.
+    pub overlays: bool,
 }
 
 /// A flattened device tree that firmware or a boot loader may hand to the kernel.
@@ -83,6 +167,12 @@ pub struct BootEntry {
     pub linux: bool,
     /// The paths in its initramfs; `None` when it has none or one that cannot be read.
     pub initramfs: Option<Vec<String>>,
+    /// Where its device tree comes from.
+    pub device_tree: TreeSource,
+    /// The device trees it may hand on, with their contents; where there are more than some dozens, none.
+    pub device_trees: Vec<HandedTree>,
+    /// What a Raspberry Pi's firmware is told.
+    pub config: Option<ConfigTxt>,
 }
 
 /// A partition and the file system in it.

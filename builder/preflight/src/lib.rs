@@ -22,9 +22,10 @@ mod tests;
 mod view;
 
 pub use check::{check, check_brought};
-pub use entries::{BootVolume, find_device_trees, find_entries};
+pub use entries::{BootVolume, find_device_trees, find_entries, find_firmware_files};
 pub use facts::{
-    BootEntry, BootFacts, Brought, DeviceTree, EntryKind, Facts, PartitionFacts, PartitionRole, RootFacts,
+    BootEntry, BootFacts, Brought, ConfigTxt, DeviceTree, DiskStart, EntryKind, Facts, HandedTree, PartitionFacts,
+    PartitionRole, RootFacts, TableKind, TreeSource,
 };
 pub use finding::{Failure, Finding, Grade, Grading, Report, Upstream, Verdict};
 pub use packages::Packages;

@@ -27,6 +27,20 @@ pub enum Rule {
     /// The root is mounted for writing.
     RootWritable {},
 
+    // What a board needs of its card.
+    /// The device tree is the kernel's own.
+    DeviceTree {},
+    /// The firmware of a Raspberry Pi finds its files.
+    ConfigTxt {},
+    /// The serial console is a port that is switched on.
+    SerialConsole {},
+    /// The device tree says nothing against the command line.
+    Bootargs {},
+    /// What the board's disks wait for is there before the root is mounted.
+    BoardDrivers {},
+    /// The boot ROM finds its program.
+    BootRom {},
+
     // The kernel.
     /// A kernel symbol is `y`, or `m` with its module.
     Kconfig {

@@ -115,6 +115,7 @@ pub fn sets() -> &'static [Set] {
 }
 
 const TEXTS: &[&str] = &[
+    include_str!("../sets/board.toml"),
     include_str!("../sets/boot.toml"),
     include_str!("../sets/containers.toml"),
     include_str!("../sets/k0s-common.toml"),

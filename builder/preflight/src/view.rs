@@ -63,6 +63,12 @@ impl Modules {
         self.files.get(name)?.first().map(String::as_str)
     }
 
+    /// The names of the modules that it needs, directly or not.
+    pub(crate) fn needs(&self, name: &str) -> impl Iterator<Item = String> {
+        let files = self.files.get(name).map(Vec::as_slice).unwrap_or_default();
+        files.iter().skip(1).filter_map(|file| module_name(file.as_bytes()))
+    }
+
     /// The files of all modules, relative to the modules folder.
     pub(crate) fn files(&self) -> impl Iterator<Item = &str> {
         self.files.values().filter_map(|files| files.first()).map(String::as_str)

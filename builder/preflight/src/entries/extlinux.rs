@@ -35,6 +35,7 @@ fn parse(text: &str, folder: &str) -> (Option<String>, Vec<(String, Named)>) {
             ("linux" | "kernel", Some((_, named))) => named.linux = Some(file(value)),
             ("initrd", Some((_, named))) => named.initrds.extend(value.split(',').map(file)),
             ("fdt" | "devicetree", Some((_, named))) => named.device_tree = Some(file(value)),
+            ("fdtdir" | "devicetreedir", Some((_, named))) => named.device_trees = Some(file(value)),
             ("append", Some((_, named))) => named.cmdline = value.to_owned(),
             _ => {}
         }
@@ -61,11 +62,12 @@ mod tests {
 
     #[test]
     fn labels_name_files_beside_the_configuration() {
-        let text = "DEFAULT b\nlabel a\n linux /Image\nlabel b\n\tKERNEL ../Image\n\tinitrd i1,/i2\n\tAPPEND root=LABEL=x ro\n";
+        let text = "DEFAULT b\nlabel a\n linux /Image\nlabel b\n fdtdir dtb/\n\tKERNEL ../Image\n\tinitrd i1,/i2\n\tAPPEND root=LABEL=x ro\n";
         let (default, labels) = parse(text, "/boot/extlinux");
         assert_eq!(default.as_deref(), Some("b"));
         assert_eq!(labels[1].1.linux.as_deref(), Some("/boot/Image"));
         assert_eq!(labels[1].1.initrds, ["/boot/extlinux/i1", "/i2"]);
+        assert_eq!(labels[1].1.device_trees.as_deref(), Some("/boot/extlinux/dtb"));
         assert_eq!(labels[1].1.cmdline, "root=LABEL=x ro");
     }
 }

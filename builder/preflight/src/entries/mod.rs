@@ -18,7 +18,7 @@ use rootsmith_kernel::{initramfs_files, release::kernel_release};
 use rootsmith_tree::{Blobs, Content, Node, Tree};
 use rootsmith_types::TreePath;
 
-use crate::{BootEntry, DeviceTree, EntryKind};
+use crate::{BootEntry, DeviceTree, EntryKind, HandedTree, TreeSource};
 
 pub(crate) use uki::read as read_uki;
 
@@ -26,6 +26,10 @@ pub(crate) use uki::read as read_uki;
 pub(crate) const MAX_IMAGE: u64 = 1 << 30;
 /// No configuration of a boot loader is larger.
 const MAX_TEXT: u64 = 4 << 20;
+/// A device tree has some 100 KiB.
+pub(crate) const MAX_DEVICE_TREE: u64 = 1 << 20;
+/// As many boards of one family may be told apart by a firmware; more are all that a kernel has.
+const MAX_HANDED: usize = 48;
 /// More entries nobody offers.
 const MAX_ENTRIES: usize = 256;
 
@@ -59,13 +63,11 @@ pub fn find_entries(volumes: &[BootVolume<'_>], root: usize) -> Vec<BootEntry> {
 
 /// The device trees that a boot loader may hand on: those on FAT partitions, with what they put on the command line.
 pub fn find_device_trees(volumes: &[BootVolume<'_>], bootargs: impl Fn(&[u8]) -> Option<String>) -> Vec<DeviceTree> {
-    /// A device tree has some 100 KiB.
-    const MAX_DEVICE_TREE: u64 = 4 << 20;
     let mut found = Vec::new();
     for volume in volumes.iter().filter(|volume| volume.is_fat) {
         for entry in volume.tree.walk() {
             let path = String::from_utf8_lossy(entry.path.as_bytes()).into_owned();
-            if !path.to_ascii_lowercase().ends_with(".dtb") || found.len() >= 4096 {
+            if !is_tree(&path) || found.len() >= 4096 {
                 continue;
             }
             let Some(data) = entry.node.content().and_then(|it| it.read(volume.blobs, MAX_DEVICE_TREE).ok()) else {
@@ -76,6 +78,13 @@ pub fn find_device_trees(volumes: &[BootVolume<'_>], bootargs: impl Fn(&[u8]) ->
     }
     found.sort_by(|a, b| a.path.cmp(&b.path));
     found
+}
+
+/// The names in the root folder of the first FAT file system, in small letters.
+pub fn find_firmware_files(volumes: &[BootVolume<'_>]) -> Vec<String> {
+    let first = volumes.iter().find(|volume| volume.is_fat);
+    let names = first.into_iter().flat_map(|volume| volume.tree.children(&TreePath::root()));
+    names.map(|name| String::from_utf8_lossy(name).to_ascii_lowercase()).take(4096).collect()
 }
 
 /// The files a boot loader can reach.
@@ -90,6 +99,8 @@ struct Named {
     linux: Option<String>,
     initrds: Vec<String>,
     device_tree: Option<String>,
+    /// Where U-Boot looks for the device tree of its board.
+    device_trees: Option<String>,
     cmdline: String,
 }
 
@@ -140,13 +151,49 @@ impl<'a> Files<'a> {
                 entry.initramfs.get_or_insert_default().extend(names);
             }
         }
-        if let Some(path) = &named.device_tree
-            && self.named(own, path).is_none()
-        {
-            entry.missing.push(path.clone());
+        if let Some(path) = &named.device_tree {
+            entry.device_tree = TreeSource::File(path.clone());
+            match self.named(own, path) {
+                Some((volume, content)) => entry.device_trees.extend(handed(volume, path, content)),
+                None => entry.missing.push(path.clone()),
+            }
+        } else if let Some(folder) = &named.device_trees {
+            let found = self.trees_below(own, folder);
+            entry.device_tree = TreeSource::Folder(folder.clone(), found.len());
+            if found.len() <= MAX_HANDED {
+                entry.device_trees = found.iter().filter_map(|(volume, path, it)| handed(volume, path, it)).collect();
+            }
         }
         entry
     }
+
+    /// The device trees below a folder of volume `own`, else of the root.
+    fn trees_below(&self, own: usize, folder: &str) -> Vec<(&'a BootVolume<'a>, String, &'a Content)> {
+        let mut found = Vec::new();
+        for index in [own, self.root] {
+            let volume = &self.volumes[index];
+            let folder = place(volume, folder).and_then(|at| volume.tree.resolve(&at).ok());
+            for entry in folder.iter().flat_map(|folder| volume.tree.walk_from(folder)).take(65_536) {
+                let path = String::from_utf8_lossy(entry.path.as_bytes()).into_owned();
+                if let Some(content) = entry.node.content().filter(|_| is_tree(&path)) {
+                    found.push((volume, path, content));
+                }
+            }
+            if !found.is_empty() {
+                break;
+            }
+        }
+        found
+    }
+}
+
+fn handed(volume: &BootVolume<'_>, path: &str, content: &Content) -> Option<HandedTree> {
+    let data = content.read(volume.blobs, MAX_DEVICE_TREE).ok()?;
+    Some(HandedTree { path: path.to_owned(), data })
+}
+
+fn is_tree(path: &str) -> bool {
+    path.to_ascii_lowercase().ends_with(".dtb")
 }
 
 fn find<'a>(volume: &BootVolume<'a>, path: &str) -> Option<&'a Content> {

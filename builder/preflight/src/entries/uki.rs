@@ -4,7 +4,7 @@ use rootsmith_kernel::{initramfs_files, read_uki, release::kernel_release};
 use rootsmith_types::Arch;
 
 use super::{BootVolume, MAX_IMAGE};
-use crate::{BootEntry, EntryKind};
+use crate::{BootEntry, EntryKind, HandedTree, TreeSource};
 
 /// Every `.efi` below `/EFI/BOOT` and `/EFI/Linux`, by path.
 pub(super) fn entries(volume: BootVolume<'_>) -> Vec<BootEntry> {
@@ -33,6 +33,8 @@ pub(crate) fn read(path: &str, image: &[u8]) -> BootEntry {
         Some(text.trim_matches(|c: char| c == '\0' || c.is_whitespace()).to_owned())
     };
     let is_loader = !sections.is_empty() && section(".linux").is_none() && section(".cmdline").is_none();
+    let tree = section(".dtb").filter(|tree| !tree.is_empty());
+    let place = || format!("{path}: .dtb");
     BootEntry {
         kind: if is_loader { EntryKind::Loader } else { EntryKind::Uki },
         missing: Vec::new(),
@@ -42,6 +44,9 @@ pub(crate) fn read(path: &str, image: &[u8]) -> BootEntry {
         cmdline: text(".cmdline"),
         linux: section(".linux").is_some_and(|kernel| !kernel.is_empty()),
         initramfs: section(".initrd").and_then(|initrd| initramfs_files(initrd).ok()),
+        device_tree: tree.map_or(TreeSource::Firmware, |_| TreeSource::File(place())),
+        device_trees: tree.map(|tree| HandedTree { path: place(), data: tree.into() }).into_iter().collect(),
+        config: None,
     }
 }
 

@@ -13,6 +13,7 @@ pub(crate) enum Asked {
 }
 
 const WALK: &str = "it takes a walk over all files";
+const CARD: &str = "a system that runs was started already, and what starts it is on the card";
 const FILES: &str = "what is in the image shows before it runs: a system makes such files itself";
 
 pub(crate) fn decide(answers: &Answers, check: &Check) -> Result<Asked, Silent> {
@@ -25,6 +26,14 @@ pub(crate) fn decide(answers: &Answers, check: &Check) -> Result<Asked, Silent> 
         Rule::RootDriver { .. } => start::root_driver(answers)?,
         Rule::Fstab {} => mounts::fstab(answers)?,
         Rule::RootWritable {} => mounts::root_writable(answers)?,
+
+        // What a board needs of its card.
+        Rule::DeviceTree {}
+        | Rule::ConfigTxt {}
+        | Rule::SerialConsole {}
+        | Rule::Bootargs {}
+        | Rule::BoardDrivers {}
+        | Rule::BootRom {} => return Ok(Asked::OnlyImage(CARD)),
 
         // The kernel.
         Rule::Kconfig { symbol, module } => kernel::symbol(answers, symbol, module.as_deref())?,

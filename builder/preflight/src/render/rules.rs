@@ -58,6 +58,31 @@ impl Rule {
                 "`rw` is on the kernel command line, or `/etc/fstab` mounts `/` without `ro`".to_owned()
             }
 
+            // What a board needs of its card.
+            Rule::DeviceTree {} => {
+                "the device tree that the entry hands on is the one in `/usr/lib/linux-image-RELEASE` of its kernel"
+                    .to_owned()
+            }
+            Rule::ConfigTxt {} => {
+                "the files that `config.txt` names, and those that a model's firmware consists of, are there".to_owned()
+            }
+            Rule::SerialConsole {} => {
+                "the one serial port that `console=` or `/chosen/stdout-path` names is switched on in the device tree"
+                    .to_owned()
+            }
+            Rule::Bootargs {} => {
+                "`/chosen/bootargs` of the device tree has no `root=`, `console=` or `cgroup_disable=` of its own"
+                    .to_owned()
+            }
+            Rule::BoardDrivers {} => {
+                "kernel or initramfs have every driver on the ways from the board's storage controllers through its \
+                 device tree"
+                    .to_owned()
+            }
+            Rule::BootRom {} => {
+                "the first bytes at the place where the board's boot ROM looks are those of a program for it".to_owned()
+            }
+
             // The kernel.
             Rule::Kconfig { symbol, module: None } => format!("the kernel's configuration has `CONFIG_{symbol}=y`"),
             Rule::Kconfig { symbol, module: Some(module) } => format!(
@@ -239,6 +264,14 @@ impl Rule {
             | Rule::RootDriver { .. }
             | Rule::Fstab {}
             | Rule::RootWritable {} => Decided::Both,
+
+            // What a board needs of its card.
+            Rule::DeviceTree {}
+            | Rule::ConfigTxt {}
+            | Rule::SerialConsole {}
+            | Rule::Bootargs {}
+            | Rule::BoardDrivers {}
+            | Rule::BootRom {} => Decided::Static,
 
             // The kernel.
             Rule::Kconfig { .. }

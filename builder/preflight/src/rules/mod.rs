@@ -1,6 +1,7 @@
 //! The mechanisms: each rule of a set, decided.
 
 mod apparmor;
+mod board;
 mod boot;
 mod cgroup;
 mod cgroup_any;
@@ -102,6 +103,14 @@ pub(crate) fn decide(view: &View<'_>, rule: &Rule) -> Outcome {
         Rule::RootDriver { disks } => boot::root_driver(view, disks),
         Rule::Fstab {} => fstab::sane(view),
         Rule::RootWritable {} => fstab::root_writable(view),
+
+        // What a board needs of its card.
+        Rule::DeviceTree {} => board::device_tree(view),
+        Rule::ConfigTxt {} => board::config_txt(view),
+        Rule::SerialConsole {} => board::console(view),
+        Rule::Bootargs {} => board::bootargs(view),
+        Rule::BoardDrivers {} => board::drivers(view),
+        Rule::BootRom {} => board::boot_rom(view),
 
         // The kernel.
         Rule::Kconfig { symbol, module } => kernel::symbol(view, symbol, module.as_deref()),

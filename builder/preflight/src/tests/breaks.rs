@@ -9,6 +9,12 @@ use crate::*;
 /// Changes that make a check fail: at least one for each mechanism, for whatever check uses it.
 pub(super) fn breaks(check: &Check) -> Vec<fn(&mut Image, &Check)> {
     match &check.rule {
+        rule @ (Rule::DeviceTree {}
+        | Rule::ConfigTxt {}
+        | Rule::SerialConsole {}
+        | Rule::Bootargs {}
+        | Rule::BoardDrivers {}
+        | Rule::BootRom {}) => super::board::breaks(rule),
         Rule::Init {} => vec![
             |image, _| image.remove("/usr/sbin/init"),
             |image, _| image.remove("/usr/lib/systemd/systemd"),

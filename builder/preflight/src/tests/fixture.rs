@@ -251,6 +251,7 @@ fn make() -> Image {
         cmdline: Some(format!("console=ttyS0 root=PARTUUID={ROOT} rw")),
         linux: true,
         initramfs: Some(vec!["init".to_owned(), "modules/virtio_blk.ko".to_owned()]),
+        ..BootEntry::default()
     };
     let boot = BootFacts {
         entries: vec![entry],
@@ -263,6 +264,9 @@ fn make() -> Image {
         },
         bios: false,
         device_trees: Vec::new(),
+        table: TableKind::Gpt,
+        start: DiskStart::default(),
+        firmware: Vec::new(),
     };
     let mut image = Image { tree: Tree::new(Metadata::root(0o755, 0)), boot };
 

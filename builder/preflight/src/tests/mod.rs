@@ -1,5 +1,6 @@
 //! A small image that passes every check, and for each check at least one change that it must notice.
 
+mod board;
 mod breaks;
 pub(crate) mod elf_file;
 mod fixture;

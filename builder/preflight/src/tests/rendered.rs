@@ -72,7 +72,8 @@ fn more_text_when_asked_for_and_colours_change_nothing_else() {
 
 #[test]
 fn a_clean_image_says_so_in_one_line_for_each_set() {
-    let judged = Judged::new("a.img", None, &names(&["boot"]), good().judged_by(sets().first().unwrap()));
+    let boot = sets().iter().find(|set| set.id() == "boot").unwrap();
+    let judged = Judged::new("a.img", None, &names(&["boot"]), good().judged_by(boot));
     let expected = "a.img\n\nboot: the machine starts\n  7 pass\nboot: clean (7 of 7)\n";
     assert_eq!(judged.text(&PLAIN), expected);
 }
