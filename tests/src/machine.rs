@@ -1,9 +1,13 @@
 //! Machines: images that are started, and what they say of themselves on the serial console.
 
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -55,4 +59,39 @@ pub fn answer<'a>(console: &'a str, name: &str) -> Vec<&'a str> {
     let (answer, _) =
         rest.split_once(&format!("{name}>>")).unwrap_or_else(|| panic!("half an answer {name}: {console}"));
     answer.lines().map(str::trim).filter(|line| !line.is_empty()).collect()
+}
+
+/// Runs one of QEMU's programs with the serial line on its output until that says `until`, then ends it. Everything it said; a
+/// panic when that did not come within `limit`.
+pub fn qemu(program: &str, arguments: &[&str], until: &str, limit: Duration) -> String {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut machine = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{program}: {error}"));
+    let mut output = machine.stdout.take().expect("it is piped");
+    let (sender, receiver) = mpsc::channel();
+    let reader = thread::spawn(move || {
+        let mut buf = [0; 4096];
+        while let Ok(n @ 1..) = output.read(&mut buf) {
+            if sender.send(buf[..n].to_vec()).is_err() {
+                return;
+            }
+        }
+    });
+    let end = Instant::now() + limit;
+    let mut console = String::new();
+    let mut seen = false;
+    while !seen && let Ok(bytes) = receiver.recv_timeout(end.saturating_duration_since(Instant::now())) {
+        console.push_str(&String::from_utf8_lossy(&bytes).replace('\r', ""));
+        seen = console.contains(until);
+    }
+    drop(receiver);
+    let _ = machine.kill();
+    let _ = machine.wait();
+    let _ = reader.join();
+    assert!(seen, "`{until}` did not come within {limit:?}: {console}");
+    console
 }

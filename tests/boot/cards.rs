@@ -1,0 +1,206 @@
+//! Cards of boards, started by the firmware that QEMU's boards have, on a card that is larger than the image.
+#![allow(missing_docs)]
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rootsmith_tests::machine::qemu;
+use rootsmith_tests::{copy_workspace, judge, judges, on_request, succeed};
+use tempfile::TempDir;
+
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// A card for the Orange Pi PC with BusyBox alone. Its rear part boots like any other board's.
+const ORANGE_PI: &str = r#"
+schema = 1
+board = "orangepi-pc"
+
+[image]
+name = "card"
+
+[distribution]
+id = "debian"
+suite = "trixie"
+# Mirrors are late with the security archive of this architecture.
+pockets = ["updates"]
+
+[packages]
+essential = false
+include = ["busybox-static", "e2fsprogs"]
+drop = ["/usr/share/doc", "/usr/share/man", "/usr/share/locale"]
+
+[init]
+system = "busybox"
+
+[preflight]
+sets = ["boot", "board"]
+
+[[output]]
+kind = "disk"
+size = "power-of-two"
+partitions = [
+  { type = "boot", size = "64MiB" },
+  { type = "root", filesystem = "ext4", size = "minimal", free = "32MiB", grow = true },
+]
+"#;
+
+/// Builds `profile` (its name, and its text where it is no shipped one), for `arch`, and makes its card `size` MiB large.
+fn card(profile: &str, text: Option<&str>, arch: &str, size: u64) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    copy_workspace(folder.path());
+    if let Some(text) = text {
+        fs::write(folder.path().join(format!("profiles/{profile}.toml")), text).unwrap();
+    }
+    succeed(folder.path(), &["build", &format!("profiles/{profile}.toml")]);
+    let name = text.map_or(profile, |text| text.split("name = \"").nth(1).and_then(|it| it.split('"').next()).unwrap());
+    let image = folder.path().join(format!("outputs/{name}-{arch}/{name}-{arch}.img"));
+    let before = fs::metadata(&image).unwrap().len();
+    assert!(before < size << 20, "the card is larger than the image of {before}");
+    File::options().write(true).open(&image).unwrap().set_len(size << 20).unwrap();
+    (folder, image)
+}
+
+/// Where the last partition ends, in bytes.
+fn end_of_root(image: &Path) -> u64 {
+    let dump: serde_json::Value = serde_json::from_str(&judge("sfdisk", &["--json", image.to_str().unwrap()])).unwrap();
+    let partition = dump["partitiontable"]["partitions"].as_array().unwrap().last().unwrap().clone();
+    (partition["start"].as_u64().unwrap() + partition["size"].as_u64().unwrap()) * 512
+}
+
+fn drive(image: &Path, options: &str) -> String {
+    format!("file={},format=raw,{options}", image.display())
+}
+
+/// Two minutes a boot: four emulated processors, and a driver for all that the board has.
+#[test]
+fn orange_pi_pc_from_its_boot_rom_to_a_grown_root() {
+    if !on_request() || !judges(&["qemu-system-arm", "sfdisk"]) {
+        return;
+    }
+    let (_folder, image) = card("card", Some(ORANGE_PI), "armhf", 1 << 10);
+    let disk = drive(&image, "if=sd");
+    let board = ["-M", "orangepi-pc", "-accel", "tcg,thread=multi", "-display", "none", "-monitor", "none"];
+    let arguments = [&board[..], &["-no-reboot", "-nic", "none", "-serial", "stdio", "-drive", &disk]].concat();
+    let first = qemu("qemu-system-arm", &arguments, "card login:", LIMIT);
+    assert!(first.contains("U-Boot SPL") && first.contains("Retrieving file: /vmlinuz"), "{first}");
+    assert!(first.contains("resized filesystem to"), "{first}");
+    // To the last sector; the second boot finds nothing to do.
+    assert_eq!(end_of_root(&image), 1 << 30);
+    let second = qemu("qemu-system-arm", &arguments, "card login:", LIMIT);
+    assert!(!second.contains("cannot grow") && !second.contains("keeps its size"), "{second}");
+    assert_eq!(end_of_root(&image), 1 << 30);
+}
+
+/// QEMU's `virt` machine for arm64, with a disk.
+fn virt(disk: &str) -> Vec<&str> {
+    let machine = ["-M", "virt,gic-version=3", "-cpu", "cortex-a57", "-accel", "tcg,thread=multi", "-m", "1024"];
+    let rest = ["-smp", "2", "-display", "none", "-nodefaults", "-no-reboot", "-serial", "stdio", "-drive", disk];
+    [&machine[..], &rest].concat()
+}
+
+#[test]
+fn one_card_starts_through_u_boot_and_through_uefi() {
+    let u_boot = "/usr/lib/u-boot/qemu_arm64/u-boot.bin";
+    let uefi = "/usr/share/AAVMF/AAVMF_CODE.fd";
+    if !judges(&["qemu-system-aarch64", "sfdisk"]) {
+        return;
+    }
+    let (folder, image) = card("generic-arm64-u-boot", None, "arm64", 3 << 10);
+    let disk = drive(&image, "if=virtio");
+    let console = qemu("qemu-system-aarch64", &[virt(&disk), vec!["-bios", u_boot]].concat(), "login:", LIMIT);
+    assert!(console.contains("Retrieving file: /extlinux/extlinux.conf"), "{console}");
+    assert!(console.contains("resized filesystem to"), "{console}");
+    let grown = end_of_root(&image);
+    assert!(grown > (3 << 30) - (8 << 20), "the root ends at {grown}");
+
+    let variables = folder.path().join("variables.fd");
+    fs::copy("/usr/share/AAVMF/AAVMF_VARS.fd", &variables).unwrap();
+    let code = format!("if=pflash,unit=0,readonly=on,file={uefi},format=raw");
+    let variables = drive(&variables, "if=pflash,unit=1");
+    let arguments = [virt(&disk), vec!["-drive", &code, "-drive", &variables]].concat();
+    let console = qemu("qemu-system-aarch64", &arguments, "login:", LIMIT);
+    assert!(!console.contains("extlinux"), "{console}");
+    assert_eq!(end_of_root(&image), grown);
+}
+
+/// The rest of the boards that QEMU has: minutes each.
+#[test]
+fn raspberry_pi_3_mounts_its_root_from_the_card() {
+    if !on_request() || !judges(&["qemu-system-aarch64", "mcopy", "sfdisk"]) {
+        return;
+    }
+    let (folder, image) = card("raspberry-pi-3", None, "arm64", 4 << 10);
+    // QEMU has no firmware of a Raspberry Pi: it is given what `config.txt` names.
+    let boot = folder.path().join("boot.img");
+    rootsmith_tests::partition(&image, 1, &boot);
+    let take = |name: &str| {
+        let to = folder.path().join(name);
+        judge("mcopy", &["-n", "-i", boot.to_str().unwrap(), &format!("::{name}"), to.to_str().unwrap()]);
+        to.to_str().unwrap().to_owned()
+    };
+    let [kernel, initrd, dtb, cmdline] = ["vmlinuz", "initrd.img", "bcm2837-rpi-3-b.dtb", "cmdline.txt"].map(take);
+    let cmdline = fs::read_to_string(cmdline).unwrap();
+    let disk = drive(&image, "if=sd");
+    let arguments = [
+        "-M",
+        "raspi3b",
+        "-accel",
+        "tcg,thread=multi",
+        "-display",
+        "none",
+        "-no-reboot",
+        "-serial",
+        "null",
+        "-serial",
+        "stdio",
+        "-kernel",
+        &kernel,
+        "-initrd",
+        &initrd,
+        "-dtb",
+        &dtb,
+        "-append",
+        cmdline.trim(),
+        "-drive",
+        &disk,
+    ];
+    for _ in 0..2 {
+        qemu("qemu-system-aarch64", &arguments, "login:", LIMIT);
+        assert_eq!(end_of_root(&image), 4 << 30);
+    }
+}
+
+#[test]
+fn riscv64_starts_through_u_boot() {
+    if !on_request() || !judges(&["qemu-system-riscv64", "sfdisk"]) {
+        return;
+    }
+    let text = "schema = 1\nextends = [\"riscv64-virt.toml\"]\n[image]\nname = \"card\"\n[distribution]\npockets = [\"updates\"]\n";
+    let (_folder, image) = card("card", Some(text), "riscv64", 3 << 10);
+    let disk = drive(&image, "if=none,id=disk");
+    let arguments = [
+        "-M",
+        "virt",
+        "-accel",
+        "tcg,thread=multi",
+        "-m",
+        "1024",
+        "-smp",
+        "2",
+        "-display",
+        "none",
+        "-nodefaults",
+        "-no-reboot",
+        "-serial",
+        "stdio",
+        "-kernel",
+        "/usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin",
+        "-drive",
+        &disk,
+        "-device",
+        "virtio-blk-pci,drive=disk",
+    ];
+    let console = qemu("qemu-system-riscv64", &arguments, "login:", LIMIT);
+    assert!(console.contains("resized filesystem to"), "{console}");
+}
