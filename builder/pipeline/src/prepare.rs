@@ -58,7 +58,10 @@ pub(crate) fn prepare(
 ) -> Result<Prepared, Problems> {
     let arch = arch_of(profile, options)?;
     let name = format!("{}-{arch}", profile.image.name.value);
-    let mut notes = Vec::new();
+    let of_board = |board: &Board| {
+        board.notes.iter().map(|note| format!("{}: {}", board.title.value, note.value)).collect::<Vec<_>>()
+    };
+    let mut notes: Vec<String> = profile.board.iter().flat_map(of_board).collect();
     let pinned = match lock.map(|lock| check_lock(profile, arch, lock)) {
         Some(Ok(target)) => Some(target),
         Some(Err(stale)) if locked => return Err(stale),
