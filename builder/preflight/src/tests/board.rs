@@ -174,6 +174,121 @@ fn one_of_several_models_that_lacks_something_is_a_warning() {
     assert!(finding.evidence[0].contains("no driver for `/mmc@2` (nobody,mmc)"), "{:?}", finding.evidence);
 }
 
+/// What the set says of a card for a Rockchip board that was changed.
+fn evidence(check: &str, change: impl FnOnce(&mut Image)) -> (Verdict, String) {
+    let mut image = good();
+    rockchip(&mut image);
+    change(&mut image);
+    let finding = image.finding_of("board", check);
+    (finding.verdict, finding.evidence.join("; "))
+}
+
+#[test]
+fn a_serial_port_is_known_by_driver_and_alias() {
+    let ports = |image: &mut Image, words: &str| {
+        let mut dtb = Dtb::default();
+        dtb.node("", |root| {
+            root.node("aliases", |aliases| {
+                aliases.text("serial0", "/serial@0");
+                aliases.text("serial1", "/serial@1");
+            });
+            root.node("chosen", |chosen| chosen.text("stdout-path", "serial0:115200n8"));
+            root.node("serial@0", |serial| serial.text("compatible", "snps,dw-apb-uart"));
+            root.node("serial@1", |serial| {
+                serial.text("compatible", "arm,pl011");
+                serial.text("status", "disabled");
+            });
+        });
+        image.boot.entries[0].device_trees[0].data = dtb.finish().into();
+        image.boot.entries[0].cmdline = Some(words.to_owned());
+    };
+    for (words, verdict, text) in [
+        ("console=tty0 console=ttyS0", Verdict::Pass, "`ttyS0` is `/serial@0`"),
+        // The same port twice.
+        ("console=ttyS0 console=ttyS0,115200", Verdict::Pass, "`ttyS0` is `/serial@0`"),
+        ("quiet", Verdict::Pass, "`stdout-path` is `/serial@0`"),
+        ("console=tty0", Verdict::Fail, "the kernel command line has `console=tty0` only"),
+        ("console=ttyS1", Verdict::Fail, "`serial1` is `/serial@1` (arm,pl011), which is no `ttyS1`"),
+        ("console=ttyAMA1", Verdict::Fail, "`ttyAMA1` is `/serial@1`, which is switched off"),
+        ("console=ttyAMA7", Verdict::Fail, "no port that could be `ttyAMA7` is switched on"),
+        (
+            "console=ttyS7",
+            Verdict::NotApplicable,
+            "no alias says which port is `ttyS7`; `/serial@0` is one that it could be",
+        ),
+        ("console=ttyXY0", Verdict::NotApplicable, "which ports are called `ttyXY` is not known"),
+    ] {
+        let found = evidence("board.console", |image| ports(image, words));
+        assert_eq!(found, (verdict, text.to_owned()), "{words}");
+    }
+    // What an overlay switches on is not in the tree it is laid over.
+    let found = evidence("board.console", |image| {
+        ports(image, "console=ttyAMA1");
+        image.boot.entries[0].config = Some(ConfigTxt { overlays: true, ..ConfigTxt::default() });
+    });
+    assert_eq!(found.0, Verdict::NotApplicable);
+}
+
+#[test]
+fn what_nobody_can_tell_is_not_judged() {
+    let found = evidence("board.device-tree", |image| image.remove(&format!("/usr/lib/linux-image-{RELEASE}")));
+    let text = format!("kernel {RELEASE} left no device trees to compare with");
+    assert_eq!(found, (Verdict::NotApplicable, text));
+    let own = |image: &mut Image| image.boot.entries[0].device_trees[0].path = "/own.dtb".to_owned();
+    assert_eq!(evidence("board.device-tree", own).0, Verdict::Warning);
+    let unindexed = |image: &mut Image| image.remove(&format!("/usr/lib/modules/{RELEASE}/modules.alias"));
+    assert_eq!(evidence("board.root-driver", unindexed).0, Verdict::NotApplicable);
+    let many = |image: &mut Image| {
+        image.boot.entries[0].device_trees.clear();
+        image.boot.entries[0].device_tree = TreeSource::Folder("/dtbs".to_owned(), 1023);
+    };
+    let text = "which of the 1023 device trees in `/dtbs` is the board's knows its U-Boot only";
+    assert_eq!(evidence("board.root-driver", many), (Verdict::NotApplicable, text.to_owned()));
+    let strange = |image: &mut Image| {
+        image.boot.entries[0].device_trees[0].data = tree("sifive,fu740", "", "test,mmc").into();
+    };
+    let text = "what starts `sifive,fu740` is not known";
+    assert_eq!(evidence("board.boot-rom", strange), (Verdict::NotApplicable, text.to_owned()));
+    // A boot loader with words of its own does not use those of the device tree.
+    let replaced = |image: &mut Image| {
+        image.boot.entries[0].device_trees[0].data = tree("rockchip,rk3399", "root=/dev/mmcblk9", "test,mmc").into();
+    };
+    assert_eq!(evidence("board.bootargs", replaced).0, Verdict::Pass);
+}
+
+#[test]
+fn boot_roms_have_their_ways() {
+    // One file for both stages of U-Boot, as the board `puma` has it.
+    let puma = |image: &mut Image| at(image, &[SECTOR_64, (256 << 10, SECTOR_16384.1)]);
+    let text = "sector 64, and U-Boot at sector 512";
+    assert_eq!(evidence("board.boot-rom", puma), (Verdict::Pass, text.to_owned()));
+    let newer = |image: &mut Image| at(image, &[(32 << 10, b"RKNS"), SECTOR_16384]);
+    assert_eq!(evidence("board.boot-rom", newer).0, Verdict::Pass);
+    for (root, place) in [("fsl,imx8mm", 33 << 10), ("fsl,imx8mp", 32 << 10)] {
+        let flash = |image: &mut Image| {
+            card(image, tree(root, "", "test,mmc"));
+            at(image, &[(place, &[0xd1, 0, 0x20, 0x41])]);
+        };
+        assert_eq!(evidence("board.boot-rom", flash).0, Verdict::Pass, "{root}");
+    }
+    let file = |image: &mut Image| {
+        card(image, tree("ti,am33xx", "", "test,mmc"));
+        image.boot.firmware = vec!["mlo".to_owned()];
+    };
+    let text = "the file `MLO` in the first FAT partition";
+    assert_eq!(evidence("board.boot-rom", file), (Verdict::Pass, text.to_owned()));
+    let virt = |image: &mut Image| card(image, tree("linux,dummy-virt", "", "test,mmc"));
+    assert_eq!(evidence("board.boot-rom", virt).0, Verdict::Pass);
+    // Up to Raspberry Pi 3 the boot ROM is documented for an MBR.
+    for (model, verdict) in [("bcm2837", Verdict::Warning), ("bcm2711", Verdict::Pass)] {
+        let gpt = |image: &mut Image| {
+            raspberry_pi(image, model, "");
+            image.boot.table = TableKind::Gpt;
+        };
+        assert_eq!(evidence("board.boot-rom", gpt).0, verdict, "{model}");
+    }
+}
+
 /// Changes that make each check of the set fail.
 pub(super) fn breaks(rule: &Rule) -> Vec<fn(&mut Image, &Check)> {
     match rule {

@@ -4,6 +4,7 @@ mod board;
 mod breaks;
 pub(crate) mod elf_file;
 mod fixture;
+mod handed;
 mod inits;
 mod kernels;
 mod payload;
