@@ -88,7 +88,10 @@ ssh-keygen -A
 /// The initramfs has grown the partition; without anything to gain this does nothing.
 const GROW: &str = "
 # The root file system to the end of its partition.
-root=$(mountpoint -d /)
+root=
+while read -r _ _ number _ place _; do
+\t[ \"$place\" != / ] || root=$number
+done </proc/self/mountinfo
 root=/dev/$(sed -n 's/^DEVNAME=//p' \"/sys/dev/block/$root/uevent\")
 resize2fs \"$root\" >/dev/null 2>&1 || echo \"the root file system keeps its size\"
 ";
