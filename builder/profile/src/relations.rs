@@ -94,6 +94,12 @@ fn disk(disk: &Disk, origin: &Origin, kernel: bool, findings: &Findings) {
     };
     let read_by_firmware = |kind| kind == PartitionKind::Esp || (kind == PartitionKind::Firmware && !uefi);
     one(disk, read_by_firmware, kind, example, origin, findings);
+    let second = disk.partitions.iter().find(|it| it.kind.value == PartitionKind::Firmware && uefi);
+    if let (Some(second), Some(first)) = (second, disk.partitions.iter().find(|it| it.kind.value == PartitionKind::Esp))
+    {
+        let (origin, first) = (second.kind.origin.clone(), first.kind.origin.clone());
+        findings.push(ProfileError::Duplicate { origin, what: "partition for firmware to read".to_owned(), first });
+    }
     if let (false, Some(boot)) = (kernel, disk.boot.first()) {
         findings.push_missing(ProfileError::NoKernel { origin: boot.origin.clone() });
     }

@@ -98,6 +98,19 @@ fn a_board_is_not_asked_for_what_it_cannot_do() {
 }
 
 #[test]
+fn one_partition_is_for_firmware() {
+    let text = PROFILE.replace(
+        "{ type = 'boot', size = '64MiB' }",
+        "{ type = 'firmware', size = '64MiB' }, { type = 'esp', size = '64MiB' }",
+    );
+    insta::assert_snapshot!(findings(&[("p.toml", &text), ("boards/rock.toml", ROCK)]), @r"
+    p.toml:6:51: there is a second partition for firmware to read [the second]
+      note: the first is p.toml:6:90
+      hint: take one of them out
+    ");
+}
+
+#[test]
 fn what_is_wrong_with_a_board_is_said_where_it_is_written() {
     let rock = "\
 schema = 1
