@@ -50,8 +50,7 @@ pub(crate) struct BootFiles<'a> {
 pub(crate) fn boot_tree(files: &BootFiles<'_>, blobs: &dyn Blobs) -> Result<Tree, Problems> {
     let initrd = initrd(files, blobs)?;
     let mut boot = Partition { tree: Tree::new(Metadata::root(0o755, files.date)), date: files.date };
-    let shared = |method: &BootMethod| *method != BootMethod::Uki;
-    if files.disk.boot.iter().any(|method| shared(&method.value)) {
+    if files.disk.boot.iter().any(|method| method.value != BootMethod::Uki) {
         boot.put(KERNEL, content(files.tree, &files.kernel.kernel.image)?)?;
         boot.put(INITRD, stored(&initrd, blobs)?)?;
     }

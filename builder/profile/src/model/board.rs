@@ -27,8 +27,8 @@ pub struct Board {
     pub tables: Vec<Located<PartitionTable>>,
     /// `first-sector`: no partition begins before it.
     pub first_sector: Option<Located<u64>>,
-    /// `device-trees`, below the kernel package's folder for them: `broadcom/bcm2711-rpi-4-b.dtb`. The first is the one that a
-    /// boot loader hands to the kernel.
+    /// `device-trees`, below the kernel package's folder for them: `broadcom/bcm2711-rpi-4-b.dtb`. A boot
+    /// loader is given the only one by its name, and of several the folder to pick from.
     pub device_trees: Vec<Located<String>>,
     /// `config-txt`: further lines of a Raspberry Pi's `config.txt`.
     pub config_txt: Vec<Located<String>>,
