@@ -7,11 +7,14 @@
 mod error;
 mod xml;
 
+use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
 use rootsmith_types::Sha256Digest;
+use rustix::fs::{SeekFrom, seek};
+use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
 pub use error::BmapError;
@@ -44,7 +47,7 @@ pub struct BlockMap {
 
 impl BlockMap {
     /// Maps the byte ranges `written` of an image, ascending, and gives the whole image's digest, too: both are of what is read back.
-    pub fn of(image: &impl FileExt, size: u64, written: &[Range<u64>]) -> io::Result<(BlockMap, Sha256Digest)> {
+    pub fn of(image: &File, size: u64, written: &[Range<u64>]) -> io::Result<(BlockMap, Sha256Digest)> {
         let mut blocks: Vec<Range<u64>> = Vec::new();
         for bytes in written.iter().filter(|bytes| !bytes.is_empty()) {
             let (first, end) = (bytes.start / BLOCK, bytes.end.min(size).div_ceil(BLOCK));
@@ -59,7 +62,7 @@ impl BlockMap {
         let mut ranges = Vec::new();
         for blocks in blocks {
             let bytes = blocks.start * BLOCK..(blocks.end * BLOCK).min(size);
-            read(image, at..bytes.start, &mut buf, |data| whole.update(data))?;
+            read_gap(image, at..bytes.start, &mut buf, |data| whole.update(data))?;
             let mut range = Sha256::new();
             read(image, bytes.clone(), &mut buf, |data| {
                 whole.update(data);
@@ -68,7 +71,7 @@ impl BlockMap {
             at = bytes.end;
             ranges.push(Mapped { blocks, sha256: Sha256Digest::new(range.finalize().into()) });
         }
-        read(image, at..size, &mut buf, |data| whole.update(data))?;
+        read_gap(image, at..size, &mut buf, |data| whole.update(data))?;
         let map = BlockMap { image_size: size, block_size: BLOCK, ranges };
         Ok((map, Sha256Digest::new(whole.finalize().into())))
     }
@@ -95,7 +98,38 @@ impl BlockMap {
     }
 }
 
-fn read(image: &impl FileExt, bytes: Range<u64>, buf: &mut [u8], mut each: impl FnMut(&[u8])) -> io::Result<()> {
+/// Reads what should be holes. Those are zeros without being read, which would fill memory with them: only what the file system
+/// keeps data for is looked at.
+fn read_gap(image: &File, gap: Range<u64>, buf: &mut [u8], mut each: impl FnMut(&[u8])) -> io::Result<()> {
+    let mut at = gap.start;
+    while at < gap.end {
+        let hole_ends = match seek(image, SeekFrom::Data(at)) {
+            Ok(data) => data.clamp(at, gap.end),
+            Err(Errno::NXIO) => gap.end,
+            // A file system that does not say: all may be data.
+            Err(Errno::INVAL) => at,
+            Err(error) => return Err(error.into()),
+        };
+        if hole_ends > at {
+            buf.fill(0);
+            while at < hole_ends {
+                let len = usize::try_from(hole_ends - at).map_or(buf.len(), |left| left.min(buf.len()));
+                each(&buf[..len]);
+                at += len as u64;
+            }
+            continue;
+        }
+        let data_ends = match seek(image, SeekFrom::Hole(at)) {
+            Ok(hole) if hole > at => hole.min(gap.end),
+            _ => gap.end,
+        };
+        read(image, at..data_ends, buf, &mut each)?;
+        at = data_ends;
+    }
+    Ok(())
+}
+
+fn read(image: &File, bytes: Range<u64>, buf: &mut [u8], mut each: impl FnMut(&[u8])) -> io::Result<()> {
     let mut at = bytes.start;
     while at < bytes.end {
         let len = usize::try_from(bytes.end - at).map_or(buf.len(), |left| left.min(buf.len()));

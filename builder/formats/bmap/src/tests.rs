@@ -26,6 +26,21 @@ fn a_map_has_the_blocks_that_were_written_and_their_digests() {
     assert_eq!(BlockMap::parse(&map.to_xml()), Ok(map));
 }
 
+/// What lies between the ranges counts for the image's digest, whether it is a hole or not, and wherever it lies.
+#[test]
+fn bytes_in_a_gap_are_not_taken_for_a_hole() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let size = (16 << 20) + 100;
+    file.as_file().set_len(size).unwrap();
+    let written = [0..4096, 8 << 20..(8 << 20) + 4096];
+    for at in [0, 5 << 20, 8 << 20, (9 << 20) + 5, size - 1] {
+        file.as_file().write_all_at(b"x", at).unwrap();
+        let (map, whole) = BlockMap::of(file.as_file(), size, &written).unwrap();
+        assert_eq!(whole, Sha256Digest::of(&std::fs::read(file.path()).unwrap()), "{at}");
+        assert_eq!(map.mapped(), 8192);
+    }
+}
+
 #[test]
 fn damage_and_nonsense_are_told_apart() {
     let (file, size, written) = image();
