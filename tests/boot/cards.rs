@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rootsmith_tests::machine::qemu;
-use rootsmith_tests::{copy_workspace, judge, judges, on_request, succeed};
+use rootsmith_tests::{copy_workspace, judge, judges, on_request, succeed, workspace};
 use tempfile::TempDir;
 
 const LIMIT: Duration = Duration::from_secs(600);
@@ -61,6 +61,29 @@ fn card(profile: &str, text: Option<&str>, arch: &str, size: u64) -> (TempDir, P
     (folder, image)
 }
 
+/// The machine that the board's file names.
+fn machine(board: &str) -> String {
+    let path = workspace().join(format!("profiles/boards/{board}.toml"));
+    let file: toml::Table = fs::read_to_string(path).unwrap().parse().unwrap();
+    file["board"]["qemu"].as_str().unwrap().to_owned()
+}
+
+/// The boards that are started below.
+const STARTED: [&str; 6] =
+    ["generic-arm64-u-boot", "generic-arm64-uefi", "orangepi-pc", "raspberry-pi-3", "raspberry-pi-4", "riscv64-virt"];
+
+#[test]
+fn every_board_that_qemu_has_is_started() {
+    let mut named: Vec<String> = fs::read_dir(workspace().join("profiles/boards"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| fs::read_to_string(path).unwrap().contains("\nqemu = "))
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    named.sort();
+    assert_eq!(named, STARTED);
+}
+
 /// Where the last partition ends, in bytes.
 fn end_of_root(image: &Path) -> u64 {
     let dump: serde_json::Value = serde_json::from_str(&judge("sfdisk", &["--json", image.to_str().unwrap()])).unwrap();
@@ -80,7 +103,8 @@ fn orange_pi_pc_from_its_boot_rom_to_a_grown_root() {
     }
     let (_folder, image) = card("card", Some(ORANGE_PI), "armhf", 1 << 10);
     let disk = drive(&image, "if=sd");
-    let board = ["-M", "orangepi-pc", "-accel", "tcg,thread=multi", "-display", "none", "-monitor", "none"];
+    let machine = machine("orangepi-pc");
+    let board = ["-M", &machine, "-accel", "tcg,thread=multi", "-display", "none", "-monitor", "none"];
     let arguments = [&board[..], &["-no-reboot", "-nic", "none", "-serial", "stdio", "-drive", &disk]].concat();
     let first = qemu("qemu-system-arm", &arguments, "card login:", LIMIT);
     assert!(first.contains("U-Boot SPL") && first.contains("Retrieving file: /vmlinuz"), "{first}");
@@ -92,39 +116,62 @@ fn orange_pi_pc_from_its_boot_rom_to_a_grown_root() {
     assert_eq!(end_of_root(&image), 1 << 30);
 }
 
-/// QEMU's `virt` machine for arm64, with a disk.
-fn virt(disk: &str) -> Vec<&str> {
-    let machine = ["-M", "virt,gic-version=3", "-cpu", "cortex-a57", "-accel", "tcg,thread=multi", "-m", "1024"];
-    let rest = ["-smp", "2", "-display", "none", "-nodefaults", "-no-reboot", "-serial", "stdio", "-drive", disk];
-    [&machine[..], &rest].concat()
+/// A board that is QEMU's `virt`, with `image` as its disk.
+fn virt(board: &str, image: &Path, more: &[&str]) -> Vec<String> {
+    let machine = machine(board);
+    let disk = drive(image, "if=none,id=disk");
+    let board = ["-M", &machine, "-accel", "tcg,thread=multi", "-m", "1024", "-smp", "2"];
+    let rest = ["-display", "none", "-nodefaults", "-no-reboot", "-serial", "stdio"];
+    let disk = ["-drive", &disk, "-device", "virtio-blk-pci,drive=disk"];
+    [&board[..], &rest, &disk, more].concat().into_iter().map(str::to_owned).collect()
+}
+
+/// The same for arm64, started by UEFI.
+fn uefi(board: &str, folder: &Path, image: &Path) -> Vec<String> {
+    let variables = folder.join("variables.fd");
+    fs::copy("/usr/share/AAVMF/AAVMF_VARS.fd", &variables).unwrap();
+    let code = "if=pflash,unit=0,readonly=on,file=/usr/share/AAVMF/AAVMF_CODE.fd,format=raw";
+    let variables = drive(&variables, "if=pflash,unit=1");
+    virt(board, image, &["-cpu", "cortex-a57", "-drive", code, "-drive", &variables])
+}
+
+fn start(program: &str, arguments: &[String]) -> String {
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    qemu(program, &arguments, "login:", LIMIT)
 }
 
 #[test]
 fn one_card_starts_through_u_boot_and_through_uefi() {
-    let u_boot = "/usr/lib/u-boot/qemu_arm64/u-boot.bin";
-    let uefi = "/usr/share/AAVMF/AAVMF_CODE.fd";
+    let board = "generic-arm64-u-boot";
+    let u_boot = ["-cpu", "cortex-a57", "-bios", "/usr/lib/u-boot/qemu_arm64/u-boot.bin"];
     if !judges(&["qemu-system-aarch64", "sfdisk"]) {
         return;
     }
-    let (folder, image) = card("generic-arm64-u-boot", None, "arm64", 3 << 10);
-    let disk = drive(&image, "if=virtio");
-    let console = qemu("qemu-system-aarch64", &[virt(&disk), vec!["-bios", u_boot]].concat(), "login:", LIMIT);
+    let (folder, image) = card(board, None, "arm64", 3 << 10);
+    let console = start("qemu-system-aarch64", &virt(board, &image, &u_boot));
     assert!(console.contains("Retrieving file: /extlinux/extlinux.conf"), "{console}");
     assert!(console.contains("resized filesystem to"), "{console}");
     let grown = end_of_root(&image);
     assert!(grown > (3 << 30) - (8 << 20), "the root ends at {grown}");
 
-    let variables = folder.path().join("variables.fd");
-    fs::copy("/usr/share/AAVMF/AAVMF_VARS.fd", &variables).unwrap();
-    let code = format!("if=pflash,unit=0,readonly=on,file={uefi},format=raw");
-    let variables = drive(&variables, "if=pflash,unit=1");
-    let arguments = [virt(&disk), vec!["-drive", &code, "-drive", &variables]].concat();
-    let console = qemu("qemu-system-aarch64", &arguments, "login:", LIMIT);
+    let console = start("qemu-system-aarch64", &uefi(board, folder.path(), &image));
     assert!(!console.contains("extlinux"), "{console}");
     assert_eq!(end_of_root(&image), grown);
 }
 
-/// A card for `board`, the arguments that start it on QEMU's `machine`, and what goes onto its kernel's command line by itself. QEMU has no
+#[test]
+fn a_card_for_uefi_alone_starts_and_grows() {
+    if !on_request() || !judges(&["qemu-system-aarch64", "sfdisk"]) {
+        return;
+    }
+    let board = "generic-arm64-uefi";
+    let (folder, image) = card(board, None, "arm64", 3 << 10);
+    start("qemu-system-aarch64", &uefi(board, folder.path(), &image));
+    let grown = end_of_root(&image);
+    assert!(grown > (3 << 30) - (8 << 20), "the root ends at {grown}");
+}
+
+/// A card for `board`, the arguments that start it on its machine, and what goes onto its kernel's command line by itself. QEMU has no
 /// firmware of a Raspberry Pi: it is given what `config.txt` names.
 struct RaspberryPi {
     folder: TempDir,
@@ -133,7 +180,7 @@ struct RaspberryPi {
     cmdline: String,
 }
 
-fn raspberry_pi(board: &str, machine: &str, device_tree: &str) -> RaspberryPi {
+fn raspberry_pi(board: &str, device_tree: &str) -> RaspberryPi {
     let (folder, image) = card(board, None, "arm64", 4 << 10);
     let boot = folder.path().join("boot.img");
     rootsmith_tests::partition(&image, 1, &boot);
@@ -144,7 +191,8 @@ fn raspberry_pi(board: &str, machine: &str, device_tree: &str) -> RaspberryPi {
     };
     let [kernel, initrd, dtb, cmdline] = ["vmlinuz", "initrd.img", device_tree, "cmdline.txt"].map(take);
     let disk = drive(&image, "if=sd");
-    let board = ["-M", machine, "-accel", "tcg,thread=multi", "-display", "none", "-no-reboot"];
+    let machine = machine(board);
+    let board = ["-M", &machine, "-accel", "tcg,thread=multi", "-display", "none", "-no-reboot"];
     let files = ["-kernel", &kernel, "-initrd", &initrd, "-dtb", &dtb, "-drive", &disk];
     let arguments = board.iter().chain(&files).map(|&it| it.to_owned()).collect();
     let cmdline = fs::read_to_string(cmdline).unwrap().trim().to_owned();
@@ -164,7 +212,7 @@ fn raspberry_pi_3_mounts_its_root_from_the_card() {
     if !on_request() || !judges(&["qemu-system-aarch64", "mcopy", "sfdisk"]) {
         return;
     }
-    let card = raspberry_pi("raspberry-pi-3", "raspi3b", "bcm2837-rpi-3-b.dtb");
+    let card = raspberry_pi("raspberry-pi-3", "bcm2837-rpi-3-b.dtb");
     // Four emulated cores on two: systemd must not give the console up after its minute and a half.
     let cmdline = format!("{} systemd.default_device_timeout_sec=900", card.cmdline);
     for _ in 0..2 {
@@ -182,7 +230,7 @@ fn raspberry_pi_4_reaches_its_initramfs() {
     if !on_request() || !judges(&["qemu-system-aarch64", "mcopy", "sfdisk"]) {
         return;
     }
-    let card = raspberry_pi("raspberry-pi-4", "raspi4b", "bcm2711-rpi-4-b.dtb");
+    let card = raspberry_pi("raspberry-pi-4", "bcm2711-rpi-4-b.dtb");
     let cmdline = card.cmdline.replace("console=ttyS1,115200", "console=ttyAMA1,115200 console=ttyAMA0,115200");
     let model = "earlycon=pl011,mmio32,0xfe201000 keep_bootcon clk_ignore_unused \
                  initcall_blacklist=brcmstb_l2_driver_init,brcmstb_i2c_driver_init,clk_dvp_driver_init";
@@ -199,29 +247,7 @@ fn riscv64_starts_through_u_boot() {
     }
     let text = "schema = 1\nextends = [\"riscv64-virt.toml\"]\n[image]\nname = \"card\"\n[distribution]\npockets = [\"updates\"]\n";
     let (_folder, image) = card("card", Some(text), "riscv64", 3 << 10);
-    let disk = drive(&image, "if=none,id=disk");
-    let arguments = [
-        "-M",
-        "virt",
-        "-accel",
-        "tcg,thread=multi",
-        "-m",
-        "1024",
-        "-smp",
-        "2",
-        "-display",
-        "none",
-        "-nodefaults",
-        "-no-reboot",
-        "-serial",
-        "stdio",
-        "-kernel",
-        "/usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin",
-        "-drive",
-        &disk,
-        "-device",
-        "virtio-blk-pci,drive=disk",
-    ];
-    let console = qemu("qemu-system-riscv64", &arguments, "login:", LIMIT);
+    let u_boot = ["-kernel", "/usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin"];
+    let console = start("qemu-system-riscv64", &virt("riscv64-virt", &image, &u_boot));
     assert!(console.contains("resized filesystem to"), "{console}");
 }

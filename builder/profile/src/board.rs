@@ -25,6 +25,7 @@ pub(crate) fn board(root: &Fields<'_>, loader: &Loader<'_>) -> Option<Board> {
         tables,
         first_sector: table.number("first-sector", words::sector),
         device_trees: table.set("device-trees", words::device_tree),
+        qemu: table.text("qemu", words::qemu_machine),
         config_txt: table.list("config-txt", words::line),
         notes: table.list("notes", words::line),
         arch: arch?,

@@ -39,6 +39,7 @@ pub(crate) const BOARD: &[Key] = &[
     key("first-sector"),
     key("device-trees"),
     key("config-txt"),
+    key("qemu"),
     key("notes"),
 ];
 

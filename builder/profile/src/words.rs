@@ -23,6 +23,12 @@ pub(crate) fn line(text: &str) -> Result<String, Refusal> {
     checked(text, ok, "a line of text", "write some words")
 }
 
+/// A machine of QEMU's, without properties.
+pub(crate) fn qemu_machine(text: &str) -> Result<String, Refusal> {
+    let ok = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    checked(text, ok, "a machine of QEMU's", "write its name as `qemu-system-… -machine help` does: `raspi3b`, `virt`")
+}
+
 /// The name of an image or a payload: also part of file names.
 pub(crate) fn image_name(text: &str) -> Result<String, Refusal> {
     let ok = (1..=63).contains(&text.len())

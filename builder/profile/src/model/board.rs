@@ -32,6 +32,8 @@ pub struct Board {
     pub device_trees: Vec<Located<String>>,
     /// `config-txt`: further lines of a Raspberry Pi's `config.txt`.
     pub config_txt: Vec<Located<String>>,
+    /// The machine of QEMU's (`-machine`) that is this board or could be; nothing where there is none.
+    pub qemu: Option<Located<String>>,
     /// What its owner should know.
     pub notes: Vec<Located<String>>,
 }
