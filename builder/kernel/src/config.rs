@@ -313,6 +313,18 @@ mod tests {
         assert_eq!((errors.len(), line.wanted.as_str(), earlier.wanted.as_str()), (1, "y", "m"));
     }
 
+    /// `k0s-builtin.config` says so of itself.
+    #[test]
+    fn built_in_or_not_k0s_asks_for_the_same_symbols() {
+        let text = |name: &str| {
+            let profiles = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../profiles/kernel");
+            std::fs::read_to_string(profiles.join(name)).unwrap()
+        };
+        let modules = Config::parse(&text("k0s.config").replace("=m\n", "=y\n"));
+        assert!(modules.iter().count() > 50);
+        assert_eq!(Config::parse(&text("k0s-builtin.config")), modules);
+    }
+
     #[test]
     fn lines_of_neither_form_are_errors() {
         for bad in [
