@@ -1,55 +1,15 @@
-//! Kernel configurations and fragments of them.
+//! Fragments of kernel configurations.
 //!
-//! Both are lines of `CONFIG_NAME=value` or `# CONFIG_NAME is not set`. A fragment is what the profile asks for; the
-//! configuration is what the kernel was built with. `# CONFIG_X is not set`, `CONFIG_X=n` and no line at all mean the same.
+//! A fragment is what the profile asks for, in the lines of a configuration ([`Config`]); the configuration is what the kernel
+//! was built with. `# CONFIG_X is not set`, `CONFIG_X=n` and no line at all mean the same.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
+pub use rootsmith_kconfig::Config;
+use rootsmith_kconfig::{NotALine, parse_line, spelled};
 use rootsmith_profile::Fragment;
 use rootsmith_types::{Explain, Note, Origin, Subject, TreePath};
-
-/// A value of a symbol, as it is written behind the `=`: `y`, `m`, `n`, `"text"`, `32`, `0x1000`.
-pub type Value = str;
-
-/// A kernel's configuration.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Config {
-    symbols: BTreeMap<String, String>,
-}
-
-impl Config {
-    /// Reads a configuration; lines that are neither of the two forms are passed over, the last line of a symbol counts.
-    pub fn parse(text: &str) -> Config {
-        let mut symbols = BTreeMap::new();
-        for line in text.lines() {
-            if let Ok(Some((symbol, value))) = parse_line(line) {
-                symbols.insert(symbol.to_owned(), value.to_owned());
-            }
-        }
-        Config { symbols }
-    }
-
-    /// The value of `symbol` (without `CONFIG_`); `None` when the configuration does not know it.
-    pub fn get(&self, symbol: &str) -> Option<&Value> {
-        self.symbols.get(symbol).map(String::as_str)
-    }
-
-    /// Whether it is `y`: part of the kernel image.
-    pub fn is_builtin(&self, symbol: &str) -> bool {
-        self.get(symbol) == Some("y")
-    }
-
-    /// Whether it is `m`: a module.
-    pub fn is_module(&self, symbol: &str) -> bool {
-        self.get(symbol) == Some("m")
-    }
-
-    /// Every symbol with its value, sorted by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.symbols.iter().map(|(symbol, value)| (symbol.as_str(), value.as_str()))
-    }
-}
 
 /// One line of a fragment that asks for something.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -203,47 +163,11 @@ pub fn read_fragments<'a>(
                     line: number + 1,
                 }),
                 Ok(None) => {}
-                Err(()) => errors.push(FragmentError::Syntax { text: text.to_owned(), origin }),
+                Err(NotALine) => errors.push(FragmentError::Syntax { text: text.to_owned(), origin }),
             }
         }
     }
     (lines, errors)
-}
-
-/// How the value stands in a configuration.
-fn spelled(symbol: &str, value: &str) -> String {
-    if value == "n" { format!("# CONFIG_{symbol} is not set") } else { format!("CONFIG_{symbol}={value}") }
-}
-
-/// A symbol and its value; `None` for blank lines and comments.
-fn parse_line(line: &str) -> Result<Option<(&str, &str)>, ()> {
-    let line = line.trim();
-    if let Some(comment) = line.strip_prefix('#') {
-        let symbol = comment.trim().strip_prefix("CONFIG_").and_then(|rest| rest.strip_suffix(" is not set"));
-        return Ok(symbol.filter(|symbol| is_symbol(symbol)).map(|symbol| (symbol, "n")));
-    }
-    if line.is_empty() {
-        return Ok(None);
-    }
-    let (symbol, value) = line.strip_prefix("CONFIG_").and_then(|rest| rest.split_once('=')).ok_or(())?;
-    if is_symbol(symbol) && is_value(value) { Ok(Some((symbol, value))) } else { Err(()) }
-}
-
-fn is_symbol(symbol: &str) -> bool {
-    !symbol.is_empty() && symbol.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-}
-
-fn is_value(value: &str) -> bool {
-    let number = |digits: &str| {
-        let hexadecimal = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X"));
-        match hexadecimal {
-            Some(rest) => !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_hexdigit()),
-            None => !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()),
-        }
-    };
-    matches!(value, "y" | "m" | "n")
-        || (value.len() >= 2 && value.starts_with('"') && value.ends_with('"'))
-        || number(value.strip_prefix('-').unwrap_or(value))
 }
 
 #[cfg(test)]
@@ -263,17 +187,6 @@ mod tests {
 
     fn check(fragments: &[Fragment]) -> Vec<FragmentError> {
         check_fragments(&Config::parse(CONFIG), &TreePath::literal("/boot/config-6.12"), fragments)
-    }
-
-    #[test]
-    fn values_are_read_as_they_are_written() {
-        let config = Config::parse(CONFIG);
-        assert_eq!(config.get("EXT4_FS"), Some("y"));
-        assert_eq!(config.get("IKCONFIG"), Some("n"));
-        assert_eq!(config.get("DEFAULT_HOSTNAME"), Some("\"(none)\""));
-        assert_eq!(config.get("NO_SUCH"), None);
-        assert!(config.is_builtin("EXT4_FS") && config.is_module("OVERLAY_FS"));
-        assert_eq!(config.iter().count(), 5);
     }
 
     #[test]
