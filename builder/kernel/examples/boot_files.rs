@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             osrel: &fs::read(Path::new(root).join("usr/lib/os-release"))?,
             cmdline,
             uname: &kernel.release,
-            initrd: &initrd,
+            initrd: Some(&initrd),
             linux: &read(&kernel.image)?,
         },
     )?;

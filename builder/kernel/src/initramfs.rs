@@ -80,6 +80,11 @@ pub fn root_modules(index: &ModuleIndex, filesystem: &str, extra: &[String]) -> 
     wanted
 }
 
+/// Whether one of the wanted modules has to be loaded: what is built in is there from the start.
+pub fn needs_initramfs(index: &ModuleIndex, wanted: &[String]) -> Result<bool, KernelError> {
+    Ok(!load_order(index, wanted)?.is_empty())
+}
+
 /// Makes the compressed archive. A wanted module that the kernel has neither as a file nor built in is an error.
 pub fn initramfs(input: &InitramfsInput<'_>) -> Result<Vec<u8>, KernelError> {
     let tree = contents(input)?;
@@ -214,6 +219,15 @@ mod tests {
         assert!(read("/modules/virtio_blk.ko").starts_with(b"\x7fELF"));
         assert_eq!(&*read("/init"), INIT.as_bytes());
         assert!(contents.walk().all(|entry| entry.node.metadata.mtime.seconds == 1));
+    }
+
+    #[test]
+    fn what_is_built_in_needs_no_initramfs() {
+        let index = index(&sample()).unwrap();
+        assert!(needs_initramfs(&index, &wanted(&["ext4", "fuse"])).unwrap());
+        // `ext4` is in the image.
+        assert!(!needs_initramfs(&index, &root_modules(&index, "ext4", &[])[1..]).unwrap());
+        assert!(needs_initramfs(&index, &wanted(&["no_such"])).is_err());
     }
 
     #[test]

@@ -31,6 +31,6 @@ pub use device_tree::{DeviceTree, NeededDriver, Storage, StorageDrivers, storage
 pub use error::KernelError;
 pub use find::{Kernel, find_kernel, find_kernels};
 pub use ikconfig::embedded_config;
-pub use initramfs::{InitramfsInput, initramfs, root_modules};
+pub use initramfs::{InitramfsInput, initramfs, needs_initramfs, root_modules};
 pub use modules::{Drivers, Module, ModuleIndex, ModuleInfo, index_modules, module_info, module_name};
 pub use uki::{UkiSections, read_uki, uki};

@@ -8,7 +8,7 @@
 //! | section table                    | kept; our headers follow it, in the room up to the first section's bytes     |
 //! | sections                         | kept, at their places                                                        |
 //! | certificate table, symbol table  | left out: a signature does not outlive the change, symbols are for debuggers |
-//! | new                              | `.osrel .cmdline .uname .initrd .linux`, each at a multiple of the alignments |
+//! | new                              | `.osrel .cmdline .uname [.initrd] .linux`, each at a multiple of the alignments |
 
 use object::LittleEndian as Le;
 use object::pe::{
@@ -39,8 +39,8 @@ pub struct UkiSections<'a> {
     pub cmdline: &'a str,
     /// The kernel's release.
     pub uname: &'a str,
-    /// The initramfs.
-    pub initrd: &'a [u8],
+    /// The initramfs, where there is one.
+    pub initrd: Option<&'a [u8]>,
     /// The kernel, with its EFI entry point.
     pub linux: &'a [u8],
 }
@@ -49,19 +49,19 @@ pub struct UkiSections<'a> {
 pub fn uki(stub: &[u8], sections: &UkiSections<'_>) -> Result<Vec<u8>, KernelError> {
     let bad = |reason: &str| KernelError::BadStub(reason.to_owned());
     let layout = Layout::read(stub)?;
-    let contents: [(&[u8; 8], &[u8]); 5] = [
+    let mut contents: Vec<(&[u8; 8], &[u8])> = vec![
         (b".osrel\0\0", sections.osrel),
         (b".cmdline", sections.cmdline.as_bytes()),
         (b".uname\0\0", sections.uname.as_bytes()),
-        (b".initrd\0", sections.initrd),
-        (b".linux\0\0", sections.linux),
     ];
+    contents.extend(sections.initrd.map(|initrd| (b".initrd\0", initrd)));
+    contents.push((b".linux\0\0", sections.linux));
     if layout.names.iter().any(|there| contents.iter().any(|(name, _)| *name == there)) {
         return Err(bad("it is an image already: it has one of our sections"));
     }
     let table_end = layout.table + SECTION_HEADER * (layout.names.len() + contents.len());
     if table_end > layout.headers_end {
-        return Err(bad("its headers have no room for five more sections"));
+        return Err(bad("its headers have no room for the new sections"));
     }
 
     let mut out = stub[..layout.data_end].to_vec();
@@ -242,8 +242,13 @@ mod tests {
         stub
     }
 
-    const SECTIONS: UkiSections<'_> =
-        UkiSections { osrel: b"ID=debian\n", cmdline: "root=x", uname: "6.12", initrd: &[1; 0x1001], linux: b"MZ" };
+    const SECTIONS: UkiSections<'_> = UkiSections {
+        osrel: b"ID=debian\n",
+        cmdline: "root=x",
+        uname: "6.12",
+        initrd: Some(&[1; 0x1001]),
+        linux: b"MZ",
+    };
 
     #[test]
     fn sections_follow_the_stubs_own() {
@@ -266,6 +271,13 @@ mod tests {
         let security = file.data_directories().get(IMAGE_DIRECTORY_ENTRY_SECURITY);
         assert!(security.is_none_or(|entry| entry.size.get(Le) == 0));
         assert_eq!(uki(&stub, &SECTIONS).unwrap(), image);
+    }
+
+    #[test]
+    fn a_kernel_that_needs_no_initramfs_gets_no_section_for_one() {
+        let image = uki(&stub(0x400), &UkiSections { initrd: None, ..SECTIONS }).unwrap();
+        let names: Vec<String> = read_uki(&image).unwrap().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, [".text", ".osrel", ".cmdline", ".uname", ".linux"]);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use rootsmith_tree::Content;
 use rootsmith_types::Problems;
 
-use super::{BootFiles, INITRD, KERNEL, Partition, cmdline, device_trees};
+use super::{BootFiles, INITRD, KERNEL, Partition, device_trees};
 
 const TREES: &str = "/dtbs";
 
@@ -20,11 +20,10 @@ pub(super) fn write(files: &BootFiles<'_>, boot: &mut Partition) -> Result<(), P
     for (name, content) in trees {
         boot.put(&format!("{TREES}/{}", name.value), content)?;
     }
+    let initrd = if boot.initrd.is_some() { format!("  initrd {INITRD}\n") } else { String::new() };
     let text = format!(
-        "default linux\ntimeout 10\n\nlabel linux\n  menu label {} {}\n  linux {KERNEL}\n  initrd {INITRD}\n{device_tree}  append {}\n",
-        files.profile.image.name.value,
-        files.kernel.kernel.release,
-        cmdline(files)
+        "default linux\ntimeout 10\n\nlabel linux\n  menu label {} {}\n  linux {KERNEL}\n{initrd}{device_tree}  append {}\n",
+        files.profile.image.name.value, files.kernel.kernel.release, boot.cmdline
     );
     boot.put("/extlinux/extlinux.conf", Content::inline(text))
 }

@@ -7,7 +7,8 @@
 //! | `extlinux`     | `/extlinux/extlinux.conf`, `/dtbs/…`                                                    |
 //! | `raspberry-pi` | `/config.txt`, `/cmdline.txt`, device trees by their names alone                        |
 //!
-//! All but `uki` name the same `/vmlinuz` and `/initrd.img`, so that a disk may boot in several ways with one kernel.
+//! All but `uki` name the same `/vmlinuz` and `/initrd.img`, so that a disk may boot in several ways with one kernel. A kernel that has all
+//! that its root needs built in gets no initramfs, and finds its root by the identifier of its partition.
 
 mod extlinux;
 mod pieces;
@@ -19,7 +20,7 @@ pub(crate) use pieces::{blobs, boot_packages};
 use std::collections::BTreeSet;
 
 use rootsmith_assemble::{AssembleError, Package};
-use rootsmith_kernel::{Drivers, InitramfsInput, initramfs, root_modules, storage_drivers};
+use rootsmith_kernel::{Drivers, InitramfsInput, initramfs, needs_initramfs, root_modules, storage_drivers};
 use rootsmith_output::{DiskIds, partuuid};
 use rootsmith_profile::{BootMethod, Disk, Hierarchy, InitSystem, PartitionKind, Profile};
 use rootsmith_tree::{Blobs, Content, Metadata, Node, Tree};
@@ -49,14 +50,18 @@ pub(crate) struct BootFiles<'a> {
 /// The tree of the partition that firmware reads.
 pub(crate) fn boot_tree(files: &BootFiles<'_>, blobs: &dyn Blobs) -> Result<Tree, Problems> {
     let initrd = initrd(files, blobs)?;
-    let mut boot = Partition { tree: Tree::new(Metadata::root(0o755, files.date)), date: files.date };
+    let tree = Tree::new(Metadata::root(0o755, files.date));
+    let mut boot = Partition { tree, date: files.date, cmdline: cmdline(files, initrd.is_some()), initrd };
     if files.disk.boot.iter().any(|method| method.value != BootMethod::Uki) {
         boot.put(KERNEL, content(files.tree, &files.kernel.kernel.image)?)?;
-        boot.put(INITRD, stored(&initrd, blobs)?)?;
+        if let Some(initrd) = &boot.initrd {
+            let content = stored(initrd, blobs)?;
+            boot.put(INITRD, content)?;
+        }
     }
     for method in &files.disk.boot {
         match method.value {
-            BootMethod::Uki => uefi::uki(files, &initrd, &mut boot, blobs)?,
+            BootMethod::Uki => uefi::uki(files, &mut boot, blobs)?,
             BootMethod::SystemdBoot => uefi::systemd_boot(files, &mut boot)?,
             BootMethod::Extlinux => extlinux::write(files, &mut boot)?,
             BootMethod::RaspberryPi => raspberry_pi::write(files, &mut boot)?,
@@ -75,6 +80,10 @@ const INITRD: &str = "/initrd.img";
 struct Partition {
     tree: Tree,
     date: UnixTime,
+    /// Of the kernel.
+    cmdline: String,
+    /// None where the kernel reaches its root by itself.
+    initrd: Option<Vec<u8>>,
 }
 
 impl Partition {
@@ -90,12 +99,14 @@ impl Partition {
     }
 }
 
-/// Words of the kernel command line: where the root is, then the profile's.
-fn cmdline(files: &BootFiles<'_>) -> String {
+/// Words of the kernel command line: where the root is, then the profile's. A kernel that looks for its root by itself has to be
+/// told that the disk may come later.
+fn cmdline(files: &BootFiles<'_>, initramfs: bool) -> String {
     let BootFiles { profile, disk, ids, arch, .. } = *files;
     let kernel = profile.kernel.iter().flat_map(|kernel| kernel.cmdline_for(arch)).map(|word| word.value.clone());
     let root = [format!("root=PARTUUID={}", partuuid(disk, ids, PartitionKind::Root)), "ro".to_owned()];
-    let words: Vec<String> = root.into_iter().chain(hierarchy_words(profile)).chain(kernel).collect();
+    let wait = (!initramfs).then(|| "rootwait".to_owned());
+    let words: Vec<String> = root.into_iter().chain(wait).chain(hierarchy_words(profile)).chain(kernel).collect();
     words.join(" ")
 }
 
@@ -118,13 +129,19 @@ fn hierarchy_words(profile: &Profile) -> impl Iterator<Item = String> {
     words.iter().map(|word| (*word).to_owned())
 }
 
-fn initrd(files: &BootFiles<'_>, blobs: &dyn Blobs) -> Result<Vec<u8>, Problems> {
+/// The initramfs: where a module is needed to reach the root, or something is to be done before it is mounted.
+fn initrd(files: &BootFiles<'_>, blobs: &dyn Blobs) -> Result<Option<Vec<u8>>, Problems> {
     let BootFiles { profile, tree, kernel, packages, date, .. } = *files;
-    let busybox = pieces::boot_file(packages, "busybox-static", "/usr/bin/busybox")
-        .or_else(|_| pieces::boot_file(packages, "busybox-static", "/bin/busybox"))?;
     let asked = profile.kernel.iter().flat_map(|kernel| &kernel.initramfs_modules);
     let mut modules = storage_modules(files, blobs)?;
     modules.extend(asked.map(|module| module.value.clone()));
+    let modules = root_modules(&kernel.index, "ext4", &modules);
+    let grow = grown_by_initramfs(files.disk);
+    if !grow && !needs_initramfs(&kernel.index, &modules)? {
+        return Ok(None);
+    }
+    let busybox = pieces::boot_file(packages, "busybox-static", "/usr/bin/busybox")
+        .or_else(|_| pieces::boot_file(packages, "busybox-static", "/bin/busybox"))?;
     let input = InitramfsInput {
         tree,
         blobs,
@@ -132,11 +149,11 @@ fn initrd(files: &BootFiles<'_>, blobs: &dyn Blobs) -> Result<Vec<u8>, Problems>
         folder: &kernel.kernel.modules,
         config: kernel.config.as_ref(),
         busybox: &busybox.read(blobs, MAX_IMAGE).map_err(AssembleError::Store)?,
-        modules: &root_modules(&kernel.index, "ext4", &modules),
-        grow: grown_by_initramfs(files.disk),
+        modules: &modules,
+        grow,
         date,
     };
-    Ok(initramfs(&input)?)
+    Ok(Some(initramfs(&input)?))
 }
 
 /// What the device trees of the board wait for before its disks can be read; preflight says when nothing drives them.
@@ -202,3 +219,6 @@ fn stored(data: &[u8], blobs: &dyn Blobs) -> Result<Content, Problems> {
 fn text(files: &BootFiles<'_>, path: &'static str, blobs: &dyn Blobs) -> Result<std::sync::Arc<[u8]>, Problems> {
     read(files.tree, blobs, &TreePath::literal(path), MAX_TEXT)
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@
 use rootsmith_tree::Content;
 use rootsmith_types::Problems;
 
-use super::{BootFiles, INITRD, KERNEL, Partition, cmdline, device_trees};
+use super::{BootFiles, INITRD, KERNEL, Partition, device_trees};
 
 pub(super) fn write(files: &BootFiles<'_>, boot: &mut Partition) -> Result<(), Problems> {
     for (name, content) in device_trees(files)? {
@@ -14,7 +14,10 @@ pub(super) fn write(files: &BootFiles<'_>, boot: &mut Partition) -> Result<(), P
         boot.put(&format!("/{file}"), content)?;
     }
     let (kernel, initrd) = (&KERNEL[1..], &INITRD[1..]);
-    let mut config = format!("kernel={kernel}\ninitramfs {initrd} followkernel\nupstream_kernel=1\n");
+    let mut config = format!("kernel={kernel}\nupstream_kernel=1\n");
+    if boot.initrd.is_some() {
+        config = format!("kernel={kernel}\ninitramfs {initrd} followkernel\nupstream_kernel=1\n");
+    }
     if files.arch.is_64_bit() {
         config.insert_str(0, "arm_64bit=1\n");
     }
@@ -23,5 +26,5 @@ pub(super) fn write(files: &BootFiles<'_>, boot: &mut Partition) -> Result<(), P
         config.push('\n');
     }
     boot.put("/config.txt", Content::inline(config))?;
-    boot.put("/cmdline.txt", Content::inline(format!("{}\n", cmdline(files))))
+    boot.put("/cmdline.txt", Content::inline(format!("{}\n", boot.cmdline)))
 }
