@@ -39,7 +39,7 @@ impl Compression {
     }
 
     /// By a file's first bytes; none where they are not those of a compression that is known.
-    pub(crate) fn of_bytes(start: &[u8]) -> Compression {
+    pub fn of_bytes(start: &[u8]) -> Compression {
         match start {
             [0x1f, 0x8b, ..] => Compression::Gzip,
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Compression::Xz,
