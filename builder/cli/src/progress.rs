@@ -9,6 +9,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rootsmith_fetch::Progress;
 use rootsmith_types::NumBytes;
 
+/// In a log, every so many things that are counted are worth a line.
+const COUNTED: u64 = 500;
 /// A file smaller than this is done before a person could read its name.
 const WORTH_A_LINE: u64 = 8 << 20;
 
@@ -72,6 +74,18 @@ impl Progress for Shown {
             && let Some(bar) = active.get(what)
         {
             bar.inc(bytes);
+        }
+    }
+
+    fn counted(&self, what: &str, count: u64, things: &str) {
+        if self.bars.is_none() {
+            if count.is_multiple_of(COUNTED) {
+                self.line(&format!("{what}: {count} {things}"));
+            }
+        } else if let Ok(active) = self.active.lock()
+            && let Some(bar) = active.get(what)
+        {
+            bar.set_message(format!("{what}: {count} {things}"));
         }
     }
 

@@ -10,7 +10,7 @@ mod proxies;
 pub mod repository;
 mod transport;
 
-pub use cache::{Cache, Download, RemoteFile, Retry};
+pub use cache::{Cache, Download, RemoteFile, Retry, Scratch};
 pub use error::{FetchError, Fetched};
 pub use http::Http;
 pub use mirrors::Mirrors;

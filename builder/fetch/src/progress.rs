@@ -8,6 +8,9 @@ pub trait Progress: Sync {
     /// `bytes` more are done. A transfer that has to begin again is not taken back.
     fn advanced(&self, what: &str, bytes: u64);
 
+    /// `count` things (`objects`) of `what`, whose number nobody knows before, are done.
+    fn counted(&self, _what: &str, _count: u64, _things: &str) {}
+
     /// Done with `what`, well or not.
     fn finished(&self, what: &str);
 }

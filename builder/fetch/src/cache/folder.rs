@@ -10,7 +10,7 @@
 //! | `indexes/HEX`               | the decompressed form of index file `HEX`, sealed                       |
 //! | `releases/ARCHIVE/SUITE/ID` | the last accepted `InRelease` of a mirror                               |
 //! | `partial/HEX`               | the beginning of a download, locked by whoever goes on with it          |
-//! | `temporary/`                | files being made                                                        |
+//! | `temporary/`                | files being made, and folders to make them in                           |
 //! | `lock`                      | locked shared by everybody who uses the cache                           |
 
 use std::fs::{self, File, OpenOptions};
@@ -104,6 +104,21 @@ impl Folder {
         }
     }
 
+    /// A new folder to work in.
+    pub(crate) fn scratch(&self) -> Result<Scratch, FetchError> {
+        loop {
+            let number = self.counter.fetch_add(1, Ordering::Relaxed);
+            let path = self.root.join("temporary").join(format!("{}-{number}", std::process::id()));
+            // Programs that run in it have another idea of what a relative path means.
+            let path = std::path::absolute(&path).map_err(FetchError::disk("find", path))?;
+            match fs::create_dir(&path) {
+                Ok(()) => return Ok(Scratch { path }),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => (),
+                Err(error) => return Err(FetchError::disk("make the folder", path)(error)),
+            }
+        }
+    }
+
     /// Puts a file that consists of `parts` at `path`, in one step.
     pub(crate) fn put(&self, path: &Path, parts: &[&[u8]]) -> Result<(), FetchError> {
         let temporary = self.temporary()?;
@@ -148,6 +163,26 @@ impl Drop for Temporary {
     }
 }
 
+/// A folder to work in, on the file system of the cache; gone with all that is in it when it is dropped.
+#[derive(Debug)]
+pub struct Scratch {
+    path: PathBuf,
+}
+
+impl Scratch {
+    /// Where it is: an absolute path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // As for a file.
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
 /// Renames, making the folder `to` is in.
 pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), FetchError> {
     if let Some(parent) = to.parent() {
@@ -173,6 +208,7 @@ pub(crate) fn is_still(file: &File, path: &Path) -> bool {
 /// What cannot be removed now will be the next time.
 fn clear(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let _ = fs::remove_file(entry.path());
+        let path = entry.path();
+        let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
     }
 }

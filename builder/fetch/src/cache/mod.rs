@@ -30,6 +30,7 @@ pub(crate) use download::{Reach, Wanted};
 pub use ensure::Download;
 pub(crate) use ensure::escaped;
 pub use file::RemoteFile;
+pub use folder::Scratch;
 
 /// Files by their SHA-256, in a folder that several builds may use at once; each of them may be killed at any moment.
 pub struct Cache {
@@ -72,6 +73,11 @@ impl Cache {
     /// The same cache, with other manners.
     pub fn with_retry(self, retry: Retry) -> Cache {
         Cache { retry, ..self }
+    }
+
+    /// A folder to work in, gone when it is dropped; one that a killed process left is cleared away by who opens the cache next.
+    pub fn scratch(&self) -> Result<Scratch, FetchError> {
+        self.folder.scratch()
     }
 
     /// Reads one content and compares it with its digest. If the cache has lost its bytes, the file they were in is removed,
