@@ -211,6 +211,15 @@ pub enum ProfileError {
         /// Where the image asks for it.
         asked: Origin,
     },
+    /// `kernel.base` names nothing for an architecture of the image.
+    NoBaseFor {
+        /// `kernel.source`.
+        origin: Origin,
+        /// The architecture.
+        arch: Arch,
+        /// Where the image asks for it.
+        asked: Origin,
+    },
     /// A payload names no source for an architecture of the image.
     NoSourceFor {
         /// The payload.
@@ -299,6 +308,7 @@ impl ProfileError {
             | ProfileError::Duplicate { origin, .. }
             | ProfileError::OneshotRestarts { origin, .. }
             | ProfileError::NoKernelFor { origin, .. }
+            | ProfileError::NoBaseFor { origin, .. }
             | ProfileError::NoSourceFor { origin, .. }
             | ProfileError::RootInCmdline { origin, .. }
             | ProfileError::NoPartition { origin, .. }
@@ -346,6 +356,9 @@ impl fmt::Display for ProfileError {
             ProfileError::Duplicate { what, .. } => write!(f, "there is a second {what}"),
             ProfileError::OneshotRestarts { .. } => f.write_str("a service that runs once is not always started again"),
             ProfileError::NoKernelFor { arch, .. } => write!(f, "no kernel package for `{arch}`"),
+            ProfileError::NoBaseFor { arch, .. } => {
+                write!(f, "nothing for a kernel's configuration to begin with on `{arch}`")
+            }
             ProfileError::NoSourceFor { name, arch, .. } => write!(f, "payload `{name}` has no source for `{arch}`"),
             ProfileError::RootInCmdline { word, .. } => write!(f, "`{word}` in the kernel command line"),
             ProfileError::NoPartition { kind: "root", .. } => f.write_str("the disk has no root partition"),
@@ -407,7 +420,9 @@ impl Explain for ProfileError {
             ProfileError::Mismatch { earlier, was, .. } => vec![at(&format!("{was} is written"), earlier)],
             ProfileError::Duplicate { first, .. } => vec![at("the first is", first)],
             ProfileError::OneshotRestarts { oneshot, .. } => vec![at("it runs once by", oneshot)],
-            ProfileError::NoKernelFor { arch, asked, .. } | ProfileError::NoSourceFor { arch, asked, .. } => {
+            ProfileError::NoKernelFor { arch, asked, .. }
+            | ProfileError::NoBaseFor { arch, asked, .. }
+            | ProfileError::NoSourceFor { arch, asked, .. } => {
                 vec![at(&format!("`{arch}` is asked for"), asked)]
             }
             ProfileError::NotOfBoard { asked, .. } => vec![at("the board is named", asked)],
@@ -470,6 +485,9 @@ impl Explain for ProfileError {
             }
             ProfileError::NoKernelFor { arch, .. } => {
                 format!("name one for each architecture: `package = {{ {arch} = \"linux-image-{arch}\" }}`")
+            }
+            ProfileError::NoBaseFor { arch, .. } => {
+                format!("name one for each architecture: `base = {{ {arch} = \"defconfig\" }}`")
             }
             ProfileError::NoSourceFor { arch, .. } => {
                 format!("name one for each architecture: `source = {{ {arch} = {{ path = \"payloads/…\" }} }}`")

@@ -84,9 +84,13 @@ pub(crate) const KERNEL: &[Key] = &[
     key("cmdline"),
     key("modules"),
     key("initramfs"),
-    later("source", "name a `package`; its configuration is checked against the fragments"),
-    later("base", "name a `package`; its configuration is checked against the fragments"),
+    key("source"),
+    key("base"),
+    key("patches"),
 ];
+
+/// The keys of `[kernel]` beside `source` that only a kernel from source has.
+pub(crate) const OF_SOURCE: &[&str] = &["base", "patches"];
 
 /// `kernel.initramfs`.
 pub(crate) const INITRAMFS: &[Key] = &[key("modules")];

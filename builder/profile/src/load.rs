@@ -234,6 +234,11 @@ impl Loader<'_> {
         Some((file, text))
     }
 
+    /// The bytes of a small file that `named` means, looked for as fragments are.
+    pub(crate) fn small_bytes(&self, named: &Located<String>, kind: &'static str) -> Option<(PathBuf, Vec<u8>)> {
+        self.find(named, kind, |sources, path| sources.read(path))
+    }
+
     /// Where the certificates that `named` means are.
     pub(crate) fn keyring(&self, named: &Located<String>) -> Option<PathBuf> {
         self.find(named, "keyring", |sources, path| sources.open(path).map(drop)).map(|(path, ())| path)

@@ -11,6 +11,7 @@ use rootsmith_types::{Arch, Located, NumBytes, Origin, PackageName, TreePath};
 
 mod board;
 mod by_arch;
+mod kernel;
 mod machine;
 mod oci;
 mod payload;
@@ -18,6 +19,7 @@ mod service;
 
 pub use board::{Board, Firmware, Piece, RawBlob, SECTOR};
 pub use by_arch::ByArch;
+pub use kernel::{KernelBase, KernelPatch, KernelSource};
 pub use machine::{Group, Interface, Mount, Network, NetworkManager, User};
 pub use oci::Oci;
 pub use payload::{Account, Member, Payload, PayloadKind, Source, Unpacking};
@@ -169,8 +171,10 @@ pub enum Database {
 /// `[kernel]`.
 #[derive(Debug, Clone)]
 pub struct Kernel {
-    /// The package (or a meta package that depends on it); see [`Kernel::package_for`].
+    /// The package (or a meta package that depends on it); see [`Kernel::package_for`]. None where there is a `source`.
     pub package: ByArch<PackageName>,
+    /// What to build a kernel of, instead of taking a package's.
+    pub source: Option<KernelSource>,
     /// Configuration fragments that must come out as asked; see [`Kernel::fragments_for`].
     pub fragments: Vec<Fragment>,
     /// Words of the kernel command line; `root=` is ours to add. See [`Kernel::cmdline_for`].

@@ -11,6 +11,16 @@ use crate::model::{
 
 /// A kernel for every architecture. `table` is where `[kernel]` is written.
 pub(crate) fn kernel(image: &Image, kernel: &Kernel, table: Option<&Origin>, findings: &Findings) {
+    if let Some(source) = &kernel.source {
+        for arch in image.arch.iter().filter(|arch| source.base_for(arch.value).is_none()) {
+            findings.push_missing(ProfileError::NoBaseFor {
+                origin: source.package.origin.clone(),
+                arch: arch.value,
+                asked: arch.origin.clone(),
+            });
+        }
+        return;
+    }
     let of_package = kernel.package.by_arch.values().next().map(|package| &package.origin);
     let Some(origin) = of_package.or(table) else { return };
     for arch in image.arch.iter().filter(|arch| kernel.package_for(arch.value).is_none()) {

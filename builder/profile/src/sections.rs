@@ -10,14 +10,14 @@ use crate::error::ProfileError;
 use crate::fields::{Fields, unique};
 use crate::keys;
 use crate::keys::{
-    ACCEPT, ANSWER, CGROUPS, DISTRIBUTION, IDENTITY, IMAGE, INIT, INITRAMFS, KERNEL, OVERLAY, PACKAGES, PAYLOAD,
-    PREFLIGHT, TOP, elsewhere,
+    ACCEPT, ANSWER, CGROUPS, DISTRIBUTION, IDENTITY, IMAGE, INIT, INITRAMFS, KERNEL, OF_SOURCE, OVERLAY, PACKAGES,
+    PAYLOAD, PREFLIGHT, TOP, elsewhere,
 };
 use crate::load::Loader;
 use crate::machine;
 use crate::model::{
     Accept, Answer, Board, ByArch, Cgroups, Distribution, FirstBoot, Fragment, Hierarchy, Host, Identity, Image, Init,
-    Kernel, Overlay, Packages, Pocket, Preflight, Profile, ScriptAnswer,
+    Kernel, KernelBase, KernelPatch, KernelSource, Overlay, Packages, Pocket, Preflight, Profile, ScriptAnswer,
 };
 use crate::output;
 use crate::payload::payload;
@@ -178,8 +178,24 @@ fn prefer(packages: &Fields<'_>) -> Vec<(Located<TreePath>, Located<PackageName>
 fn kernel(root: &Fields<'_>, loader: &Loader<'_>) -> Option<Kernel> {
     root.get("kernel")?;
     let table = root.table("kernel", KERNEL, &elsewhere);
-    table.require("package", "package = \"linux-image-cloud-amd64\"");
-    let package = table.by_arch("package", words::package);
+    let source = kernel_source(&table, loader);
+    let package = match table.get("source") {
+        // What is built needs no package: one that a profile below this one names is not taken.
+        Some(source) => {
+            if table.get("package").is_some_and(|package| package.origin.file == source.origin.file) {
+                let known = ["source"].iter().chain(OF_SOURCE).copied().collect::<Vec<_>>();
+                table.refuse("package", "a kernel from `source`", &known);
+            }
+            Some(ByArch { any: None, by_arch: Default::default() })
+        }
+        None => {
+            table.require("package", "package = \"linux-image-cloud-amd64\"");
+            for key in OF_SOURCE {
+                table.refuse(key, "a kernel without `source`", &["package"]);
+            }
+            table.by_arch("package", words::package)
+        }
+    };
     let mut fragments: Vec<Fragment> = Vec::new();
     for ByArch { any, by_arch } in table.list_by_arch("fragments", words::host_path) {
         let named = any.map(|named| (None, named));
@@ -194,7 +210,41 @@ fn kernel(root: &Fields<'_>, loader: &Loader<'_>) -> Option<Kernel> {
     let cmdline = table.list_by_arch("cmdline", words::cmdline_word);
     let modules = table.set("modules", words::module);
     let initramfs_modules = table.table("initramfs", INITRAMFS, &|_| None).set("modules", words::module);
-    Some(Kernel { package: package?, fragments, cmdline, modules, initramfs_modules })
+    if table.get("source").is_some() && source.is_none() {
+        return None;
+    }
+    Some(Kernel { package: package?, source, fragments, cmdline, modules, initramfs_modules })
+}
+
+/// `source` of a kernel that is built, with its base and patches.
+fn kernel_source(table: &Fields<'_>, loader: &Loader<'_>) -> Option<KernelSource> {
+    table.get("source")?;
+    let package = table.text("source", words::package);
+    table.require("base", "base = \"tinyconfig\"");
+    let base = table.by_arch("base", words::kernel_base);
+    let patches = table.list("patches", words::host_path).into_iter().filter_map(|named| {
+        let (file, data) = loader.small_bytes(&named, "patch")?;
+        Some(KernelPatch { origin: named.origin, file, data: data.into() })
+    });
+    let patches: Vec<KernelPatch> = patches.collect();
+    let read = |named: Located<words::Base>| {
+        let base = match named.value {
+            words::Base::Target(target) => KernelBase::Target(target),
+            words::Base::Package(package) => KernelBase::Package(package),
+            words::Base::File(name) => {
+                let (file, text) = loader.small_file(&Located::new(name, named.origin.clone()), "configuration")?;
+                KernelBase::File { file, text }
+            }
+        };
+        Some(Located::new(base, named.origin))
+    };
+    let ByArch { any, by_arch } = base?;
+    let any = match any {
+        Some(any) => Some(read(any)?),
+        None => None,
+    };
+    let by_arch = by_arch.into_iter().map(|(arch, base)| Some((arch, read(base)?))).collect::<Option<_>>()?;
+    Some(KernelSource { package: package?, base: ByArch { any, by_arch }, patches })
 }
 
 fn init(root: &Fields<'_>) -> Option<Init> {

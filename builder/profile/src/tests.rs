@@ -8,6 +8,7 @@ use rootsmith_types::{Arch, Explain, Located, NumBytes, SourceEntry, Sources, Su
 
 mod board;
 mod findings;
+mod kernel;
 mod machine;
 mod payload;
 

@@ -75,6 +75,28 @@ pub(crate) fn module(text: &str) -> Result<String, Refusal> {
     checked(text, ok, "the name of a kernel module", "write it without path and suffix: `br_netfilter`")
 }
 
+/// What a kernel's configuration begins with.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Base {
+    /// A configuration that the kernel's source has.
+    Target(&'static str),
+    /// That of a package.
+    Package(PackageName),
+    /// A file.
+    File(String),
+}
+
+/// `tinyconfig`, `defconfig`, `package:NAME`, or a file.
+pub(crate) fn kernel_base(text: &str) -> Result<Base, Refusal> {
+    if let Some(target) = ["tinyconfig", "defconfig"].into_iter().find(|target| *target == text) {
+        return Ok(Base::Target(target));
+    }
+    match text.strip_prefix("package:") {
+        Some(name) => package(name).map(Base::Package),
+        None => host_path(text).map(Base::File),
+    }
+}
+
 /// One word of the kernel command line.
 pub(crate) fn cmdline_word(text: &str) -> Result<String, Refusal> {
     if text.starts_with("root=") {
