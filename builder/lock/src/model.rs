@@ -66,7 +66,7 @@ pub enum Scope {
 pub enum Role {
     /// Installed in the root file system.
     Root,
-    /// Only taken apart: busybox for the initramfs, the stub of the UKI.
+    /// Only taken apart: busybox for the initramfs, the stub of the UKI, the source of the kernel.
     Boot,
 }
 
