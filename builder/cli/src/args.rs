@@ -30,6 +30,8 @@ pub(crate) enum Command {
     Flash(FlashArgs),
     /// Show what was done to make an image
     Inspect(InspectArgs),
+    /// Look at the kernel that a profile builds from source
+    Kernel(KernelArgs),
     /// Say what a preflight check means, how it is decided and how to satisfy it
     Explain(ExplainArgs),
 }
@@ -176,6 +178,26 @@ pub(crate) struct InspectArgs {
     /// Show of each package which maintainer scripts were read and what was applied
     #[arg(long, required = true)]
     pub(crate) scripts: bool,
+    #[command(flatten)]
+    pub(crate) inputs: InputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KernelArgs {
+    #[command(subcommand)]
+    pub(crate) command: KernelCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KernelCommand {
+    /// Print its configuration, and say which lines of the fragments it does not have and which overrule others
+    Config(KernelConfigArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KernelConfigArgs {
+    /// The profile (TOML)
+    pub(crate) profile: PathBuf,
     #[command(flatten)]
     pub(crate) inputs: InputArgs,
 }

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use rootsmith_fetch::{Http, Mirrors, Proxies, mirrors};
+use rootsmith_kbuild::Programs;
 use rootsmith_lock::Lock;
-use rootsmith_pipeline::{Failure, Host, Judged, Options, Places};
+use rootsmith_pipeline::{Failure, Host, Judged, KernelConfig, Options, Places};
 use rootsmith_preflight::Wanted;
 use rootsmith_profile::Profile;
 use rootsmith_types::{Arch, Located, Sources};
@@ -45,6 +46,14 @@ pub(crate) fn judge(
     let lock = session.read_lock(false)?;
     let options = session.options(inputs, PathBuf::new(), environment)?;
     session.run(|host| rootsmith_pipeline::preflight(&session.profile, lock.as_ref(), sets, &options, host))
+}
+
+/// The configuration of the kernel that the profile builds.
+pub(crate) fn kernel_config(path: &Path, inputs: &InputArgs, environment: &Environment) -> Result<KernelConfig, u8> {
+    let session = Session::start(path, inputs, environment)?;
+    let lock = session.read_lock(false)?;
+    let options = session.options(inputs, PathBuf::new(), environment)?;
+    session.run(|host| rootsmith_pipeline::kernel_config(&session.profile, lock.as_ref(), &options, host))
 }
 
 fn build_one(path: &Path, args: &BuildArgs, environment: &Environment) -> Result<(), u8> {
@@ -163,7 +172,9 @@ impl<'a> Session<'a> {
     fn run<T>(&self, work: impl FnOnce(Host<'_>) -> Result<T, Failure>) -> Result<T, u8> {
         let start = Instant::now();
         let clock = move || start.elapsed();
-        let host = Host { sources: &Disk, transport: &self.transport, progress: &self.progress, clock: &clock };
+        let processes = Programs::new(&self.environment.path);
+        let (transport, progress) = (&self.transport, &self.progress);
+        let host = Host { sources: &Disk, transport, processes: &processes, progress, clock: &clock };
         let result = work(host);
         self.progress.clear();
         result.map_err(|failure| report::print_problems(&failure.problems, &failure.places, self.environment))

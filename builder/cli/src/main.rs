@@ -9,6 +9,7 @@ mod environment;
 mod explain;
 mod flash;
 mod inspect;
+mod kernel;
 mod live;
 mod preflight;
 mod progress;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         Command::Boot(args) => boot::boot(args, &environment),
         Command::Flash(args) => flash::flash(args, &environment),
         Command::Inspect(args) => inspect::inspect(args, &environment),
+        Command::Kernel(args) => kernel::kernel(args, &environment),
         Command::Explain(args) => explain::explain(args, &environment),
     };
     match outcome {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rootsmith_fetch::{Mirrors, Progress, Transport};
+use rootsmith_kbuild::Processes;
 use rootsmith_types::{Arch, Sources, UnixTime};
 
 /// The machine, behind traits that a test can replace.
@@ -13,6 +14,8 @@ pub struct Host<'a> {
     pub sources: &'a dyn Sources,
     /// The network.
     pub transport: &'a dyn Transport,
+    /// Programs, for a kernel that is built from source.
+    pub processes: &'a dyn Processes,
     /// Who is told how far things are.
     pub progress: &'a dyn Progress,
     /// Time since some fixed moment: for `timings.json` alone.

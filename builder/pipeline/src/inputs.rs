@@ -11,6 +11,8 @@ use rootsmith_types::{Arch, Blame, Explain, InvalidPath, Origin, PackageName, Sh
 pub(crate) enum InputError {
     /// The profile names no architecture.
     NoArchitecture,
+    /// The kernel of the profile comes as a package.
+    NoKernelSource,
     /// The lock has no section for this architecture.
     NotLocked {
         /// The architecture.
@@ -140,6 +142,7 @@ impl fmt::Display for InputError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             InputError::NoArchitecture => f.write_str("the profile names no architecture"),
+            InputError::NoKernelSource => f.write_str("the profile has no kernel that is built from source"),
             InputError::NotLocked { arch } => write!(f, "the lock has no section for {arch}"),
             InputError::NoBootPackage { name } => {
                 write!(f, "the distribution has no package `{name}`, which booting needs")
@@ -217,6 +220,9 @@ impl Explain for InputError {
 
     fn help(&self) -> Option<String> {
         match self {
+            InputError::NoKernelSource => {
+                Some("add `source` and `base` to `[kernel]`, or read `/boot/config-*` of its package".to_owned())
+            }
             InputError::NotLocked { arch } => Some(format!("run `rootsmith lock --arch {arch}` on the profile")),
             InputError::NoBoardPackage { .. } => {
                 Some("check its name, and whether `distribution.components` has its component".to_owned())

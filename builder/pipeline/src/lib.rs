@@ -1,7 +1,7 @@
 //! A whole build as one readable list of steps, and the face for programs that embed us.
 //!
 //! [`lock`] resolves and pins; [`build`] goes the way of the data (DESIGN.md section 2) and leaves `outputs/NAME-ARCH/`.
-//! Everything from outside comes in through [`Host`] and [`Options`]: files, network, progress, time.
+//! Everything from outside comes in through [`Host`] and [`Options`]: files, network, programs, progress, time.
 
 mod boot_files;
 mod bootable;
@@ -10,6 +10,7 @@ mod check;
 mod container;
 mod host;
 mod inputs;
+mod kernel_source;
 mod mounts;
 mod payloads;
 mod places;
@@ -22,6 +23,7 @@ mod timer;
 
 pub use build::{Built, Judged, build, preflight};
 pub use host::{Host, Options};
+pub use kernel_source::{KernelConfig, kernel_config};
 pub use places::{Failure, Places};
 pub use report::{MadeFile, Summary};
 pub use scripts::{ManifestError, PackageScripts, ReadScript, Scripts};

@@ -33,7 +33,9 @@ impl Places {
         let included = profile.packages.include.iter();
         let kernel =
             profile.kernel.iter().flat_map(|kernel| kernel.package.by_arch.values().chain(&kernel.package.any));
-        let requests = included.chain(kernel).map(|name| (name.value.clone(), name.origin.clone())).collect();
+        let source = profile.kernel.iter().filter_map(|kernel| kernel.source.as_ref()).map(|source| &source.package);
+        let requests =
+            included.chain(kernel).chain(source).map(|name| (name.value.clone(), name.origin.clone())).collect();
         Places { requests, ..Places::default() }
     }
 

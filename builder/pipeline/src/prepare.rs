@@ -16,6 +16,7 @@ use rootsmith_types::{Arch, Problems, Sha256Digest, UnixTime};
 use crate::boot_files;
 use crate::bootable;
 use crate::container;
+use crate::kernel_source;
 use crate::mounts::declared_mounts;
 use crate::payloads;
 use crate::places::Places;
@@ -62,15 +63,8 @@ pub(crate) fn prepare(
         board.notes.iter().map(|note| format!("{}: {}", board.title.value, note.value)).collect::<Vec<_>>()
     };
     let mut notes: Vec<String> = profile.board.iter().flat_map(of_board).collect();
-    let pinned = match lock.map(|lock| check_lock(profile, arch, lock)) {
-        Some(Ok(target)) => Some(target),
-        Some(Err(stale)) if locked => return Err(stale),
-        Some(Err(stale)) => {
-            notes.push(format!("packages were resolved anew: {stale}; `rootsmith lock` pins them again"));
-            None
-        }
-        None => None,
-    };
+    let (pinned, stale) = pinned(profile, arch, lock, locked)?;
+    notes.extend(stale);
     let known = pinned.as_ref().map_or(&[][..], |target| &target.payloads);
     let payloads = payloads::prepare(profile, arch, known, cache, options, host)?;
     places.bring(&payloads.packages);
@@ -91,7 +85,16 @@ pub(crate) fn prepare(
         packages.into_iter().partition(|package| package.locked.role == Role::Boot);
     let date = target.repositories.iter().map(|repository| repository.date).max().unwrap_or(0);
 
+    let built = kernel_source::build(profile, arch, &boot_packages, cache, options, host)?;
+    if built.is_some() {
+        timer.lap("kernel from source");
+    }
+
     let mut assembly = unpack(profile, &packages, &boot_packages, arch, date)?;
+    if let Some(built) = &built {
+        built.install(&mut assembly, date)?;
+        notes.extend_from_slice(&built.notes);
+    }
     places.owners = assembly.owners.clone();
     timer.lap("assemble");
 
@@ -235,8 +238,25 @@ pub(crate) fn disk(profile: &Profile) -> Option<&Disk> {
     })
 }
 
+/// What the lock pins, when it answers what the profile asks; else what is to be said of it, unless that is an error.
+pub(crate) fn pinned(
+    profile: &Profile,
+    arch: Arch,
+    lock: Option<&Lock>,
+    locked: bool,
+) -> Result<(Option<Target>, Option<String>), Problems> {
+    Ok(match lock.map(|lock| check_lock(profile, arch, lock)) {
+        Some(Ok(target)) => (Some(target), None),
+        Some(Err(stale)) if locked => return Err(stale),
+        Some(Err(stale)) => {
+            (None, Some(format!("packages were resolved anew: {stale}; `rootsmith lock` pins them again")))
+        }
+        None => (None, None),
+    })
+}
+
 /// Downloads what is missing and opens the unpacked form of every package.
-fn fetch(
+pub(crate) fn fetch(
     target: &Target,
     cache: &Cache,
     options: &Options,

@@ -11,6 +11,7 @@ use rootsmith_types::{Arch, PackageName, Problems};
 
 use crate::boot_files::boot_packages;
 use crate::inputs::InputError;
+use crate::kernel_source;
 use crate::payloads::{self, Payloads};
 use crate::places::{Failure, Places};
 use crate::prepare::disk;
@@ -56,8 +57,9 @@ pub(crate) fn check_lock(profile: &Profile, arch: Arch, lock: &Lock) -> Result<T
             Some(WantedPayload { name: &payload.name.value, url: source.url(), sha256 })
         })
         .collect();
-    let boot: Vec<&str> =
-        disk(profile).iter().flat_map(|disk| boot_packages(profile, disk)).map(|(name, _)| name).collect();
+    let built_of = kernel_source::requests(profile, arch);
+    let boot = disk(profile).into_iter().flat_map(|disk| boot_packages(profile, disk)).map(|(name, _)| name);
+    let boot: Vec<&str> = boot.chain(built_of.iter().map(|request| request.name.as_str())).collect();
     let (requests, suites, payloads, boot) = (&requests, &suites, &payloads, &boot);
     target.satisfies(&Wanted { requests, scope: scope(profile), suites, payloads, boot })?;
     Ok(target.clone())
@@ -133,6 +135,15 @@ pub(crate) fn resolve_target(
             None => InputError::NoBootPackage { name: name.to_owned() },
         })?;
         packages.push(Resolved { record, why: Why::Builder }.locked(Role::Boot, archive(record))?);
+    }
+    let built_of = kernel_source::requests(profile, arch);
+    if !built_of.is_empty() {
+        for resolved in resolve(&built_of, &index, arch, Scope::Named)?.packages {
+            let package = resolved.locked(Role::Boot, archive(resolved.record))?;
+            if !packages.iter().any(|there| (there.role, &there.name) == (package.role, &package.name)) {
+                packages.push(package);
+            }
+        }
     }
     packages.sort_by(|a, b| (a.role, &a.name).cmp(&(b.role, &b.name)));
     let mut names: Vec<PackageName> = requests.into_iter().map(|request| request.name).collect();

@@ -1,0 +1,28 @@
+//! `rootsmith kernel`.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use crate::args::{KernelArgs, KernelCommand, KernelConfigArgs};
+use crate::environment::Environment;
+use crate::{build, report};
+
+pub(crate) fn kernel(args: &KernelArgs, environment: &Environment) -> Result<(), ExitCode> {
+    match &args.command {
+        KernelCommand::Config(args) => config(args, environment).map_err(ExitCode::from),
+    }
+}
+
+/// The configuration goes to stdout, what is to be said of it to stderr.
+fn config(args: &KernelConfigArgs, environment: &Environment) -> Result<(), u8> {
+    let found = build::kernel_config(&args.profile, &args.inputs, environment)?;
+    // Whoever closed the pipe does not want it any more.
+    let _ = io::stdout().write_all(found.text.as_bytes());
+    for note in &found.redefinitions {
+        let _ = writeln!(io::stderr(), "note: {note}");
+    }
+    match found.lost.0.is_empty() {
+        true => Ok(()),
+        false => Err(report::print_problems(&found.lost, &found.places, environment)),
+    }
+}
