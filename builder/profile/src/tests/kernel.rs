@@ -49,11 +49,32 @@ fn it_is_built_instead_of_the_package_of_a_profile_below() {
 #[test]
 fn what_does_not_belong_together_is_said() {
     let files = with("[kernel]\nsource = 'linux-source-6.12'\npackage = 'linux-image-amd64'\n", "");
-    insta::assert_snapshot!(findings(&refs(&files)), @"");
+    insta::assert_snapshot!(findings(&refs(&files)), @r#"
+    profiles/p.toml:8:1: `kernel.base` is missing [missing in here]
+      hint: write `base = "tinyconfig"`
+    profiles/p.toml:10:1: unknown key `package` in a kernel from `source`
+      hint: known here: `source`, `base` and `patches`
+    "#);
     let files = with("[kernel]\npackage = 'linux-image-amd64'\nbase = 'defconfig'\npatches = []\n", "");
-    insta::assert_snapshot!(findings(&refs(&files)), @"");
+    insta::assert_snapshot!(findings(&refs(&files)), @"
+    profiles/p.toml:10:1: unknown key `base` in a kernel without `source`
+      hint: known here: `package`
+    profiles/p.toml:11:1: unknown key `patches` in a kernel without `source`
+      hint: known here: `package`
+    ");
     let kernel = "[kernel]\nsource = 'Linux'\nbase = { amd64 = 'gone.config' }\npatches = ['gone.patch']\n";
-    insta::assert_snapshot!(findings(&refs(&with(kernel, ""))), @"");
+    insta::assert_snapshot!(findings(&refs(&with(kernel, ""))), @"
+    profiles/p.toml:9:10: `Linux` is not a package name
+      hint: use lower-case letters, digits, `+`, `-` and `.`, as `openssh-server`
+    profiles/p.toml:10:18: configuration `gone.config` was not found [named here]
+      hint: put it at `profiles/gone.config`, or correct the path
+    profiles/p.toml:11:12: patch `gone.patch` was not found [named here]
+      hint: put it at `profiles/gone.patch`, or correct the path
+    ");
     let kernel = "[kernel]\nsource = 'linux-source-6.12'\nbase = { amd64 = 'defconfig' }\n";
-    insta::assert_snapshot!(findings(&refs(&with(kernel, ""))), @"");
+    insta::assert_snapshot!(findings(&refs(&with(kernel, ""))), @r#"
+    profiles/p.toml:9:10: nothing for a kernel's configuration to begin with on `arm64`
+      note: `arm64` is asked for profiles/p.toml:4:44
+      hint: name one for each architecture: `base = { arm64 = "defconfig" }`
+    "#);
 }
