@@ -290,16 +290,25 @@ proptest! {
     /// Errors are fine.
     #[test]
     fn no_text_is_a_panic(lines in vec(any_line(), 0..40)) {
-        let files = BTreeMap::from([("Kconfig".to_owned(), lines.join("\n").into_bytes())]);
-        if let Ok(symbols) = Symbols::read(&files, &[("A", "b")]) {
-            let config = Config::parse("CONFIG_A=y\nCONFIG_B=m\nCONFIG_C=7\n");
-            let explainer = Explainer::new(&symbols, &config);
-            for symbol in ["A", "B", "C"] {
-                for value in ["y", "m", "n", "3", "0x3", "\"b\""] {
-                    if let Some(why) = explainer.why(symbol, value) {
-                        let _ = (why.to_string(), why.notes(), why.help());
-                    }
-                }
+        follow(&lines.join("\n"));
+    }
+
+    /// Mostly Kconfig, with cycles, contradictions and blocks within blocks.
+    #[test]
+    fn no_kconfig_is_a_panic(blocks in vec(any_block(), 0..12)) {
+        follow(&blocks.concat());
+    }
+}
+
+fn follow(text: &str) {
+    let files = BTreeMap::from([("Kconfig".to_owned(), text.as_bytes().to_vec())]);
+    let Ok(symbols) = Symbols::read(&files, &[("A", "b")]) else { return };
+    let config = Config::parse("CONFIG_A=y\nCONFIG_B=m\nCONFIG_C=7\n");
+    let explainer = Explainer::new(&symbols, &config);
+    for symbol in ["A", "B", "C", "D"] {
+        for value in ["y", "m", "n", "3", "0x3", "\"b\""] {
+            if let Some(why) = explainer.why(symbol, value) {
+                let _ = (why.to_string(), why.notes(), why.help());
             }
         }
     }
@@ -310,51 +319,65 @@ fn any_line() -> impl Strategy<Value = String> {
     let word = select(
         &[
             "config",
-            "menuconfig",
             "A",
             "B",
-            "C",
-            "\n\tbool \"p\"",
-            "\n\ttristate \"p\"",
-            "\n\tint",
-            "\n\thex \"p\"",
-            "\n\tdefault",
-            "\n\tdepends on",
-            "\n\tselect",
-            "\n\timply",
-            "\n\trange",
+            "\tbool \"p\"",
+            "\tint",
+            "\tdefault",
+            "\tdepends on",
             "if",
             "y",
             "m",
-            "n",
             "&&",
-            "||",
             "!",
             "(",
-            ")",
             "=",
-            "!=",
-            "<",
-            "\"b\"",
+            "\"b",
             "$(A)",
-            "$(cc)",
             "$(",
-            "\nif",
-            "\nendif",
-            "\nchoice",
-            "\nendchoice",
-            "\nmenu \"m\"",
-            "\nendmenu",
-            "\nmodules",
-            "\nvisible if",
-            "1",
-            "0x9",
-            "\nhelp\n  x",
+            "endif",
+            "choice",
+            "endchoice",
+            "modules",
+            "9",
+            "\thelp",
             "\\",
             "#",
             "A := $(A)",
             "é",
         ][..],
     );
-    vec(word, 1..8).prop_map(|words| words.join(" "))
+    vec(word, 1..4).prop_map(|words| words.join(" "))
+}
+
+fn any_block() -> impl Strategy<Value = String> {
+    let name = || select(&["A", "B", "C", "D"][..]);
+    let kind = select(&["bool", "tristate", "int", "hex", "string"][..]);
+    let prompt = select(&["", " \"p\"", " \"p\" if B", " \"p\" if m"][..]);
+    let property = prop_oneof![
+        any_expr().prop_map(|e| format!("\tdepends on {e}\n")),
+        (any_expr(), any_expr()).prop_map(|(value, e)| format!("\tdefault {value} if {e}\n")),
+        (name(), any_expr()).prop_map(|(by, e)| format!("\tselect {by} if {e}\n")),
+        (name(), any_expr()).prop_map(|(by, e)| format!("\timply {by} if {e}\n")),
+        Just("\trange 1 5\n".to_owned()),
+        Just("\tmodules\n".to_owned()),
+    ];
+    let config = (name(), kind, prompt, vec(property, 0..4));
+    let config =
+        config.prop_map(|(name, kind, prompt, all)| format!("config {name}\n\t{kind}{prompt}\n{}", all.concat()));
+    config.prop_recursive(3, 12, 4, move |inner| {
+        let all = || vec(inner.clone(), 0..4).prop_map(|all| all.concat());
+        prop_oneof![
+            (any_expr(), all()).prop_map(|(e, all)| format!("if {e}\n{all}endif\n")),
+            (any_expr(), all()).prop_map(|(e, all)| format!("menu \"m\"\n\tvisible if {e}\n{all}endmenu\n")),
+            (name(), all()).prop_map(|(one, all)| format!("choice\n\tprompt \"c\"\n\tdefault {one}\n{all}endchoice\n")),
+        ]
+    })
+}
+
+fn any_expr() -> impl Strategy<Value = String> {
+    let atom = select(
+        &["A", "B", "C", "D", "NOWHERE", "y", "m", "n", "A=y", "B!=n", "C>3", "\"b\"=D", "$(cc)", "!A", "!(B && C)"][..],
+    );
+    (atom.clone(), select(&["&&", "||"][..]), atom).prop_map(|(a, sign, b)| format!("{a} {sign} {b}"))
 }
