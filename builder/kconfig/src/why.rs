@@ -53,6 +53,8 @@ pub enum Reason {
     NoSuchSymbol {
         /// Names that are alike, the nearest first.
         nearest: Vec<String>,
+        /// Other architectures that have it, of those that were given.
+        elsewhere: Vec<String>,
     },
     /// The type does not have such a value.
     BadValue {
@@ -117,6 +119,8 @@ pub enum Reason {
     OtherArchitecture {
         /// The symbol that is missing.
         missing: String,
+        /// Architectures that have it, of those that were given.
+        elsewhere: Vec<String>,
         /// From the symbol down.
         chain: Vec<Link>,
     },
@@ -179,7 +183,10 @@ impl Why {
             lines.join(", ")
         };
         match (&self.reason, &self.suggest) {
-            (Reason::NoSuchSymbol { nearest }, _) => match nearest.as_slice() {
+            (Reason::NoSuchSymbol { elsewhere, .. }, _) if !elsewhere.is_empty() => {
+                "take the line out of the fragment, or use it for these architectures alone".to_owned()
+            }
+            (Reason::NoSuchSymbol { nearest, .. }, _) => match nearest.as_slice() {
                 [] => "take the line out of the fragment".to_owned(),
                 [first, ..] => {
                     format!("write `{}`, or take the line out of the fragment", spelled(first, &self.wanted))
@@ -214,7 +221,10 @@ impl fmt::Display for Why {
         let Why { symbol, wanted, .. } = self;
         write!(f, "`{}` is lost: ", spelled(symbol, wanted))?;
         match &self.reason {
-            Reason::NoSuchSymbol { nearest } => {
+            Reason::NoSuchSymbol { elsewhere, .. } if !elsewhere.is_empty() => {
+                write!(f, "this architecture has no such symbol, only {}", elsewhere.join(", "))
+            }
+            Reason::NoSuchSymbol { nearest, .. } => {
                 f.write_str("this kernel has no such symbol")?;
                 for (i, name) in nearest.iter().enumerate() {
                     write!(f, "{} `{name}`", if i == 0 { "; alike are" } else { "," })?;
@@ -250,8 +260,9 @@ impl fmt::Display for Why {
             Reason::Overruled => f.write_str("another line overrules it"),
             Reason::OutOfRange { least, most, .. } => write!(f, "its range is {least} to {most}"),
             Reason::Toolchain { question, .. } => write!(f, "the toolchain does not have `{question}`"),
-            Reason::OtherArchitecture { missing, .. } => {
-                write!(f, "it depends on `{missing}`, which this architecture does not have")
+            Reason::OtherArchitecture { missing, elsewhere, .. } => {
+                write!(f, "it depends on `{missing}`, which this architecture does not have")?;
+                if elsewhere.is_empty() { Ok(()) } else { write!(f, ", only {}", elsewhere.join(", ")) }
             }
         }
     }
@@ -264,6 +275,7 @@ pub struct Explainer<'a> {
     wishes: Wishes,
     toolchain: Vec<String>,
     asked: BTreeSet<SymbolId>,
+    others: Vec<(&'a str, &'a Symbols)>,
 }
 
 impl<'a> Explainer<'a> {
@@ -271,7 +283,13 @@ impl<'a> Explainer<'a> {
     pub fn new(symbols: &'a Symbols, config: &'a Config) -> Explainer<'a> {
         let wishes = Wishes::of(symbols, config);
         let toolchain = toolchain::answers(symbols, config, &wishes);
-        Explainer { symbols, config, wishes, toolchain, asked: BTreeSet::new() }
+        Explainer { symbols, config, wishes, toolchain, asked: BTreeSet::new(), others: Vec::new() }
+    }
+
+    /// Says what the same kernel has for another architecture, so that a symbol of that one is called so.
+    pub fn other(mut self, architecture: &'a str, symbols: &'a Symbols) -> Explainer<'a> {
+        self.others.push((architecture, symbols));
+        self
     }
 
     /// Says what else the fragments ask for, met or not: suggestions turn it over only where nothing else helps.
@@ -312,7 +330,7 @@ impl<'a> Explainer<'a> {
             Some(Why { symbol: symbol.to_owned(), wanted: wanted.to_owned(), has: has.clone(), reason, suggest })
         };
         let Some(id) = symbols.defined(symbol) else {
-            return why(Reason::NoSuchSymbol { nearest: self.nearest(symbol) }, None);
+            return why(Reason::NoSuchSymbol { nearest: self.nearest(symbol), elsewhere: self.having(symbol) }, None);
         };
         let definition = &symbols.symbols[id];
         let place = definition.entries[0].place.clone();
@@ -384,7 +402,8 @@ impl<'a> Explainer<'a> {
                 return Reason::Toolchain { question, chain: chain.links };
             }
             if let Some(missing) = chain.missing.map(|id| symbols.symbols[id].name.clone()) {
-                return Reason::OtherArchitecture { missing, chain: chain.links };
+                let elsewhere = self.having(&missing);
+                return Reason::OtherArchitecture { missing, elsewhere, chain: chain.links };
             }
         }
         if !symbol.has_prompt() {
@@ -495,6 +514,11 @@ impl<'a> Explainer<'a> {
             // What is on where it should not be has no chain of its own.
             Expr::Not(_) | Expr::Compare(..) | Expr::Term(Term::Constant(_)) => {}
         }
+    }
+
+    fn having(&self, name: &str) -> Vec<String> {
+        let having = self.others.iter().filter(|(_, symbols)| symbols.defines(name));
+        having.map(|(architecture, _)| (*architecture).to_owned()).collect()
     }
 
     /// Names that are alike: letters swapped, missing, in another order.

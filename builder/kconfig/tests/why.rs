@@ -252,6 +252,17 @@ fn suggestions_respect_what_else_is_asked_for() {
 }
 
 #[test]
+fn what_another_architecture_has_is_said_to_be_of_that_one() {
+    let (symbols, config) = (small(), Config::parse(TINY));
+    let large = BTreeMap::from([("Kconfig".to_owned(), b"config ARCH_BOARD\n\tbool \"Boards\"\n".to_vec())]);
+    let large = Symbols::read(&large, &[]).unwrap();
+    let explainer = Explainer::new(&symbols, &config).other("large", &large);
+    let said = |symbol: &str| explainer.why(symbol, "y").unwrap().to_string();
+    insta::assert_snapshot!(said("ARCH_BOARD"), @"`CONFIG_ARCH_BOARD=y` is lost: this architecture has no such symbol, only large");
+    insta::assert_snapshot!(said("BOARD_LED"), @"`CONFIG_BOARD_LED=y` is lost: it depends on `ARCH_BOARD`, which this architecture does not have, only large");
+}
+
+#[test]
 fn files_that_are_no_kconfig_are_errors() {
     let read = |files: &[(&str, &str)]| {
         let files: BTreeMap<String, Vec<u8>> =
