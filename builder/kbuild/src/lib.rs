@@ -20,8 +20,7 @@ mod workshop;
 
 pub use error::{KbuildError, MissingTool};
 pub use process::{Ended, Processes, Programs, Run};
-pub use recipe::{Base, Input, Patch};
-pub use source::KconfigFiles;
+pub use recipe::{Base, Input, Patch, variables};
 pub use workshop::{Configuration, Workshop};
 
 #[cfg(test)]

@@ -51,6 +51,8 @@ pub struct Patch<'a> {
 pub(crate) struct Target {
     /// `ARCH=`.
     pub(crate) arch: &'static str,
+    /// Its folder below `arch/`.
+    pub(crate) folder: &'static str,
     /// What is made, and the file it becomes.
     pub(crate) image: (&'static str, &'static str),
     /// How Debian calls that file in `/boot`, before the release.
@@ -64,21 +66,40 @@ impl Target {
         match arch {
             Arch::Amd64 => Target {
                 arch: "x86_64",
+                folder: "x86",
                 image: ("bzImage", "arch/x86/boot/bzImage"),
                 name: "vmlinuz",
                 device_trees: false,
             },
-            Arch::Arm64 => {
-                Target { arch: "arm64", image: ("Image", "arch/arm64/boot/Image"), name: "vmlinuz", device_trees: true }
-            }
-            Arch::Armhf => {
-                Target { arch: "arm", image: ("zImage", "arch/arm/boot/zImage"), name: "vmlinuz", device_trees: true }
-            }
-            Arch::Riscv64 => {
-                Target { arch: "riscv", image: ("Image", "arch/riscv/boot/Image"), name: "vmlinux", device_trees: true }
-            }
+            Arch::Arm64 => Target {
+                arch: "arm64",
+                folder: "arm64",
+                image: ("Image", "arch/arm64/boot/Image"),
+                name: "vmlinuz",
+                device_trees: true,
+            },
+            Arch::Armhf => Target {
+                arch: "arm",
+                folder: "arm",
+                image: ("zImage", "arch/arm/boot/zImage"),
+                name: "vmlinuz",
+                device_trees: true,
+            },
+            Arch::Riscv64 => Target {
+                arch: "riscv",
+                folder: "riscv",
+                image: ("Image", "arch/riscv/boot/Image"),
+                name: "vmlinux",
+                device_trees: true,
+            },
         }
     }
+}
+
+/// What the kernel's Kconfig files find in their environment for an architecture.
+pub fn variables(arch: Arch) -> [(&'static str, &'static str); 2] {
+    let target = Target::of(arch);
+    [("ARCH", target.arch), ("SRCARCH", target.folder)]
 }
 
 impl Input<'_> {

@@ -14,36 +14,19 @@ use crate::KbuildError;
 /// Bytes of the small part; that of 6.12 has 24 MB.
 const MAX_PART: u64 = 256 << 20;
 
-/// The files that configuring reads, by their paths in the source: `drivers/net/Kconfig`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct KconfigFiles {
-    files: BTreeMap<PathBuf, Vec<u8>>,
-}
-
-impl KconfigFiles {
-    /// One of them.
-    pub fn get(&self, path: &Path) -> Option<&[u8]> {
-        self.files.get(path).map(Vec::as_slice)
-    }
-
-    /// All of them, sorted by path.
-    pub fn iter(&self) -> impl Iterator<Item = (&Path, &[u8])> {
-        self.files.iter().map(|(path, data)| (path.as_path(), data.as_slice()))
-    }
-
-    pub(crate) fn of_part(part: &[u8]) -> io::Result<KconfigFiles> {
-        let mut files = BTreeMap::new();
-        for entry in tar::Archive::new(zstd::Decoder::new(part)?).entries()? {
-            let mut entry = entry?;
-            if entry.header().entry_type().is_file() {
-                let path = entry.path()?.into_owned();
-                let mut data = Vec::new();
-                entry.read_to_end(&mut data)?;
-                files.insert(path, data);
-            }
+/// The files in the small part, by their paths in the source: `drivers/net/Kconfig`.
+pub(crate) fn files(part: &[u8]) -> io::Result<BTreeMap<String, Vec<u8>>> {
+    let mut files = BTreeMap::new();
+    for entry in tar::Archive::new(zstd::Decoder::new(part)?).entries()? {
+        let mut entry = entry?;
+        if entry.header().entry_type().is_file() {
+            let path = entry.path()?.display().to_string();
+            let mut data = Vec::new();
+            entry.read_to_end(&mut data)?;
+            files.insert(path, data);
         }
-        Ok(KconfigFiles { files })
     }
+    Ok(files)
 }
 
 /// Whether configuring reads the file: every Kconfig and Makefile, the scripts, what `defconfig` and its like begin with, and the

@@ -1,5 +1,6 @@
 //! Configuring and building, each done once for the same inputs.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::Path;
 
@@ -11,7 +12,7 @@ use rootsmith_types::Sha256Digest;
 use crate::configure::{Make, configure};
 use crate::recipe::{Input, Key, Patch, source_digest};
 use crate::tools::{Toolchain, missing, missing_for, toolchain};
-use crate::{KbuildError, KconfigFiles, Processes, Run, build, source};
+use crate::{KbuildError, Processes, Run, build, source};
 
 /// What the steps are called in progress.
 const READING: &str = "reading the kernel's source";
@@ -79,10 +80,10 @@ impl Workshop<'_> {
         Ok(Configuration { text, toolchain: here.text })
     }
 
-    /// The files that configuring reads: for who wants to know why a symbol came out as it did.
-    pub fn kconfig_files(&self, input: &Input<'_>) -> Result<KconfigFiles, KbuildError> {
-        let part = self.part(input)?;
-        KconfigFiles::of_part(&part)
+    /// The files that configuring reads, by their paths in the source, before any patch: for who wants to know why a symbol came out
+    /// as it did.
+    pub fn files(&self, input: &Input<'_>) -> Result<BTreeMap<String, Vec<u8>>, KbuildError> {
+        source::files(&self.part(input)?)
             .map_err(|error| KbuildError::NotASource { package: input.package.clone(), reason: error.to_string() })
     }
 

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 
 use rootsmith_assemble::{AssembleError, Assembly, Owner, Package};
 use rootsmith_fetch::Cache;
-use rootsmith_kbuild::{Base, Configuration, Input, Patch, Workshop};
+use rootsmith_kbuild::{Base, Configuration, Input, Patch, Workshop, variables};
+use rootsmith_kconfig::{Explainer, Symbols, Why, spelled};
 use rootsmith_kernel::config::{Config, FragmentLine, read_fragments};
-use rootsmith_lock::{Lock, Role, Why};
+use rootsmith_lock::{Lock, Role, Why as Wanted};
 use rootsmith_package::{ArchiveKind, PackedEntry, PackedKind};
 use rootsmith_profile::{KernelBase, KernelPatch, KernelSource, Profile};
 use rootsmith_resolve::Request;
@@ -71,16 +72,16 @@ pub fn kernel_config(
             }
         };
         places.learn(&target);
-        let wanted = |name: &PackageName, why: &Why| {
+        let wanted = |name: &PackageName, why: &Wanted| {
             let asked = requests(profile, arch);
             let is = |name: &PackageName| asked.iter().any(|request| request.name == *name);
-            is(name) || matches!(why, Why::NeededBy(by) if is(by))
+            is(name) || matches!(why, Wanted::NeededBy(by) if is(by))
         };
         target.packages.retain(|package| package.role == Role::Boot && wanted(&package.name, &package.why));
         let packages = fetch(&target, &cache, options, host, &mut Timer::new(host.clock))?;
         let work = Work::new(profile, source, arch, &packages, &cache, options, host)?;
         let configuration = work.configure()?;
-        Ok((configuration.text.clone(), work.redefinitions(), work.lost(&configuration)))
+        Ok((configuration.text.clone(), work.redefinitions(), work.lost(&configuration)?))
     };
     match work(&mut places) {
         Ok((text, redefinitions, lost)) => Ok(KernelConfig { text, redefinitions, lost, places }),
@@ -109,7 +110,7 @@ pub(crate) fn build(
     let Some(source) = profile.kernel.as_ref().and_then(|kernel| kernel.source.as_ref()) else { return Ok(None) };
     let work = Work::new(profile, source, arch, packages, cache, options, host)?;
     let configuration = work.configure()?;
-    work.lost(&configuration).into_result()?;
+    work.lost(&configuration)?.into_result()?;
     let archive = work.build(&configuration)?;
     let (files, pack) = cache.unpacked_archive("kernel", ArchiveKind::Tar, &archive)?;
     let compiler = configuration.toolchain.lines().next().and_then(|line| line.split_once(": "));
@@ -260,19 +261,29 @@ impl<'a> Work<'a> {
         notes
     }
 
-    /// The lines that did not come out as asked.
-    fn lost(&self, configuration: &Configuration) -> Problems {
+    /// The lines that did not come out as asked, each with the reason that the source's Kconfig files tell.
+    fn lost(&self, configuration: &Configuration) -> Result<Problems, Problems> {
         let config = Config::parse(&configuration.text);
         let last = self.last();
-        let mut lost = Problems(Vec::new());
-        for (at, line) in self.lines.iter().enumerate() {
-            let found = config.get(&line.symbol);
-            if last.get(line.symbol.as_str()) == Some(&at) && found.unwrap_or("n") != line.wanted {
-                let found = found.map(str::to_owned);
-                lost.push(LostLine { line: line.clone(), found, source: self.source.package.value.clone() });
-            }
+        let is_lost = |(at, line): &(usize, &FragmentLine)| {
+            last.get(line.symbol.as_str()) == Some(at) && config.get(&line.symbol).unwrap_or("n") != line.wanted
+        };
+        let lost: Vec<&FragmentLine> = self.lines.iter().enumerate().filter(is_lost).map(|(_, line)| line).collect();
+        if lost.is_empty() {
+            return Ok(Problems(Vec::new()));
         }
-        lost
+        let files = self.with_input(|workshop, input| Ok(workshop.files(input)?))?;
+        // Without them a line is still lost; only nobody can say why.
+        let symbols = Symbols::read(&files, &variables(self.arch)).ok();
+        let asked = self.lines.iter().map(|line| (line.symbol.as_str(), line.wanted.as_str()));
+        let explainer = symbols.as_ref().map(|symbols| Explainer::new(symbols, &config).beside(asked));
+        let mut problems = Problems(Vec::new());
+        for line in lost {
+            let why = explainer.as_ref().and_then(|explainer| explainer.why(&line.symbol, &line.wanted));
+            let found = config.get(&line.symbol).map(str::to_owned);
+            problems.push(LostLine { line: line.clone(), found, why, source: self.source.package.value.clone() });
+        }
+        Ok(problems)
     }
 }
 
@@ -300,7 +311,7 @@ fn has_archive_name(path: &[u8]) -> bool {
 /// The configuration of a kernel of the distribution: in the package itself, or in the one that it stands for.
 fn shipped(name: &PackageName, packages: &[Package]) -> Option<Content> {
     let is_its = |package: &&Package| {
-        package.locked.name == *name || matches!(&package.locked.why, Why::NeededBy(by) if by == name)
+        package.locked.name == *name || matches!(&package.locked.why, Wanted::NeededBy(by) if by == name)
     };
     packages.iter().filter(is_its).find_map(|package| {
         let entry = package.unpacked.entries.iter().find(|entry| entry.path.starts_with(b"/boot/config-"))?;
@@ -323,25 +334,21 @@ fn shown(line: &FragmentLine) -> String {
     format!("`{}` ({}:{})", spelled(&line.symbol, &line.wanted), file.display(), line.line)
 }
 
-/// How the value stands in a configuration.
-fn spelled(symbol: &str, value: &str) -> String {
-    match value {
-        "n" => format!("# CONFIG_{symbol} is not set"),
-        value => format!("CONFIG_{symbol}={value}"),
-    }
-}
-
 /// A line of a fragment that did not come out as asked.
 #[derive(Debug)]
 struct LostLine {
     line: FragmentLine,
     found: Option<String>,
+    why: Option<Why>,
     source: PackageName,
 }
 
 impl fmt::Display for LostLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let LostLine { line, found, .. } = self;
+        let LostLine { line, found, why, .. } = self;
+        if let Some(why) = why {
+            return why.fmt(f);
+        }
         write!(f, "the kernel would not get `{}`: ", spelled(&line.symbol, &line.wanted))?;
         match found {
             Some(found) => write!(f, "its configuration comes out with `{}`", spelled(&line.symbol, found)),
@@ -362,14 +369,13 @@ impl Explain for LostLine {
     }
 
     fn notes(&self) -> Vec<Note> {
-        let text = format!("the source is `{}`", self.source);
-        vec![Note { text, subject: Subject::Package(self.source.clone()) }]
+        let facts = self.why.iter().flat_map(Why::notes);
+        let source = format!("the source is `{}`", self.source);
+        facts.chain([source]).map(|text| Note { text, subject: Subject::Host }).collect()
     }
 
     fn help(&self) -> Option<String> {
-        Some(match self.found {
-            Some(_) => "another symbol selects it, or one that it depends on is off: ask for that as well".to_owned(),
-            None => "the source has no such symbol, or one that it depends on is off: ask for that as well".to_owned(),
-        })
+        let anyhow = || "the source has no such symbol, or one that it depends on is off".to_owned();
+        Some(self.why.as_ref().map_or_else(anyhow, Why::help))
     }
 }
