@@ -30,7 +30,7 @@ pub(crate) enum Command {
     Flash(FlashArgs),
     /// Show what was done to make an image
     Inspect(InspectArgs),
-    /// Look at the kernel that a profile builds from source
+    /// Look at the kernel that a profile builds, or might take
     Kernel(KernelArgs),
     /// Say what a preflight check means, how it is decided and how to satisfy it
     Explain(ExplainArgs),
@@ -191,11 +191,13 @@ pub(crate) struct KernelArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum KernelCommand {
     /// Print its configuration, and say which lines of the fragments it does not have and which overrule others
-    Config(KernelConfigArgs),
+    Config(KernelProfileArgs),
+    /// Name the kernels of the suite that have most of what the fragments ask for, and what each lacks
+    Suggest(KernelProfileArgs),
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct KernelConfigArgs {
+pub(crate) struct KernelProfileArgs {
     /// The profile (TOML)
     pub(crate) profile: PathBuf,
     #[command(flatten)]

@@ -8,7 +8,7 @@ use std::time::Instant;
 use rootsmith_fetch::{Http, Mirrors, Proxies, mirrors};
 use rootsmith_kbuild::Programs;
 use rootsmith_lock::Lock;
-use rootsmith_pipeline::{Failure, Host, Judged, KernelConfig, Options, Places};
+use rootsmith_pipeline::{Failure, Host, Judged, KernelConfig, Options, Places, Suggested};
 use rootsmith_preflight::Wanted;
 use rootsmith_profile::Profile;
 use rootsmith_types::{Arch, Located, Sources};
@@ -54,6 +54,17 @@ pub(crate) fn kernel_config(path: &Path, inputs: &InputArgs, environment: &Envir
     let lock = session.read_lock(false)?;
     let options = session.options(inputs, PathBuf::new(), environment)?;
     session.run(|host| rootsmith_pipeline::kernel_config(&session.profile, lock.as_ref(), &options, host))
+}
+
+/// The kernels of the suite, the one that lacks least of what the profile's fragments ask for first.
+pub(crate) fn suggest_kernels(
+    path: &Path,
+    inputs: &InputArgs,
+    environment: &Environment,
+) -> Result<Vec<Suggested>, u8> {
+    let session = Session::start(path, inputs, environment)?;
+    let options = session.options(inputs, PathBuf::new(), environment)?;
+    session.run(|host| rootsmith_pipeline::suggest_kernels(&session.profile, &options, host))
 }
 
 fn build_one(path: &Path, args: &BuildArgs, environment: &Environment) -> Result<(), u8> {

@@ -18,6 +18,7 @@ mod prepare;
 mod report;
 mod repository;
 mod scripts;
+mod suggest;
 mod target;
 mod timer;
 
@@ -27,4 +28,5 @@ pub use kernel_source::{KernelConfig, kernel_config};
 pub use places::{Failure, Places};
 pub use report::{MadeFile, Summary};
 pub use scripts::{ManifestError, PackageScripts, ReadScript, Scripts};
+pub use suggest::{Suggested, suggest_kernels};
 pub use target::lock;

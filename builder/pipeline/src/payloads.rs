@@ -37,6 +37,7 @@ enum PayloadError {
 }
 
 /// What the payloads of a profile are, each in the cache.
+#[derive(Default)]
 pub(crate) struct Payloads {
     /// For each payload, in the profile's order, what [`rootsmith_assemble::embed`] wants of it.
     pub(crate) taken: Vec<Taken>,
