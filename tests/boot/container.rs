@@ -96,3 +96,10 @@ fn a_memory_limit_holds_under_openrc() {
         a_limit_holds("k0s-worker-openrc.toml");
     }
 }
+
+#[test]
+fn a_memory_limit_holds_under_a_kernel_of_ones_own() {
+    if on_request() && judges(&["qemu-system-x86_64", "make", "gcc", "flex", "bison", "bc", "perl"]) {
+        a_limit_holds("k0s-appliance.toml");
+    }
+}
