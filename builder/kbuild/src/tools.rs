@@ -24,11 +24,11 @@ const ALWAYS: [MissingTool; 6] = [
 
 /// What some configurations need.
 const BY_SYMBOL: [(&[&str], MissingTool); 6] = [
-    (&["KERNEL_ZSTD", "MODULE_COMPRESS_ZSTD", "RD_ZSTD"], tool("zstd", "compress it", "zstd")),
+    (&["KERNEL_ZSTD", "MODULE_COMPRESS_ZSTD"], tool("zstd", "compress it", "zstd")),
     (&["KERNEL_XZ", "MODULE_COMPRESS_XZ"], tool("xz", "compress it", "xz-utils")),
     (&["KERNEL_LZ4"], tool("lz4", "compress it", "lz4")),
     (&["KERNEL_LZO"], tool("lzop", "compress it", "lzop")),
-    (&["MODULE_SIG", "SYSTEM_TRUSTED_KEYRING"], tool("openssl", "make its keys", "openssl")),
+    (&["MODULE_SIG"], tool("openssl", "make its keys", "openssl")),
     (&["IKHEADERS"], tool("cpio", "pack its headers", "cpio")),
 ];
 
