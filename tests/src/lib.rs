@@ -4,6 +4,7 @@
 //! (`target/test-cache`), so only the first one downloads.
 #![allow(clippy::disallowed_methods, clippy::print_stderr)]
 
+pub mod apt;
 pub mod archive;
 pub mod machine;
 pub mod oracle_tree;
