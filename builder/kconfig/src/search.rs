@@ -70,23 +70,37 @@ impl<'a> Search<'a> {
         for tried in 1..=MOST_TRIES {
             let (cost, _, plan) = waiting.pop_first()?;
             let values = Values::compute(self.symbols, &self.wishes_of(&plan), self.toolchain);
-            let Some(unmet) = plan.iter().rev().find(|(id, goal)| !met(&values, *id, goal)) else {
+            if plan.iter().all(|(id, goal)| met(&values, *id, goal)) {
                 let lines = self.needed(symbol, wanted, &plan);
                 if lines.is_some() {
                     return lines;
                 }
                 continue;
-            };
-            for (i, (more, way)) in self.ways(&values, unmet.0, &unmet.1).into_iter().enumerate() {
-                let Some(next) = joined(&plan, &way) else { continue };
+            }
+            for (i, (more, next)) in self.next(&values, &plan).into_iter().enumerate() {
                 let mut key = next.clone();
                 key.sort();
-                if next != plan && next.len() <= MOST_GOALS && seen.insert(key) {
+                if next.len() <= MOST_GOALS && seen.insert(key) {
                     waiting.insert((cost + more, tried * MOST_WAYS + i, next));
                 }
             }
         }
         None
+    }
+
+    /// The plans that meet one more goal: the last that does not only wait for others.
+    fn next(&self, values: &Values<'_>, plan: &Plan) -> Vec<Way> {
+        let mut otherwise = Vec::new();
+        for (id, goal) in plan.iter().rev().filter(|(id, goal)| !met(values, *id, goal)) {
+            let ways = self.ways(values, *id, goal);
+            let plans = ways.iter().filter_map(|(more, way)| Some((*more, joined(plan, way)?)));
+            let (waiting, plans): (Vec<Way>, Vec<Way>) = plans.partition(|(_, next)| next == plan);
+            if waiting.is_empty() {
+                return plans;
+            }
+            otherwise.extend(plans);
+        }
+        cheapest(otherwise)
     }
 
     /// What is on already, and the plan's goals as far as a configuration can name them.

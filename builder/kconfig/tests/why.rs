@@ -18,12 +18,9 @@ impl KconfigFiles for Small {
     }
 }
 
-/// What `make olddefconfig` leaves of nothing.
-const TINY: &str = "CONFIG_SMALL=y\nCONFIG_GENERIC_THINGS=y\nCONFIG_SMP=y\nCONFIG_CC_IS_NEW=y\n# CONFIG_MODULES is not set\n\
-    CONFIG_BLOCK=y\n# CONFIG_NET is not set\n# CONFIG_EXT9_FS is not set\nCONFIG_FS_CHECKS=y\n# CONFIG_OLD_FS is not set\n\
-    # CONFIG_FS_NEW_ONLY is not set\n# CONFIG_CRC is not set\n# CONFIG_EXPERT is not set\nCONFIG_HEAP_RANDOM=y\n\
-    # CONFIG_NEW_PATTERNS is not set\n# CONFIG_COMPILE_TEST is not set\nCONFIG_NR_CPUS=8\nCONFIG_BASE=0x1000\n\
-    CONFIG_HOST_NAME=\"(none)\"\nCONFIG_PACK_GZIP=y\n# CONFIG_PACK_XZ is not set\n";
+/// What `conf --olddefconfig` leaves of nothing, with a compiler that knows `-fnew` and no `-fsanitize`: `tests/oracle/kconfig.rs`
+/// makes it again.
+const TINY: &str = include_str!("small/tiny.config");
 
 fn small() -> Symbols {
     Symbols::read(&Small, &[("SRCARCH", "small"), ("ARCH", "small")]).unwrap()
@@ -262,6 +259,17 @@ fn what_another_architecture_has_is_said_to_be_of_that_one() {
     insta::assert_snapshot!(said("BOARD_LED"), @"`CONFIG_BOARD_LED=y` is lost: it depends on `ARCH_BOARD`, which this architecture does not have, only large");
 }
 
+/// `CONFIG_DM_INIT=y` was said to be impossible: of the plan MD, DM, the last was looked at alone, and what it needs was in the plan
+/// already.
+#[test]
+fn a_goal_that_waits_for_another_is_no_dead_end() {
+    let text = "config BLOCK\n\tbool \"b\"\nconfig MD\n\tbool \"m\"\n\tdepends on BLOCK\nif MD\nconfig DM\n\ttristate \"d\"\n\
+                config DM_INIT\n\tbool \"i\"\n\tdepends on DM=y\nendif\n";
+    let symbols = Symbols::read(&BTreeMap::from([("Kconfig".to_owned(), text.into())]), &[]).unwrap();
+    let why = explain(&symbols, &Config::parse("# CONFIG_BLOCK is not set\n"), "DM_INIT", "y").unwrap();
+    insta::assert_snapshot!(why.help(), @"add `CONFIG_BLOCK=y`, `CONFIG_MD=y`, `CONFIG_DM=y`");
+}
+
 #[test]
 fn files_that_are_no_kconfig_are_errors() {
     let read = |files: &[(&str, &str)]| {
@@ -284,9 +292,9 @@ fn files_that_are_no_kconfig_are_errors() {
 
 /// Each symbol hangs on the one before: no call may go as deep as that.
 #[test]
-fn a_chain_of_a_hundred_thousand_symbols_is_no_deep_call() {
+fn a_chain_of_fifty_thousand_symbols_is_no_deep_call() {
     let mut text = "config S0\n\tbool \"s\"\n".to_owned();
-    for i in 1..100_000 {
+    for i in 1..50_000 {
         text += &format!("config S{i}\n\tbool \"s\"\n\tdepends on S{}\n", i - 1);
     }
     let files = BTreeMap::from([("Kconfig".to_owned(), text.into_bytes())]);
@@ -294,7 +302,7 @@ fn a_chain_of_a_hundred_thousand_symbols_is_no_deep_call() {
     let why = explain(&symbols, &Config::parse("# CONFIG_S0 is not set\n"), "S3", "y").unwrap();
     assert_eq!(why.help(), "add `CONFIG_S0=y`, `CONFIG_S1=y`, `CONFIG_S2=y`");
     // More lines than anybody would add.
-    assert_eq!(explain(&symbols, &Config::default(), "S99999", "y").unwrap().suggest, None);
+    assert_eq!(explain(&symbols, &Config::default(), "S49999", "y").unwrap().suggest, None);
 }
 
 proptest! {
