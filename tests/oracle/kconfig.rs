@@ -97,6 +97,37 @@ fn lost_lines_of_a_tiny_kernel_are_explained() {
     assert_eq!(Config::parse(&fs::read_to_string(made).unwrap()), Config::parse(&expected));
 }
 
+/// All fragments for a virtual machine's kernel from source at once: each line as it is written.
+#[test]
+fn our_fragments_come_out_of_tinyconfig() {
+    if !judges(&TOOLS) {
+        return;
+    }
+    let (source, _) = debian_kernel();
+    let work = tempfile::tempdir().unwrap();
+    let kernel = Kernel { source: &source, build: work.path().join("build") };
+    let names = [
+        "tiny",
+        "uefi",
+        "kvm-guest",
+        "virtio-amd64",
+        "containers",
+        "k0s-builtin",
+        "k0s-huge-pages",
+        "squashfs-verity",
+        "hardening",
+    ];
+    let text = |name: &&str| fs::read_to_string(workspace().join(format!("profiles/kernel/{name}.config"))).unwrap();
+    let asked: String = names.iter().map(text).collect();
+    let config = Config::parse(&kernel.olddefconfig(&(kernel.tiny() + &asked)));
+    let lost: Vec<String> = lines(&asked)
+        .into_iter()
+        .filter(|(symbol, wanted)| config.get(symbol).unwrap_or("n") != wanted)
+        .map(|(symbol, wanted)| spelled(&symbol, &wanted))
+        .collect();
+    assert_eq!(lost, [""; 0]);
+}
+
 /// What became of one symbol.
 enum Verdict {
     /// `tinyconfig` has it so.
