@@ -212,3 +212,30 @@ fn clear(folder: &Path) {
         let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_to_work_in_is_gone_afterwards_even_when_its_builder_was_killed() {
+        let root = tempfile::tempdir().unwrap();
+        let left = {
+            let folder = Folder::open(root.path()).unwrap();
+            let scratch = folder.scratch().unwrap();
+            fs::create_dir(scratch.path().join("linux")).unwrap();
+            fs::write(scratch.path().join("linux/Makefile"), "all:").unwrap();
+            let path = scratch.path().to_owned();
+            std::mem::forget(scratch);
+            path
+        };
+        assert!(left.is_absolute() && left.join("linux/Makefile").exists());
+        let folder = Folder::open(root.path()).unwrap();
+        assert!(!left.exists());
+        let scratch = folder.scratch().unwrap();
+        let path = scratch.path().to_owned();
+        fs::write(path.join("x"), "x").unwrap();
+        drop(scratch);
+        assert!(!path.exists());
+    }
+}

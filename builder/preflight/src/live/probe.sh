@@ -297,7 +297,8 @@ show_config() {
 # ask_config SYMBOL|SYMBOL|…
 ask_config() {
     release=$(uname -r)
-    say modules.folder "$(if [ -s "/lib/modules/$release/modules.dep" ]; then echo yes; else echo no; fi)"
+    # Empty where everything is built in.
+    say modules.folder "$(if [ -f "/lib/modules/$release/modules.dep" ]; then echo yes; else echo no; fi)"
     say modules.loaded "$(sed -n '$=' /proc/modules 2>/dev/null)"
     number=0
     for file in /proc/config.gz "/boot/config-$release" "/usr/src/linux-$release/.config" /usr/src/linux/.config \
