@@ -155,7 +155,7 @@ fn what_the_design_promises_and_we_cannot_yet_is_said_so() {
         image = { name = 'p', arch = ['amd64'] }
         distribution = { id = 'alpine', suite = 'v3', pockets = ['backports'] }
         packages = { recommends = true }
-        kernel = { package = 'linux', source = 'linux-source-6.12' }
+        kernel = { package = 'linux' }
         init = { system = 'openrc' }
         payload = [{ name = 'k0s', source = { url = 'http://mirror.invalid/k0s' }, install = '/k0s' }]
         scripts = { dash = 'ignore' }
@@ -174,8 +174,6 @@ fn what_the_design_promises_and_we_cannot_yet_is_said_so() {
       hint: supported today: `updates` and `security`
     p.toml:5:27: following recommendations is not supported yet
       hint: name those you want in `include`, and leave `recommends` out
-    p.toml:6:31: `kernel.source` is not supported yet
-      hint: name a `package`; its configuration is checked against the fragments
     p.toml:8:37: `payload.source.sha256` is missing [missing in here]
       hint: write `sha256 = "what sha256sum prints of it"`
     p.toml:9:20: `scripts.dash` must be a table with a reason, not a string [a string]
