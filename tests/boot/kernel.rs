@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use rootsmith_tests::machine::run_boot;
-use rootsmith_tests::{cache, command, copy_workspace, judges, on_request, run, said, succeed};
+use rootsmith_tests::{cache, command, copy_workspace, judge, judges, on_request, run, said, succeed};
 
 const TOOLS: [&str; 6] = ["make", "gcc", "flex", "bison", "bc", "perl"];
 
@@ -90,6 +90,38 @@ fn built_again_elsewhere_it_has_the_same_bytes() {
     assert!(output.status.success(), "{}", said(&output));
     assert!(said(&output).contains("compiling the kernel"), "{}", said(&output));
     assert!(fs::read(&manifest).unwrap() == first, "the manifests differ");
+}
+
+/// A board's kernel from source: patched, its root's file system a module, its device tree built along.
+#[test]
+fn a_board_gets_a_kernel_of_its_own_with_modules_and_device_trees() {
+    if !on_request() || !judges(&TOOLS) || !judges(&["aarch64-linux-gnu-gcc", "patch", "debugfs"]) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    copy_workspace(folder.path());
+    let at = |name: &str| folder.path().join("profiles").join(name);
+    let config = "CONFIG_MODULES=y\nCONFIG_MODULE_COMPRESS=y\nCONFIG_MODULE_COMPRESS_XZ=y\nCONFIG_MODULE_COMPRESS_ALL=y\n\
+                  CONFIG_EXT4_FS=m\n";
+    fs::write(at("own.config"), config).unwrap();
+    let patch = "--- a/Makefile\n+++ b/Makefile\n@@ -5 +5 @@\n-EXTRAVERSION =\n+EXTRAVERSION = -own\n";
+    fs::write(at("own.patch"), patch).unwrap();
+    let profile = "schema = 1\nextends = ['base/debian-systemd.toml']\nboard = 'pine64'\nimage = { name = 'own' }\n\
+                   preflight = { sets = ['boot', 'board'] }\n[kernel]\nsource = 'linux-source-6.12'\nbase = 'tinyconfig'\n\
+                   fragments = ['kernel/tiny.config', 'kernel/allwinner.config', 'own.config']\npatches = ['own.patch']\n\
+                   [[output]]\nkind = 'disk'\npartitions = [{ type = 'boot', size = '128MiB' }, { type = 'root', \
+                   filesystem = 'ext4', size = 'minimal', free = '64MiB', grow = true }]\n";
+    fs::write(at("own.toml"), profile).unwrap();
+    succeed(folder.path(), &["build", "profiles/own.toml"]);
+
+    let root = folder.path().join("root.img");
+    rootsmith_tests::partition(&folder.path().join("outputs/own-arm64/own-arm64.img"), 2, &root);
+    let list = |path: &str| judge("debugfs", &["-R", &format!("ls -p {path}"), root.to_str().unwrap()]);
+    let release = list("/usr/lib/modules").split('/').find(|name| name.ends_with("-own")).map(str::to_owned);
+    let release = release.expect("the patch names the release");
+    assert!(list(&format!("/usr/lib/modules/{release}/kernel/fs/ext4")).contains("/ext4.ko.xz/"));
+    assert!(list(&format!("/usr/lib/linux-image-{release}/allwinner")).contains("/sun50i-a64-pine64.dtb/"));
+    assert!(list("/boot").contains(&format!("/config-{release}/")));
 }
 
 /// The same files in another folder.
