@@ -1,0 +1,24 @@
+//! Disks as virtual machines take them: a disk image, written once and ascending, into files that hypervisors and clouds open.
+//!
+//! | [`Format`]                              | who takes it                          | cluster  |
+//! |-----------------------------------------|---------------------------------------|----------|
+//! | [`Vdi`](Format::Vdi)                    | VirtualBox                            | 1 MiB    |
+//!
+//! Every writer is a [`Sink`](rootsmith_ondisk::Sink) that holds tables and a few clusters, never the disk; a [`Tee`] feeds
+//! several at once, so that the content is read once. Clusters of zeros are left out. Nothing depends on a clock, on chance. `docs/formats/virtual.md` says what is left out.
+
+#![warn(clippy::as_conversions, clippy::arithmetic_side_effects)]
+#![cfg_attr(test, allow(clippy::as_conversions, clippy::arithmetic_side_effects))]
+
+mod error;
+mod file;
+mod number;
+mod options;
+mod tee;
+mod vdi;
+mod writer;
+
+pub use error::CreateError;
+pub use options::{Format, Options};
+pub use tee::Tee;
+pub use writer::{Writer, create};

@@ -1,0 +1,118 @@
+//! Ascending writes of any length to whole clusters.
+
+use std::fs::File;
+use std::io;
+
+use rootsmith_ondisk::Sink;
+use rootsmith_types::NumBytes;
+
+use crate::number::{add, index, is_zero, wide};
+use crate::{CreateError, Format, Options, vdi};
+
+#[cfg(test)]
+mod tests;
+
+/// What a format does with the clusters of a disk. Those of zeros alone do not come.
+pub(crate) trait Container: Send {
+    /// Bytes of a cluster.
+    fn cluster_size(&self) -> usize;
+
+    /// The cluster with this number, later than any before. The disk's last one may be short.
+    fn cluster(&mut self, number: u64, data: &[u8]) -> io::Result<()>;
+
+    /// There are no more.
+    fn finish(&mut self) -> io::Result<()>;
+}
+
+/// A file that becomes a disk image while the disk is written to it. Without [`Writer::finish`] it is none.
+pub struct Writer<'a> {
+    container: Box<dyn Container + 'a>,
+    size: u64,
+    /// Where the last write ended.
+    end: u64,
+    /// The cluster that was begun: its number, and its bytes, zeros where nothing was written yet.
+    begun: Option<u64>,
+    cluster: Vec<u8>,
+}
+
+/// A writer of a disk of `size` bytes as `format`. `file` is empty and open for writing.
+pub fn create<'a>(
+    format: Format,
+    size: NumBytes,
+    options: &Options,
+    file: &'a File,
+) -> Result<Writer<'a>, CreateError> {
+    let bytes = size.get();
+    if bytes == 0 {
+        return Err(CreateError::Empty(format));
+    }
+    if !bytes.is_multiple_of(format.unit()) {
+        return Err(CreateError::Unit { format, size, unit: NumBytes::new(format.unit()) });
+    }
+    if bytes > format.limit() {
+        return Err(CreateError::TooLarge { format, size, limit: NumBytes::new(format.limit()) });
+    }
+    let container: Box<dyn Container + 'a> = match format {
+        Format::Vdi => Box::new(vdi::Vdi::new(file, bytes, options)),
+    };
+    let cluster = vec![0; container.cluster_size()];
+    Ok(Writer { container, size: bytes, end: 0, begun: None, cluster })
+}
+
+impl Writer<'_> {
+    /// Writes what is left, tables and headers among it.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.close()?;
+        self.container.finish()
+    }
+
+    /// Hands on the cluster that was begun.
+    fn close(&mut self) -> io::Result<()> {
+        let Some(number) = self.begun.take() else { return Ok(()) };
+        // It was begun by bytes inside the disk, so it starts there.
+        let left = self.size.saturating_sub(number.saturating_mul(wide(self.cluster.len())));
+        let length = index(left).map_or(self.cluster.len(), |left| left.min(self.cluster.len()));
+        let data = &self.cluster[..length];
+        if !is_zero(data) {
+            self.container.cluster(number, data)?;
+            self.cluster.fill(0);
+        }
+        Ok(())
+    }
+}
+
+impl Sink for Writer<'_> {
+    fn write_at(&mut self, offset: u64, mut data: &[u8]) -> io::Result<()> {
+        if offset < self.end {
+            return Err(io::Error::other(format!("internal error: write at {offset} goes back from {}", self.end)));
+        }
+        self.end = add(offset, wide(data.len()))?;
+        if self.end > self.size {
+            return Err(io::Error::other("internal error: image wrote past its size"));
+        }
+        let cluster_size = self.cluster.len();
+        let mut at = offset;
+        while !data.is_empty() {
+            // A cluster is never empty.
+            let number = at.checked_div(wide(cluster_size)).unwrap_or(0);
+            let within = index(at.checked_rem(wide(cluster_size)).unwrap_or(0))?;
+            if self.begun.is_some_and(|begun| begun != number) {
+                self.close()?;
+            }
+            let (now, later) = data.split_at(data.len().min(cluster_size.saturating_sub(within)));
+            if now.len() == cluster_size {
+                // Whole clusters are not copied.
+                if !is_zero(now) {
+                    self.container.cluster(number, now)?;
+                }
+            } else {
+                self.begun = Some(number);
+                let rest = self.cluster.get_mut(within..).unwrap_or_default();
+                rest.get_mut(..now.len()).unwrap_or_default().copy_from_slice(now);
+            }
+            at = add(at, wide(now.len()))?;
+            data = later;
+        }
+        Ok(())
+    }
+}
