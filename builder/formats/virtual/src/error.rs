@@ -55,7 +55,7 @@ impl Explain for CreateError {
     fn help(&self) -> Option<String> {
         let text = match self {
             CreateError::Empty(_) | CreateError::Unit { .. } => return None,
-            CreateError::TooLarge { .. } => "make the partitions smaller",
+            CreateError::TooLarge { .. } => "make the partitions smaller, or use `qcow2`",
         };
         Some(text.to_owned())
     }

@@ -1,13 +1,69 @@
-//! Writing to a file, with holes where zeros would be.
+//! Writing to a file: at its end, through a buffer; or somewhere, with holes where zeros would be.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use crate::number::{add, is_zero, wide};
+use crate::number::{add, index, is_zero, round_up, wide};
 
+/// As much is collected before it is written.
+const BUFFER: usize = 1 << 20;
 /// Zeros of a page's length become a hole.
 const PAGE: usize = 4096;
+
+/// A file that grows.
+pub(crate) struct Tail<'a> {
+    file: &'a File,
+    /// Where `buffer` will be written.
+    start: u64,
+    buffer: Vec<u8>,
+}
+
+impl<'a> Tail<'a> {
+    /// Begins at `start`.
+    pub(crate) fn new(file: &'a File, start: u64) -> Tail<'a> {
+        Tail { file, start, buffer: Vec::new() }
+    }
+
+    pub(crate) fn file(&self) -> &'a File {
+        self.file
+    }
+
+    /// Where the next byte goes.
+    pub(crate) fn position(&self) -> u64 {
+        // No file is as long as numbers go.
+        self.start.saturating_add(wide(self.buffer.len()))
+    }
+
+    pub(crate) fn append(&mut self, data: &[u8]) -> io::Result<()> {
+        if self.buffer.len().saturating_add(data.len()) > BUFFER {
+            self.flush()?;
+        }
+        if data.len() >= BUFFER {
+            self.file.write_all_at(data, self.start)?;
+            self.start = add(self.start, wide(data.len()))?;
+        } else {
+            self.buffer.extend_from_slice(data);
+        }
+        Ok(())
+    }
+
+    /// Appends zeros up to a multiple of `unit`.
+    pub(crate) fn pad(&mut self, unit: u64) -> io::Result<()> {
+        let position = self.position();
+        let zeros = index(round_up(position, unit)?.saturating_sub(position))?;
+        self.buffer.resize(self.buffer.len().saturating_add(zeros), 0);
+        Ok(())
+    }
+
+    /// Writes what is left.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.file.write_all_at(&self.buffer, self.start)?;
+        self.start = self.position();
+        self.buffer.clear();
+        Ok(())
+    }
+}
 
 /// Writes `data` at `offset` of a file that has a hole there, and leaves it where `data` is zeros.
 pub(crate) fn write_sparse(file: &File, offset: u64, data: &[u8]) -> io::Result<()> {

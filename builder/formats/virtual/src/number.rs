@@ -30,6 +30,11 @@ pub(crate) fn multiply(a: u64, b: u64) -> io::Result<u64> {
     a.checked_mul(b).ok_or_else(|| io::ErrorKind::FileTooLarge.into())
 }
 
+/// The next multiple of `unit`, which is not zero.
+pub(crate) fn round_up(n: u64, unit: u64) -> io::Result<u64> {
+    n.checked_next_multiple_of(unit).ok_or_else(|| io::ErrorKind::FileTooLarge.into())
+}
+
 /// Whether there is nothing but zeros.
 pub(crate) fn is_zero(data: &[u8]) -> bool {
     data.chunks(256).all(|chunk| chunk.iter().fold(0, |any, byte| any | byte) == 0)

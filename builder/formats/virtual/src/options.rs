@@ -9,27 +9,35 @@ use crate::number::SECTOR;
 /// A disk image as a hypervisor or a cloud takes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Format {
+    /// qcow2 version 3, clusters as they are.
+    Qcow2,
+    /// qcow2 version 3, clusters deflated: every QEMU reads it.
+    Qcow2Zlib,
+    /// qcow2 version 3, clusters compressed by zstd: from QEMU 5.1 on.
+    Qcow2Zstd,
     /// VDI with blocks where something is.
     Vdi,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Format; 1] = [Format::Vdi];
+    pub const ALL: [Format; 4] = [Format::Qcow2, Format::Qcow2Zlib, Format::Qcow2Zstd, Format::Vdi];
 
     /// What file names end with, without the dot.
     pub const fn extension(self) -> &'static str {
         match self {
+            Format::Qcow2 | Format::Qcow2Zlib | Format::Qcow2Zstd => "qcow2",
             Format::Vdi => "vdi",
         }
     }
 
     /// The least size from `size` on that everybody who takes the format takes, to be asked before the disk is planned: a GPT
-    /// has its copy at the very end. A whole number of MiB, as VirtualBox
-    /// makes disks. `None` when that does not fit a number.
+    /// has its copy at the very end. A whole number of MiB for VirtualBox, of
+    /// sectors for qcow2. `None` when that does not fit a number.
     pub fn rounded(self, size: NumBytes) -> Option<NumBytes> {
         let unit = match self {
             Format::Vdi => 1 << 20,
+            _ => self.unit(),
         };
         NumBytes::new(size.get().max(1)).checked_round_up(unit)
     }
@@ -42,6 +50,7 @@ impl Format {
     /// The largest disk.
     pub(crate) const fn limit(self) -> u64 {
         match self {
+            Format::Qcow2 | Format::Qcow2Zlib | Format::Qcow2Zstd => crate::qcow2::LIMIT,
             Format::Vdi => crate::vdi::LIMIT,
         }
     }
@@ -50,6 +59,9 @@ impl Format {
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Format::Qcow2 => "qcow2",
+            Format::Qcow2Zlib => "qcow2 with zlib",
+            Format::Qcow2Zstd => "qcow2 with zstd",
             Format::Vdi => "VDI",
         })
     }
@@ -58,7 +70,7 @@ impl fmt::Display for Format {
 /// What concerns the disk as a whole.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The disk's identifier; whatever else a format wants is derived from it.
+    /// The disk's identifier; whatever else a format wants is derived from it. qcow2 has none.
     pub id: Uuid,
 }
 

@@ -6,8 +6,9 @@ use std::io;
 use rootsmith_ondisk::Sink;
 use rootsmith_types::NumBytes;
 
+use crate::compress::Method;
 use crate::number::{add, index, is_zero, wide};
-use crate::{CreateError, Format, Options, vdi};
+use crate::{CreateError, Format, Options, qcow2, vdi};
 
 #[cfg(test)]
 mod tests;
@@ -53,6 +54,9 @@ pub fn create<'a>(
         return Err(CreateError::TooLarge { format, size, limit: NumBytes::new(format.limit()) });
     }
     let container: Box<dyn Container + 'a> = match format {
+        Format::Qcow2 => Box::new(qcow2::Qcow2::new(file, bytes, None)),
+        Format::Qcow2Zlib => Box::new(qcow2::Qcow2::new(file, bytes, Some(Method::Deflate))),
+        Format::Qcow2Zstd => Box::new(qcow2::Qcow2::new(file, bytes, Some(Method::Zstd))),
         Format::Vdi => Box::new(vdi::Vdi::new(file, bytes, options)),
     };
     let cluster = vec![0; container.cluster_size()];
