@@ -22,6 +22,8 @@ const ZSTD_LEVEL: i32 = 3;
 pub(crate) enum Method {
     /// Bare deflate with a window of 4 KiB: all that QEMU's readers of qcow2 keep.
     Deflate,
+    /// A zlib stream.
+    Zlib,
     /// A zstd frame.
     Zstd,
 }
@@ -77,6 +79,7 @@ impl Batch {
 /// What compresses one cluster after the other.
 enum Compressor {
     Deflate(Compress),
+    Zlib(Compress),
     Zstd(zstd::bulk::Compressor<'static>),
 }
 
@@ -85,11 +88,12 @@ impl Compressor {
         let level = Compression::new(ZLIB_LEVEL);
         Ok(match method {
             Method::Deflate => Compressor::Deflate(Compress::new_with_window_bits(level, false, 12)),
+            Method::Zlib => Compressor::Zlib(Compress::new(level, true)),
             Method::Zstd => Compressor::Zstd(zstd::bulk::Compressor::new(ZSTD_LEVEL)?),
         })
     }
 
-    /// `None` when the result would not be smaller.
+    /// `None` when the result would not be smaller; a zlib stream is never refused.
     fn compress(&mut self, data: &[u8]) -> io::Result<Option<Vec<u8>>> {
         let (compress, room) = match self {
             Compressor::Zstd(compressor) => {
@@ -97,6 +101,8 @@ impl Compressor {
                 return Ok((packed.len() < data.len()).then_some(packed));
             }
             Compressor::Deflate(compress) => (compress, data.len().saturating_sub(1)),
+            // Stored blocks cost five bytes each, and a few more around them.
+            Compressor::Zlib(compress) => (compress, data.len().saturating_add(1024)),
         };
         compress.reset();
         let mut packed = Vec::with_capacity(room);

@@ -29,6 +29,8 @@ pub enum CreateError {
         /// The largest there is.
         limit: NumBytes,
     },
+    /// A name that would end the quotes it stands between in a VMDK's descriptor, or is longer than it has room for.
+    Name(String),
 }
 
 impl fmt::Display for CreateError {
@@ -41,6 +43,7 @@ impl fmt::Display for CreateError {
             CreateError::TooLarge { format, size, limit } => {
                 write!(f, "a disk of {size} as {format}, which ends at {limit}")
             }
+            CreateError::Name(name) => write!(f, "a VMDK cannot say that its file is `{}`", name.escape_debug()),
         }
     }
 }
@@ -56,6 +59,7 @@ impl Explain for CreateError {
         let text = match self {
             CreateError::Empty(_) | CreateError::Unit { .. } => return None,
             CreateError::TooLarge { .. } => "make the partitions smaller, or use `qcow2`",
+            CreateError::Name(_) => "choose a name of up to 200 bytes without quotes and control characters",
         };
         Some(text.to_owned())
     }
@@ -64,7 +68,7 @@ impl Explain for CreateError {
         match self {
             // The disk is planned for its formats.
             CreateError::Empty(_) | CreateError::Unit { .. } => Blame::Ours,
-            CreateError::TooLarge { .. } => Blame::Inputs,
+            CreateError::TooLarge { .. } | CreateError::Name(_) => Blame::Inputs,
         }
     }
 }

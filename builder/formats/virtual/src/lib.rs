@@ -3,6 +3,8 @@
 //! | [`Format`]                              | who takes it                          | cluster  |
 //! |-----------------------------------------|---------------------------------------|----------|
 //! | [`Qcow2`](Format::Qcow2) and compressed | QEMU, Proxmox, OpenStack              | 64 KiB   |
+//! | [`VmdkStreamOptimized`](Format::VmdkStreamOptimized) | VMware and VirtualBox, in an OVA | 64 KiB |
+//! | [`VmdkMonolithicSparse`](Format::VmdkMonolithicSparse) | VMware Workstation, VirtualBox | 64 KiB |
 //! | [`Vdi`](Format::Vdi)                    | VirtualBox                            | 1 MiB    |
 //!
 //! Every writer is a [`Sink`](rootsmith_ondisk::Sink) that holds tables and a few clusters, never the disk; a [`Tee`] feeds
@@ -20,9 +22,10 @@ mod options;
 mod qcow2;
 mod tee;
 mod vdi;
+mod vmdk;
 mod writer;
 
 pub use error::CreateError;
-pub use options::{Format, Options};
+pub use options::{Adapter, Format, Options};
 pub use tee::Tee;
 pub use writer::{Writer, create};

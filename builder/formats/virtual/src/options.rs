@@ -15,25 +15,37 @@ pub enum Format {
     Qcow2Zlib,
     /// qcow2 version 3, clusters compressed by zstd: from QEMU 5.1 on.
     Qcow2Zstd,
+    /// VMDK for transport: what an OVA holds.
+    VmdkStreamOptimized,
+    /// VMDK to run from, in one file.
+    VmdkMonolithicSparse,
     /// VDI with blocks where something is.
     Vdi,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Format; 4] = [Format::Qcow2, Format::Qcow2Zlib, Format::Qcow2Zstd, Format::Vdi];
+    pub const ALL: [Format; 6] = [
+        Format::Qcow2,
+        Format::Qcow2Zlib,
+        Format::Qcow2Zstd,
+        Format::VmdkStreamOptimized,
+        Format::VmdkMonolithicSparse,
+        Format::Vdi,
+    ];
 
     /// What file names end with, without the dot.
     pub const fn extension(self) -> &'static str {
         match self {
             Format::Qcow2 | Format::Qcow2Zlib | Format::Qcow2Zstd => "qcow2",
+            Format::VmdkStreamOptimized | Format::VmdkMonolithicSparse => "vmdk",
             Format::Vdi => "vdi",
         }
     }
 
     /// The least size from `size` on that everybody who takes the format takes, to be asked before the disk is planned: a GPT
     /// has its copy at the very end. A whole number of MiB for VirtualBox, of
-    /// sectors for qcow2. `None` when that does not fit a number.
+    /// grains of 64 KiB for VMDK, of sectors for qcow2. `None` when that does not fit a number.
     pub fn rounded(self, size: NumBytes) -> Option<NumBytes> {
         let unit = match self {
             Format::Vdi => 1 << 20,
@@ -44,13 +56,17 @@ impl Format {
 
     /// A size that is no multiple of this cannot be said in the format.
     pub(crate) const fn unit(self) -> u64 {
-        SECTOR
+        match self {
+            Format::VmdkStreamOptimized | Format::VmdkMonolithicSparse => crate::vmdk::GRAIN,
+            _ => SECTOR,
+        }
     }
 
     /// The largest disk.
     pub(crate) const fn limit(self) -> u64 {
         match self {
             Format::Qcow2 | Format::Qcow2Zlib | Format::Qcow2Zstd => crate::qcow2::LIMIT,
+            Format::VmdkStreamOptimized | Format::VmdkMonolithicSparse => crate::vmdk::LIMIT,
             Format::Vdi => crate::vdi::LIMIT,
         }
     }
@@ -62,9 +78,22 @@ impl fmt::Display for Format {
             Format::Qcow2 => "qcow2",
             Format::Qcow2Zlib => "qcow2 with zlib",
             Format::Qcow2Zstd => "qcow2 with zstd",
+            Format::VmdkStreamOptimized => "stream-optimized VMDK",
+            Format::VmdkMonolithicSparse => "monolithic sparse VMDK",
             Format::Vdi => "VDI",
         })
     }
+}
+
+/// The controller that a VMDK asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Adapter {
+    /// IDE, and what virtual machines call SATA.
+    Ide,
+    /// BusLogic's SCSI controller.
+    BusLogic,
+    /// LSI Logic's, and VMware's own paravirtual one: it has no name of its own here.
+    LsiLogic,
 }
 
 /// What concerns the disk as a whole.
@@ -72,11 +101,17 @@ impl fmt::Display for Format {
 pub struct Options {
     /// The disk's identifier; whatever else a format wants is derived from it. qcow2 has none.
     pub id: Uuid,
+    /// What a VMDK's descriptor calls the file, without folders.
+    pub name: String,
+    /// The controller that a VMDK asks for.
+    pub adapter: Adapter,
+    /// The oldest virtual hardware of VMware's that takes a VMDK.
+    pub hardware_version: u32,
 }
 
 impl Options {
-    /// What has to be said.
-    pub fn new(id: Uuid) -> Options {
-        Options { id }
+    /// For LSI Logic's controller and hardware version 10: ESXi 5.5, Workstation 10 and everything later.
+    pub fn new(id: Uuid, name: &str) -> Options {
+        Options { id, name: name.to_owned(), adapter: Adapter::LsiLogic, hardware_version: 10 }
     }
 }
