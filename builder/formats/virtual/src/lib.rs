@@ -5,11 +5,31 @@
 //! | [`Qcow2`](Format::Qcow2) and compressed | QEMU, Proxmox, OpenStack              | 64 KiB   |
 //! | [`VmdkStreamOptimized`](Format::VmdkStreamOptimized) | VMware and VirtualBox, in an OVA | 64 KiB |
 //! | [`VmdkMonolithicSparse`](Format::VmdkMonolithicSparse) | VMware Workstation, VirtualBox | 64 KiB |
+//! | [`VhdFixed`](Format::VhdFixed)          | Azure                                 | none     |
+//! | [`VhdDynamic`](Format::VhdDynamic)      | Hyper-V, Citrix                       | 2 MiB    |
 //! | [`Vdi`](Format::Vdi)                    | VirtualBox                            | 1 MiB    |
 //!
 //! Every writer is a [`Sink`](rootsmith_ondisk::Sink) that holds tables and a few clusters, never the disk; a [`Tee`] feeds
 //! several at once, so that the content is read once. Clusters of zeros are left out. Nothing depends on a clock, on chance or
 //! on the number of cores. `docs/formats/virtual.md` says what is left out.
+//!
+//! ```
+//! use rootsmith_ondisk::Sink;
+//! use rootsmith_types::{NumBytes, Uuid};
+//! use rootsmith_virtual::{Format, Options, Tee, create};
+//!
+//! let (one, other) = (tempfile::tempfile()?, tempfile::tempfile()?);
+//! let options = Options::new(Uuid::new([7; 16]), 1_700_000_000, "disk");
+//! let size = Format::VhdFixed.rounded(NumBytes::new(1_000_000)).unwrap();
+//! assert_eq!(size, NumBytes::mib(1));
+//! let mut qcow2 = create(Format::Qcow2Zstd, size, &options, &one)?;
+//! let mut vhd = create(Format::VhdFixed, size, &options, &other)?;
+//! Tee::new(vec![&mut qcow2, &mut vhd]).write_at(4096, b"content")?;
+//! qcow2.finish()?;
+//! vhd.finish()?;
+//! assert_eq!(other.metadata()?.len(), (1 << 20) + 512);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #![warn(clippy::as_conversions, clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::as_conversions, clippy::arithmetic_side_effects))]
@@ -22,6 +42,7 @@ mod options;
 mod qcow2;
 mod tee;
 mod vdi;
+mod vhd;
 mod vmdk;
 mod writer;
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use rootsmith_types::{NumBytes, Uuid};
+use rootsmith_types::{NumBytes, UnixTime, Uuid};
 
 use crate::number::SECTOR;
 
@@ -19,18 +19,24 @@ pub enum Format {
     VmdkStreamOptimized,
     /// VMDK to run from, in one file.
     VmdkMonolithicSparse,
+    /// VHD with every sector at its place: what Azure takes.
+    VhdFixed,
+    /// VHD with blocks where something is.
+    VhdDynamic,
     /// VDI with blocks where something is.
     Vdi,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Format; 6] = [
+    pub const ALL: [Format; 8] = [
         Format::Qcow2,
         Format::Qcow2Zlib,
         Format::Qcow2Zstd,
         Format::VmdkStreamOptimized,
         Format::VmdkMonolithicSparse,
+        Format::VhdFixed,
+        Format::VhdDynamic,
         Format::Vdi,
     ];
 
@@ -39,16 +45,17 @@ impl Format {
         match self {
             Format::Qcow2 | Format::Qcow2Zlib | Format::Qcow2Zstd => "qcow2",
             Format::VmdkStreamOptimized | Format::VmdkMonolithicSparse => "vmdk",
+            Format::VhdFixed | Format::VhdDynamic => "vhd",
             Format::Vdi => "vdi",
         }
     }
 
     /// The least size from `size` on that everybody who takes the format takes, to be asked before the disk is planned: a GPT
-    /// has its copy at the very end. A whole number of MiB for VirtualBox, of
-    /// grains of 64 KiB for VMDK, of sectors for qcow2. `None` when that does not fit a number.
+    /// has its copy at the very end. A whole number of MiB for Azure and
+    /// VirtualBox, of grains of 64 KiB for VMDK, of sectors for qcow2. `None` when that does not fit a number.
     pub fn rounded(self, size: NumBytes) -> Option<NumBytes> {
         let unit = match self {
-            Format::Vdi => 1 << 20,
+            Format::VhdFixed | Format::VhdDynamic | Format::Vdi => 1 << 20,
             _ => self.unit(),
         };
         NumBytes::new(size.get().max(1)).checked_round_up(unit)
@@ -67,6 +74,7 @@ impl Format {
         match self {
             Format::Qcow2 | Format::Qcow2Zlib | Format::Qcow2Zstd => crate::qcow2::LIMIT,
             Format::VmdkStreamOptimized | Format::VmdkMonolithicSparse => crate::vmdk::LIMIT,
+            Format::VhdFixed | Format::VhdDynamic => crate::vhd::LIMIT,
             Format::Vdi => crate::vdi::LIMIT,
         }
     }
@@ -80,6 +88,8 @@ impl fmt::Display for Format {
             Format::Qcow2Zstd => "qcow2 with zstd",
             Format::VmdkStreamOptimized => "stream-optimized VMDK",
             Format::VmdkMonolithicSparse => "monolithic sparse VMDK",
+            Format::VhdFixed => "fixed VHD",
+            Format::VhdDynamic => "dynamic VHD",
             Format::Vdi => "VDI",
         })
     }
@@ -101,6 +111,8 @@ pub enum Adapter {
 pub struct Options {
     /// The disk's identifier; whatever else a format wants is derived from it. qcow2 has none.
     pub id: Uuid,
+    /// When the disk was made: VHD has a field for it.
+    pub time: UnixTime,
     /// What a VMDK's descriptor calls the file, without folders.
     pub name: String,
     /// The controller that a VMDK asks for.
@@ -111,7 +123,7 @@ pub struct Options {
 
 impl Options {
     /// For LSI Logic's controller and hardware version 10: ESXi 5.5, Workstation 10 and everything later.
-    pub fn new(id: Uuid, name: &str) -> Options {
-        Options { id, name: name.to_owned(), adapter: Adapter::LsiLogic, hardware_version: 10 }
+    pub fn new(id: Uuid, time: UnixTime, name: &str) -> Options {
+        Options { id, time, name: name.to_owned(), adapter: Adapter::LsiLogic, hardware_version: 10 }
     }
 }

@@ -8,7 +8,7 @@ use rootsmith_types::NumBytes;
 
 use crate::compress::Method;
 use crate::number::{add, index, is_zero, wide};
-use crate::{CreateError, Format, Options, qcow2, vdi, vmdk};
+use crate::{CreateError, Format, Options, qcow2, vdi, vhd, vmdk};
 
 #[cfg(test)]
 mod tests;
@@ -59,6 +59,8 @@ pub fn create<'a>(
         Format::Qcow2Zstd => Box::new(qcow2::Qcow2::new(file, bytes, Some(Method::Zstd))),
         Format::VmdkStreamOptimized => Box::new(vmdk::Stream::new(file, bytes, options)?),
         Format::VmdkMonolithicSparse => Box::new(vmdk::Sparse::new(file, bytes, options)?),
+        Format::VhdFixed => Box::new(vhd::Fixed::new(file, bytes, options)),
+        Format::VhdDynamic => Box::new(vhd::Dynamic::new(file, bytes, options)),
         Format::Vdi => Box::new(vdi::Vdi::new(file, bytes, options)),
     };
     let cluster = vec![0; container.cluster_size()];

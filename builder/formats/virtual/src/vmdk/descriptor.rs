@@ -109,14 +109,14 @@ mod tests {
 
     #[test]
     fn content_is_never_none() {
-        let options = Options::new(Uuid::new([0xff; 16]), "disk");
+        let options = Options::new(Uuid::new([0xff; 16]), 0, "disk");
         assert_eq!(content_id(&options), 0x7fff_ffff);
     }
 
     #[test]
     fn name_that_would_end_the_quotes_is_refused() {
         for name in ["", "a\"b", "a\nb", "a/b", &"x".repeat(201)] {
-            let refused = descriptor("streamOptimized", 1 << 20, &Options::new(Uuid::new([1; 16]), name));
+            let refused = descriptor("streamOptimized", 1 << 20, &Options::new(Uuid::new([1; 16]), 0, name));
             assert_eq!(refused, Err(CreateError::Name(name.to_owned())));
         }
     }

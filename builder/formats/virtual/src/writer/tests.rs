@@ -66,7 +66,7 @@ fn going_back_and_past_the_end_are_refused() {
 #[test]
 fn sizes_that_a_format_cannot_have_are_refused() {
     let file = tempfile::tempfile().unwrap();
-    let options = Options::new(Uuid::new([1; 16]), "disk");
+    let options = Options::new(Uuid::new([1; 16]), 0, "disk");
     for format in Format::ALL {
         let made = |size| create(format, NumBytes::new(size), &options, &file).err();
         assert_eq!(made(0), Some(CreateError::Empty(format)));
