@@ -58,7 +58,7 @@ impl Explain for CreateError {
     fn help(&self) -> Option<String> {
         let text = match self {
             CreateError::Empty(_) | CreateError::Unit { .. } => return None,
-            CreateError::TooLarge { .. } => "make the partitions smaller, or use `qcow2`",
+            CreateError::TooLarge { .. } => "make the partitions smaller, or use `qcow2` or `vhdx`",
             CreateError::Name(_) => "choose a name of up to 200 bytes without quotes and control characters",
         };
         Some(text.to_owned())

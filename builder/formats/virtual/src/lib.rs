@@ -7,6 +7,7 @@
 //! | [`VmdkMonolithicSparse`](Format::VmdkMonolithicSparse) | VMware Workstation, VirtualBox | 64 KiB |
 //! | [`VhdFixed`](Format::VhdFixed)          | Azure                                 | none     |
 //! | [`VhdDynamic`](Format::VhdDynamic)      | Hyper-V, Citrix                       | 2 MiB    |
+//! | [`Vhdx`](Format::Vhdx)                  | Hyper-V                               | 1 MiB    |
 //! | [`Vdi`](Format::Vdi)                    | VirtualBox                            | 1 MiB    |
 //!
 //! Every writer is a [`Sink`](rootsmith_ondisk::Sink) that holds tables and a few clusters, never the disk; a [`Tee`] feeds
@@ -43,6 +44,7 @@ mod qcow2;
 mod tee;
 mod vdi;
 mod vhd;
+mod vhdx;
 mod vmdk;
 mod writer;
 

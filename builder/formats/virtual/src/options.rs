@@ -23,13 +23,15 @@ pub enum Format {
     VhdFixed,
     /// VHD with blocks where something is.
     VhdDynamic,
+    /// VHDX with blocks where something is.
+    Vhdx,
     /// VDI with blocks where something is.
     Vdi,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Format; 8] = [
+    pub const ALL: [Format; 9] = [
         Format::Qcow2,
         Format::Qcow2Zlib,
         Format::Qcow2Zstd,
@@ -37,6 +39,7 @@ impl Format {
         Format::VmdkMonolithicSparse,
         Format::VhdFixed,
         Format::VhdDynamic,
+        Format::Vhdx,
         Format::Vdi,
     ];
 
@@ -46,16 +49,17 @@ impl Format {
             Format::Qcow2 | Format::Qcow2Zlib | Format::Qcow2Zstd => "qcow2",
             Format::VmdkStreamOptimized | Format::VmdkMonolithicSparse => "vmdk",
             Format::VhdFixed | Format::VhdDynamic => "vhd",
+            Format::Vhdx => "vhdx",
             Format::Vdi => "vdi",
         }
     }
 
     /// The least size from `size` on that everybody who takes the format takes, to be asked before the disk is planned: a GPT
-    /// has its copy at the very end. A whole number of MiB for Azure and
+    /// has its copy at the very end. A whole number of MiB for Azure, Hyper-V and
     /// VirtualBox, of grains of 64 KiB for VMDK, of sectors for qcow2. `None` when that does not fit a number.
     pub fn rounded(self, size: NumBytes) -> Option<NumBytes> {
         let unit = match self {
-            Format::VhdFixed | Format::VhdDynamic | Format::Vdi => 1 << 20,
+            Format::VhdFixed | Format::VhdDynamic | Format::Vhdx | Format::Vdi => 1 << 20,
             _ => self.unit(),
         };
         NumBytes::new(size.get().max(1)).checked_round_up(unit)
@@ -75,6 +79,7 @@ impl Format {
             Format::Qcow2 | Format::Qcow2Zlib | Format::Qcow2Zstd => crate::qcow2::LIMIT,
             Format::VmdkStreamOptimized | Format::VmdkMonolithicSparse => crate::vmdk::LIMIT,
             Format::VhdFixed | Format::VhdDynamic => crate::vhd::LIMIT,
+            Format::Vhdx => crate::vhdx::LIMIT,
             Format::Vdi => crate::vdi::LIMIT,
         }
     }
@@ -90,6 +95,7 @@ impl fmt::Display for Format {
             Format::VmdkMonolithicSparse => "monolithic sparse VMDK",
             Format::VhdFixed => "fixed VHD",
             Format::VhdDynamic => "dynamic VHD",
+            Format::Vhdx => "VHDX",
             Format::Vdi => "VDI",
         })
     }

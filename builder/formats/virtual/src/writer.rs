@@ -8,7 +8,7 @@ use rootsmith_types::NumBytes;
 
 use crate::compress::Method;
 use crate::number::{add, index, is_zero, wide};
-use crate::{CreateError, Format, Options, qcow2, vdi, vhd, vmdk};
+use crate::{CreateError, Format, Options, qcow2, vdi, vhd, vhdx, vmdk};
 
 #[cfg(test)]
 mod tests;
@@ -61,6 +61,7 @@ pub fn create<'a>(
         Format::VmdkMonolithicSparse => Box::new(vmdk::Sparse::new(file, bytes, options)?),
         Format::VhdFixed => Box::new(vhd::Fixed::new(file, bytes, options)),
         Format::VhdDynamic => Box::new(vhd::Dynamic::new(file, bytes, options)),
+        Format::Vhdx => Box::new(vhdx::Vhdx::new(file, bytes, options)),
         Format::Vdi => Box::new(vdi::Vdi::new(file, bytes, options)),
     };
     let cluster = vec![0; container.cluster_size()];
