@@ -65,6 +65,17 @@ impl<'a> Tail<'a> {
     }
 }
 
+impl io::Write for Tail<'_> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.append(data)?;
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Tail::flush(self)
+    }
+}
+
 /// Writes `data` at `offset` of a file that has a hole there, and leaves it where `data` is zeros.
 pub(crate) fn write_sparse(file: &File, offset: u64, data: &[u8]) -> io::Result<()> {
     let mut at = offset;

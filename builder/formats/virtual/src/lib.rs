@@ -9,6 +9,7 @@
 //! | [`VhdDynamic`](Format::VhdDynamic)      | Hyper-V, Citrix                       | 2 MiB    |
 //! | [`Vhdx`](Format::Vhdx)                  | Hyper-V                               | 1 MiB    |
 //! | [`Vdi`](Format::Vdi)                    | VirtualBox                            | 1 MiB    |
+//! | [`RawZstd`](Format::RawZstd), [`RawXz`](Format::RawXz) | whoever writes disks   | none     |
 //!
 //! Every writer is a [`Sink`](rootsmith_ondisk::Sink) that holds tables and a few clusters, never the disk; a [`Tee`] feeds
 //! several at once, so that the content is read once. Clusters of zeros are left out. Nothing depends on a clock, on chance or
@@ -41,6 +42,7 @@ mod file;
 mod number;
 mod options;
 mod qcow2;
+mod raw;
 mod tee;
 mod vdi;
 mod vhd;

@@ -27,11 +27,15 @@ pub enum Format {
     Vhdx,
     /// VDI with blocks where something is.
     Vdi,
+    /// The disk itself, compressed by zstd.
+    RawZstd,
+    /// The disk itself, compressed by xz.
+    RawXz,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Format; 9] = [
+    pub const ALL: [Format; 11] = [
         Format::Qcow2,
         Format::Qcow2Zlib,
         Format::Qcow2Zstd,
@@ -41,6 +45,8 @@ impl Format {
         Format::VhdDynamic,
         Format::Vhdx,
         Format::Vdi,
+        Format::RawZstd,
+        Format::RawXz,
     ];
 
     /// What file names end with, without the dot.
@@ -51,12 +57,14 @@ impl Format {
             Format::VhdFixed | Format::VhdDynamic => "vhd",
             Format::Vhdx => "vhdx",
             Format::Vdi => "vdi",
+            Format::RawZstd => "img.zst",
+            Format::RawXz => "img.xz",
         }
     }
 
     /// The least size from `size` on that everybody who takes the format takes, to be asked before the disk is planned: a GPT
     /// has its copy at the very end. A whole number of MiB for Azure, Hyper-V and
-    /// VirtualBox, of grains of 64 KiB for VMDK, of sectors for qcow2. `None` when that does not fit a number.
+    /// VirtualBox, of grains of 64 KiB for VMDK, of sectors for the rest. `None` when that does not fit a number.
     pub fn rounded(self, size: NumBytes) -> Option<NumBytes> {
         let unit = match self {
             Format::VhdFixed | Format::VhdDynamic | Format::Vhdx | Format::Vdi => 1 << 20,
@@ -81,6 +89,7 @@ impl Format {
             Format::VhdFixed | Format::VhdDynamic => crate::vhd::LIMIT,
             Format::Vhdx => crate::vhdx::LIMIT,
             Format::Vdi => crate::vdi::LIMIT,
+            Format::RawZstd | Format::RawXz => crate::raw::LIMIT,
         }
     }
 }
@@ -97,6 +106,8 @@ impl fmt::Display for Format {
             Format::VhdDynamic => "dynamic VHD",
             Format::Vhdx => "VHDX",
             Format::Vdi => "VDI",
+            Format::RawZstd => "raw image with zstd",
+            Format::RawXz => "raw image with xz",
         })
     }
 }
