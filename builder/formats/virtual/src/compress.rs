@@ -22,6 +22,8 @@ const ZSTD_LEVEL: i32 = 3;
 pub(crate) enum Method {
     /// Bare deflate with a window of 4 KiB: all that QEMU's readers of qcow2 keep.
     Deflate,
+    /// Bare deflate, ending at a whole byte but without the stream's end: such pieces are one stream if put together.
+    Piece,
     /// A zlib stream.
     Zlib,
     /// A zstd frame.
@@ -77,38 +79,43 @@ impl Batch {
 }
 
 /// What compresses one cluster after the other.
-enum Compressor {
+pub(crate) enum Compressor {
     Deflate(Compress),
+    Piece(Compress),
     Zlib(Compress),
     Zstd(zstd::bulk::Compressor<'static>),
 }
 
 impl Compressor {
-    fn new(method: Method) -> io::Result<Compressor> {
+    pub(crate) fn new(method: Method) -> io::Result<Compressor> {
         let level = Compression::new(ZLIB_LEVEL);
         Ok(match method {
             Method::Deflate => Compressor::Deflate(Compress::new_with_window_bits(level, false, 12)),
+            Method::Piece => Compressor::Piece(Compress::new(level, false)),
             Method::Zlib => Compressor::Zlib(Compress::new(level, true)),
             Method::Zstd => Compressor::Zstd(zstd::bulk::Compressor::new(ZSTD_LEVEL)?),
         })
     }
 
-    /// `None` when the result would not be smaller; a zlib stream is never refused.
-    fn compress(&mut self, data: &[u8]) -> io::Result<Option<Vec<u8>>> {
-        let (compress, room) = match self {
+    /// `None` when the result would not be smaller; a zlib stream and a piece are never refused.
+    pub(crate) fn compress(&mut self, data: &[u8]) -> io::Result<Option<Vec<u8>>> {
+        let (compress, room, flush) = match self {
             Compressor::Zstd(compressor) => {
                 let packed = compressor.compress(data)?;
                 return Ok((packed.len() < data.len()).then_some(packed));
             }
-            Compressor::Deflate(compress) => (compress, data.len().saturating_sub(1)),
+            Compressor::Deflate(compress) => (compress, data.len().saturating_sub(1), FlushCompress::Finish),
             // Stored blocks cost five bytes each, and a few more around them.
-            Compressor::Zlib(compress) => (compress, data.len().saturating_add(1024)),
+            Compressor::Piece(compress) => (compress, data.len().saturating_add(1024), FlushCompress::Sync),
+            Compressor::Zlib(compress) => (compress, data.len().saturating_add(1024), FlushCompress::Finish),
         };
         compress.reset();
         let mut packed = Vec::with_capacity(room);
-        let status = compress.compress_vec(data, &mut packed, FlushCompress::Finish)?;
+        let status = compress.compress_vec(data, &mut packed, flush)?;
+        // A piece has no end, but it is whole when there was room to spare.
+        let whole = status == Status::StreamEnd || matches!(flush, FlushCompress::Sync) && packed.len() < room;
         // The vector may have more room than was asked for.
-        let fits = status == Status::StreamEnd && packed.len() <= room && compress.total_in() == wide(data.len());
+        let fits = whole && packed.len() <= room && compress.total_in() == wide(data.len());
         Ok(fits.then_some(packed))
     }
 }

@@ -10,6 +10,7 @@
 //! | [`Vhdx`](Format::Vhdx)                  | Hyper-V                               | 1 MiB    |
 //! | [`Vdi`](Format::Vdi)                    | VirtualBox                            | 1 MiB    |
 //! | [`RawZstd`](Format::RawZstd), [`RawXz`](Format::RawXz) | whoever writes disks   | none     |
+//! | [`GceTarGz`](Format::GceTarGz)          | Google's cloud                        | none     |
 //!
 //! Every writer is a [`Sink`](rootsmith_ondisk::Sink) that holds tables and a few clusters, never the disk; a [`Tee`] feeds
 //! several at once, so that the content is read once. Clusters of zeros are left out. Nothing depends on a clock, on chance or
@@ -39,6 +40,7 @@
 mod compress;
 mod error;
 mod file;
+mod gce;
 mod number;
 mod options;
 mod qcow2;

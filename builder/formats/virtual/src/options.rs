@@ -31,11 +31,13 @@ pub enum Format {
     RawZstd,
     /// The disk itself, compressed by xz.
     RawXz,
+    /// The disk itself in a tar file, compressed by gzip: what Google's cloud takes.
+    GceTarGz,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Format; 11] = [
+    pub const ALL: [Format; 12] = [
         Format::Qcow2,
         Format::Qcow2Zlib,
         Format::Qcow2Zstd,
@@ -47,6 +49,7 @@ impl Format {
         Format::Vdi,
         Format::RawZstd,
         Format::RawXz,
+        Format::GceTarGz,
     ];
 
     /// What file names end with, without the dot.
@@ -59,12 +62,13 @@ impl Format {
             Format::Vdi => "vdi",
             Format::RawZstd => "img.zst",
             Format::RawXz => "img.xz",
+            Format::GceTarGz => "tar.gz",
         }
     }
 
     /// The least size from `size` on that everybody who takes the format takes, to be asked before the disk is planned: a GPT
-    /// has its copy at the very end. A whole number of MiB for Azure, Hyper-V and
-    /// VirtualBox, of grains of 64 KiB for VMDK, of sectors for the rest. `None` when that does not fit a number.
+    /// has its copy at the very end. A whole number of GiB for Google's cloud, of MiB for Azure, Hyper-V and VirtualBox, of
+    /// grains of 64 KiB for VMDK, of sectors for the rest. `None` when that does not fit a number.
     pub fn rounded(self, size: NumBytes) -> Option<NumBytes> {
         let unit = match self {
             Format::VhdFixed | Format::VhdDynamic | Format::Vhdx | Format::Vdi => 1 << 20,
@@ -77,6 +81,7 @@ impl Format {
     pub(crate) const fn unit(self) -> u64 {
         match self {
             Format::VmdkStreamOptimized | Format::VmdkMonolithicSparse => crate::vmdk::GRAIN,
+            Format::GceTarGz => crate::gce::UNIT,
             _ => SECTOR,
         }
     }
@@ -90,6 +95,7 @@ impl Format {
             Format::Vhdx => crate::vhdx::LIMIT,
             Format::Vdi => crate::vdi::LIMIT,
             Format::RawZstd | Format::RawXz => crate::raw::LIMIT,
+            Format::GceTarGz => crate::gce::LIMIT,
         }
     }
 }
@@ -108,6 +114,7 @@ impl fmt::Display for Format {
             Format::Vdi => "VDI",
             Format::RawZstd => "raw image with zstd",
             Format::RawXz => "raw image with xz",
+            Format::GceTarGz => "tar file for GCE",
         })
     }
 }
@@ -128,7 +135,7 @@ pub enum Adapter {
 pub struct Options {
     /// The disk's identifier; whatever else a format wants is derived from it. qcow2 has none.
     pub id: Uuid,
-    /// When the disk was made: VHD has a field for it.
+    /// When the disk was made: VHD and tar have a field for it.
     pub time: UnixTime,
     /// What a VMDK's descriptor calls the file, without folders.
     pub name: String,

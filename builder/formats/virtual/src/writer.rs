@@ -8,7 +8,7 @@ use rootsmith_types::NumBytes;
 
 use crate::compress::Method;
 use crate::number::{add, index, is_zero, wide};
-use crate::{CreateError, Format, Options, qcow2, raw, vdi, vhd, vhdx, vmdk};
+use crate::{CreateError, Format, Options, gce, qcow2, raw, vdi, vhd, vhdx, vmdk};
 
 #[cfg(test)]
 mod tests;
@@ -65,6 +65,7 @@ pub fn create<'a>(
         Format::Vdi => Box::new(vdi::Vdi::new(file, bytes, options)),
         Format::RawZstd => Box::new(raw::Raw::new(file, bytes, raw::Method::Zstd)),
         Format::RawXz => Box::new(raw::Raw::new(file, bytes, raw::Method::Xz)),
+        Format::GceTarGz => Box::new(gce::Gce::new(file, bytes, options)),
     };
     let cluster = vec![0; container.cluster_size()];
     Ok(Writer { container, size: bytes, end: 0, begun: None, cluster })
