@@ -64,6 +64,11 @@ fn lines_that_are_lost_are_explained_where_they_stand() {
         assert!(errors.contains(begins), "{begins}: {errors}");
         assert!(errors.contains(&format!("profiles/lost.config:{line}:{column}\n")), "{line}: {errors}");
     }
+    // Before anything is compiled.
+    assert!(
+        errors.contains("has no controller `memory` in cgroup version 2: it was built without `CONFIG_MEMCG`"),
+        "{errors}"
+    );
     let note =
         "note: `CONFIG_TTY=y` (profiles/lost.config:5) overrules `# CONFIG_TTY is not set` (profiles/lost.config:4)\n";
     assert!(errors.contains(note), "{errors}");
@@ -108,7 +113,7 @@ fn a_board_gets_a_kernel_of_its_own_with_modules_and_device_trees() {
     fs::write(at("own.patch"), patch).unwrap();
     let profile = "schema = 1\nextends = ['base/debian-systemd.toml']\nboard = 'pine64'\nimage = { name = 'own' }\n\
                    preflight = { sets = ['boot', 'board'] }\n[kernel]\nsource = 'linux-source-6.12'\nbase = 'tinyconfig'\n\
-                   fragments = ['kernel/tiny.config', 'kernel/allwinner.config', 'own.config']\npatches = ['own.patch']\n\
+                   fragments = ['kernel/tiny.config', 'kernel/allwinner.config', 'kernel/containers.config', 'own.config']\npatches = ['own.patch']\n\
                    [[output]]\nkind = 'disk'\npartitions = [{ type = 'boot', size = '128MiB' }, { type = 'root', \
                    filesystem = 'ext4', size = 'minimal', free = '64MiB', grow = true }]\n";
     fs::write(at("own.toml"), profile).unwrap();

@@ -8,6 +8,7 @@ use rootsmith_assemble::{AssembleError, Assembly, Owner, Package};
 use rootsmith_fetch::Cache;
 use rootsmith_kbuild::{Base, Configuration, Input, Patch, Workshop, variables};
 use rootsmith_kconfig::{Explainer, Symbols, Why, spelled};
+use rootsmith_kernel::check_cgroups;
 use rootsmith_kernel::config::{Config, FragmentLine, read_fragments};
 use rootsmith_lock::{Lock, Role, Why as Wanted};
 use rootsmith_package::{ArchiveKind, PackedEntry, PackedKind};
@@ -81,7 +82,7 @@ pub fn kernel_config(
         let packages = fetch(&target, &cache, options, host, &mut Timer::new(host.clock))?;
         let work = Work::new(profile, source, arch, &packages, &cache, options, host)?;
         let configuration = work.configure()?;
-        Ok((configuration.text.clone(), work.redefinitions(), work.lost(&configuration)?))
+        Ok((configuration.text.clone(), work.redefinitions(), work.unmet(profile, &configuration)?))
     };
     match work(&mut places) {
         Ok((text, redefinitions, lost)) => Ok(KernelConfig { text, redefinitions, lost, places }),
@@ -110,7 +111,8 @@ pub(crate) fn build(
     let Some(source) = profile.kernel.as_ref().and_then(|kernel| kernel.source.as_ref()) else { return Ok(None) };
     let work = Work::new(profile, source, arch, packages, cache, options, host)?;
     let configuration = work.configure()?;
-    work.lost(&configuration)?.into_result()?;
+    // Before minutes are spent on it.
+    work.unmet(profile, &configuration)?.into_result()?;
     let archive = work.build(&configuration)?;
     let (files, pack) = cache.unpacked_archive("kernel", ArchiveKind::Tar, &archive)?;
     let compiler = configuration.toolchain.lines().next().and_then(|line| line.split_once(": "));
@@ -261,6 +263,18 @@ impl<'a> Work<'a> {
         notes
     }
 
+    /// What the profile asks of its kernel and this configuration has not: lines of the fragments, controllers of `[cgroups]`.
+    fn unmet(&self, profile: &Profile, configuration: &Configuration) -> Result<Problems, Problems> {
+        let mut problems = self.lost(configuration)?;
+        let release = release(&configuration.text);
+        let path = TreePath::new(format!("/boot/config-{release}").as_bytes()).map_err(InputError::Path)?;
+        let config = Config::parse(&configuration.text);
+        for missing in check_cgroups(&profile.cgroups, &config, &path, release) {
+            problems.push(missing);
+        }
+        Ok(problems)
+    }
+
     /// The lines that did not come out as asked, each with the reason that the source's Kconfig files tell.
     fn lost(&self, configuration: &Configuration) -> Result<Problems, Problems> {
         let config = Config::parse(&configuration.text);
@@ -285,6 +299,12 @@ impl<'a> Work<'a> {
         }
         Ok(problems)
     }
+}
+
+/// What the kernel will call itself, as its configuration begins: `# Linux/x86_64 6.12.118 Kernel Configuration`.
+fn release(configuration: &str) -> &str {
+    let line = configuration.lines().find(|line| line.ends_with(" Kernel Configuration"));
+    line.and_then(|line| line.split(' ').nth(2)).unwrap_or_default()
 }
 
 /// The archive in the source's package, and its time.
