@@ -44,6 +44,25 @@ fn a_container_image_needs_no_kernel_and_is_always_the_same() {
     assert!(fs::read(again).unwrap() == bytes, "a second build has other bytes");
 }
 
+/// Two at a time: what is wrong with one is said, and keeps no other from being built.
+#[test]
+fn profiles_of_one_command_are_built_beside_each_other() {
+    let (folder, archive) = built();
+    let alone = fs::read(archive).unwrap();
+    let other = fs::read_to_string(folder.path().join("profiles/hello-container.toml")).unwrap();
+    let other = other.replacen("name = \"hello-container\"", "name = \"other\"", 1);
+    fs::write(folder.path().join("profiles/other.toml"), other).unwrap();
+    let profiles = ["hello-container", "no-such", "other"].map(|name| format!("profiles/{name}.toml"));
+    let arguments = ["build", "--output", "together", &profiles[0], &profiles[1], &profiles[2]];
+    let output = run(folder.path(), &arguments);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("profile `profiles/no-such.toml` was not found"), "{}", said(&output));
+    let made =
+        |name: &str| fs::read(folder.path().join(format!("together/{name}-amd64/{name}-amd64.oci.tar"))).unwrap();
+    assert!(made("hello-container") == alone, "in company it has other bytes");
+    assert!(!made("other").is_empty());
+}
+
 #[test]
 fn other_peoples_tools_read_it_and_so_do_we() {
     if !judges(&["skopeo", "umoci"]) {

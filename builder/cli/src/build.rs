@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Instant;
 
 use rootsmith_fetch::{Http, Mirrors, Proxies, mirrors};
@@ -15,15 +17,35 @@ use rootsmith_types::{Arch, Located, Sources};
 
 use crate::args::{BuildArgs, InputArgs, LockArgs};
 use crate::environment::{Environment, etc_apt};
-use crate::progress::Shown;
+use crate::progress::{Screen, Shown};
 use crate::report;
 use crate::sources::Disk;
 
+/// So many profiles are built at a time: while one waits for the disk, another computes. What they share is still done once, because
+/// whoever comes second to a package waits for the first.
+const TOGETHER: usize = 2;
+
 pub(crate) fn build(args: &BuildArgs, environment: &Environment) -> Result<(), ExitCode> {
-    let mut worst = None;
-    for path in &args.profiles {
-        worst = worst.max(build_one(path, args, environment).err());
-    }
+    let screen = Screen::new(environment.terminal);
+    // What is wrong with any profile is said before the first is built.
+    let ready: Vec<Result<Build<'_>, u8>> =
+        args.profiles.iter().map(|path| Build::start(path, args, environment, &screen)).collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut worst = None;
+        while let Some(build) = ready.get(next.fetch_add(1, Ordering::Relaxed)) {
+            worst = worst.max(build.as_ref().map_or_else(|code| Some(*code), |build| build.run(args.locked).err()));
+        }
+        worst
+    };
+    let together = if args.inputs.jobs == Some(1) { 1 } else { TOGETHER.min(ready.len()) };
+    let worst = thread::scope(|scope| {
+        let threads: Vec<_> = (0..together).map(|_| scope.spawn(work)).collect();
+        let join = |thread: thread::ScopedJoinHandle<'_, _>| {
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        threads.into_iter().filter_map(join).max()
+    });
     worst.map_or(Ok(()), |code| Err(ExitCode::from(code)))
 }
 
@@ -42,7 +64,7 @@ pub(crate) fn judge(
     inputs: &InputArgs,
     environment: &Environment,
 ) -> Result<Judged, u8> {
-    let session = Session::start(path, inputs, environment)?;
+    let session = Session::start(path, inputs, environment, &Screen::new(environment.terminal))?;
     let lock = session.read_lock(false)?;
     let options = session.options(inputs, PathBuf::new(), environment)?;
     session.run(|host| rootsmith_pipeline::preflight(&session.profile, lock.as_ref(), sets, &options, host))
@@ -50,7 +72,7 @@ pub(crate) fn judge(
 
 /// The configuration of the kernel that the profile builds.
 pub(crate) fn kernel_config(path: &Path, inputs: &InputArgs, environment: &Environment) -> Result<KernelConfig, u8> {
-    let session = Session::start(path, inputs, environment)?;
+    let session = Session::start(path, inputs, environment, &Screen::new(environment.terminal))?;
     let lock = session.read_lock(false)?;
     let options = session.options(inputs, PathBuf::new(), environment)?;
     session.run(|host| rootsmith_pipeline::kernel_config(&session.profile, lock.as_ref(), &options, host))
@@ -62,24 +84,37 @@ pub(crate) fn suggest_kernels(
     inputs: &InputArgs,
     environment: &Environment,
 ) -> Result<Vec<Suggested>, u8> {
-    let session = Session::start(path, inputs, environment)?;
+    let session = Session::start(path, inputs, environment, &Screen::new(environment.terminal))?;
     let options = session.options(inputs, PathBuf::new(), environment)?;
     session.run(|host| rootsmith_pipeline::suggest_kernels(&session.profile, &options, host))
 }
 
-fn build_one(path: &Path, args: &BuildArgs, environment: &Environment) -> Result<(), u8> {
-    let session = Session::start(path, &args.inputs, environment)?;
-    let lock = session.read_lock(args.locked)?;
-    let options = session.options(&args.inputs, args.output.clone(), environment)?;
-    let arch = options.arch;
-    let built =
-        session.run(|host| rootsmith_pipeline::build(&session.profile, lock.as_ref(), args.locked, &options, host))?;
-    report::print_summary(&built.summary, arch);
-    Ok(())
+/// A profile that can be built.
+struct Build<'a> {
+    session: Session<'a>,
+    lock: Option<Lock>,
+    options: Options,
+}
+
+impl<'a> Build<'a> {
+    fn start(path: &'a Path, args: &BuildArgs, environment: &'a Environment, screen: &Screen) -> Result<Build<'a>, u8> {
+        let session = Session::start(path, &args.inputs, environment, screen)?;
+        let lock = session.read_lock(args.locked)?;
+        let options = session.options(&args.inputs, args.output.clone(), environment)?;
+        Ok(Build { session, lock, options })
+    }
+
+    fn run(&self, locked: bool) -> Result<(), u8> {
+        let Build { session, lock, options } = self;
+        let built =
+            session.run(|host| rootsmith_pipeline::build(&session.profile, lock.as_ref(), locked, options, host))?;
+        session.progress.aside(|| report::print_summary(&built.summary, options.arch));
+        Ok(())
+    }
 }
 
 fn lock_one(path: &Path, inputs: &InputArgs, environment: &Environment) -> Result<(), u8> {
-    let session = Session::start(path, inputs, environment)?;
+    let session = Session::start(path, inputs, environment, &Screen::new(environment.terminal))?;
     let previous = session.read_lock(false)?;
     let options = session.options(inputs, PathBuf::new(), environment)?;
     let lock = session.run(|host| rootsmith_pipeline::lock(&session.profile, previous.as_ref(), &options, host))?;
@@ -103,7 +138,12 @@ struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    fn start(path: &'a Path, inputs: &InputArgs, environment: &'a Environment) -> Result<Session<'a>, u8> {
+    fn start(
+        path: &'a Path,
+        inputs: &InputArgs,
+        environment: &'a Environment,
+        screen: &Screen,
+    ) -> Result<Session<'a>, u8> {
         let profile = rootsmith_profile::load(&seen_from_outside(path), &Disk)
             .map_err(|errors| report::print_problems(&errors.into(), &Places::default(), environment))?;
         if let Some(arch) = inputs.arch
@@ -120,7 +160,7 @@ impl<'a> Session<'a> {
         let variable = |name: &str| environment.proxies.get(name).cloned();
         let transport = Http::new(&Proxies::from_variables(variable))
             .map_err(|error| report::print_problems(&error.into(), &Places::default(), environment))?;
-        let progress = Shown::new(environment.terminal);
+        let progress = Shown::on(screen);
         Ok(Session { path, profile, transport, progress, environment })
     }
 
@@ -188,7 +228,9 @@ impl<'a> Session<'a> {
         let host = Host { sources: &Disk, transport, processes: &processes, progress, clock: &clock };
         let result = work(host);
         self.progress.clear();
-        result.map_err(|failure| report::print_problems(&failure.problems, &failure.places, self.environment))
+        result.map_err(|Failure { problems, places }| {
+            self.progress.aside(|| report::print_problems(&problems, &places, self.environment))
+        })
     }
 }
 

@@ -14,7 +14,7 @@ use rootsmith_types::{NumBytes, Problems};
 
 use crate::args::FlashArgs;
 use crate::environment::Environment;
-use crate::progress::Shown;
+use crate::progress::{Screen, Shown};
 use crate::report;
 
 pub(crate) fn flash(args: &FlashArgs, environment: &Environment) -> Result<(), ExitCode> {
@@ -32,7 +32,7 @@ pub(crate) fn flash(args: &FlashArgs, environment: &Environment) -> Result<(), E
         say("nothing was written");
         return Err(ExitCode::from(1));
     }
-    let shown = Shown::new(environment.terminal);
+    let shown = Shown::on(&Screen::new(environment.terminal));
     let mut at = None;
     let result = write(&args.image, &map, &target, args.force, &mut |step, bytes| {
         let name = match step {

@@ -14,23 +14,38 @@ const COUNTED: u64 = 500;
 /// A file smaller than this is done before a person could read its name.
 const WORTH_A_LINE: u64 = 8 << 20;
 
-/// Shows progress on stderr.
+/// Stderr, where all that runs at a time is shown together.
+pub(crate) struct Screen(Option<MultiProgress>);
+
+impl Screen {
+    pub(crate) fn new(terminal: bool) -> Screen {
+        Screen(terminal.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10))))
+    }
+}
+
+/// Shows the progress of one thing.
 pub(crate) struct Shown {
     bars: Option<MultiProgress>,
     active: Mutex<BTreeMap<String, ProgressBar>>,
 }
 
 impl Shown {
-    pub(crate) fn new(terminal: bool) -> Shown {
-        let bars = terminal.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10)));
-        Shown { bars, active: Mutex::default() }
+    pub(crate) fn on(screen: &Screen) -> Shown {
+        Shown { bars: screen.0.clone(), active: Mutex::default() }
     }
 
-    /// Takes the bars away, so that what follows stands alone.
+    /// Takes its bars away, those of what failed, too.
     pub(crate) fn clear(&self) {
-        if let Some(bars) = &self.bars {
-            // A terminal that went away is no reason to fail.
-            let _ = bars.clear();
+        if let Ok(mut active) = self.active.lock() {
+            std::mem::take(&mut *active).values().for_each(ProgressBar::finish_and_clear);
+        }
+    }
+
+    /// Prints something where no bar is drawn over it.
+    pub(crate) fn aside<T>(&self, print: impl FnOnce() -> T) -> T {
+        match &self.bars {
+            Some(bars) => bars.suspend(print),
+            None => print(),
         }
     }
 
