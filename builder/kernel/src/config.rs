@@ -170,6 +170,23 @@ pub fn read_fragments<'a>(
     (lines, errors)
 }
 
+/// Each line that asks for another value than an earlier one: `` `CONFIG_X=y` (b.config:3) overrules `CONFIG_X=m` (a.config:9) ``.
+pub fn redefinitions(lines: &[FragmentLine]) -> Vec<String> {
+    let shown = |line: &FragmentLine| {
+        format!("`{}` ({}:{})", spelled(&line.symbol, &line.wanted), line.origin.file.display(), line.line)
+    };
+    let mut last: BTreeMap<&str, &FragmentLine> = BTreeMap::new();
+    let mut found = Vec::new();
+    for line in lines {
+        if let Some(earlier) = last.insert(&line.symbol, line)
+            && earlier.wanted != line.wanted
+        {
+            found.push(format!("{} overrules {}", shown(line), shown(earlier)));
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -221,6 +238,9 @@ mod tests {
         let wrong = fragment("a.config", "CONFIG_OVERLAY_FS=y\n");
         let right = fragment("b.config", "CONFIG_OVERLAY_FS=m\n");
         assert_eq!(check(&[wrong.clone(), right.clone()]), []);
+        let lines = read_fragments(&[wrong.clone(), right.clone(), right.clone()]).0;
+        let found = redefinitions(&lines);
+        assert_eq!(found, ["`CONFIG_OVERLAY_FS=m` (b.config:1) overrules `CONFIG_OVERLAY_FS=y` (a.config:1)"]);
         let errors = check(&[right, wrong]);
         let FragmentError::Unmet { line, overrules: Some(earlier), .. } = &errors[0] else { panic!("{errors:?}") };
         assert_eq!((errors.len(), line.wanted.as_str(), earlier.wanted.as_str()), (1, "y", "m"));

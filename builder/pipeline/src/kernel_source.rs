@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
 
 use rootsmith_assemble::{AssembleError, Assembly, Owner, Package};
 use rootsmith_fetch::Cache;
 use rootsmith_kbuild::{Base, Configuration, Input, Patch, Workshop, variables};
 use rootsmith_kconfig::{Explainer, Symbols, Why, spelled};
 use rootsmith_kernel::check_cgroups;
-use rootsmith_kernel::config::{Config, FragmentLine, read_fragments};
+use rootsmith_kernel::config::{Config, FragmentLine, read_fragments, redefinitions};
 use rootsmith_lock::{Lock, Role, Why as Wanted};
 use rootsmith_package::{ArchiveKind, PackedEntry, PackedKind};
 use rootsmith_profile::{KernelBase, KernelPatch, KernelSource, Profile};
@@ -82,7 +81,7 @@ pub fn kernel_config(
         let packages = fetch(&target, &cache, options, host, &mut Timer::new(host.clock))?;
         let work = Work::new(profile, source, arch, &packages, &cache, options, host)?;
         let configuration = work.configure()?;
-        Ok((configuration.text.clone(), work.redefinitions(), work.unmet(profile, &configuration)?))
+        Ok((configuration.text.clone(), redefinitions(&work.lines), work.unmet(profile, &configuration)?))
     };
     match work(&mut places) {
         Ok((text, redefinitions, lost)) => Ok(KernelConfig { text, redefinitions, lost, places }),
@@ -96,7 +95,7 @@ pub(crate) struct BuiltKernel {
     pack: PackId,
     owner: Owner,
     /// What a person should know of it.
-    pub(crate) notes: Vec<String>,
+    pub(crate) note: Option<String>,
 }
 
 /// Configures and builds the kernel of the profile, when it has one to build. `packages` are those that are taken apart.
@@ -116,14 +115,13 @@ pub(crate) fn build(
     let archive = work.build(&configuration)?;
     let (files, pack) = cache.unpacked_archive("kernel", ArchiveKind::Tar, &archive)?;
     let compiler = configuration.toolchain.lines().next().and_then(|line| line.split_once(": "));
-    let mut notes = work.redefinitions();
-    notes.extend(compiler.map(|(_, version)| {
+    let note = compiler.map(|(_, version)| {
         format!(
             "the kernel was built from `{}` with {version}: another compiler makes other bytes",
             source.package.value
         )
-    }));
-    Ok(Some(BuiltKernel { files: files.to_vec(), pack, owner: Owner::Profile(source.package.origin.clone()), notes }))
+    });
+    Ok(Some(BuiltKernel { files: files.to_vec(), pack, owner: Owner::Profile(source.package.origin.clone()), note }))
 }
 
 impl BuiltKernel {
@@ -249,20 +247,6 @@ impl<'a> Work<'a> {
         self.lines.iter().enumerate().map(|(at, line)| (line.symbol.as_str(), at)).collect()
     }
 
-    /// Each line that asks for another value than an earlier one, with both places.
-    fn redefinitions(&self) -> Vec<String> {
-        let mut last: BTreeMap<&str, &FragmentLine> = BTreeMap::new();
-        let mut notes = Vec::new();
-        for line in &self.lines {
-            if let Some(earlier) = last.insert(&line.symbol, line)
-                && earlier.wanted != line.wanted
-            {
-                notes.push(format!("{} overrules {}", shown(line), shown(earlier)));
-            }
-        }
-        notes
-    }
-
     /// What the profile asks of its kernel and this configuration has not: lines of the fragments, controllers of `[cgroups]`.
     fn unmet(&self, profile: &Profile, configuration: &Configuration) -> Result<Problems, Problems> {
         let mut problems = self.lost(configuration)?;
@@ -346,12 +330,6 @@ fn content(entry: &PackedEntry, pack: PackId) -> Content {
         }
         _ => Content::inline([]),
     }
-}
-
-/// `CONFIG_X=y` (profiles/kernel/x.config:3).
-fn shown(line: &FragmentLine) -> String {
-    let file: PathBuf = line.origin.file.to_path_buf();
-    format!("`{}` ({}:{})", spelled(&line.symbol, &line.wanted), file.display(), line.line)
 }
 
 /// A line of a fragment that did not come out as asked.

@@ -3,6 +3,7 @@
 use rootsmith_assemble::{Assembly, Package, drop_paths, embed, overlay, unpack};
 use rootsmith_configure::{configure, enable_services};
 use rootsmith_fetch::{Cache, Download};
+use rootsmith_kernel::config::{read_fragments, redefinitions};
 use rootsmith_lock::{Lock, Role, Target};
 use rootsmith_output::{DiskIds, DiskInput, RawPiece, names, partuuid, root_size};
 use rootsmith_preflight::{
@@ -93,7 +94,7 @@ pub(crate) fn prepare(
     let mut assembly = unpack(profile, &packages, &boot_packages, arch, date)?;
     if let Some(built) = &built {
         built.install(&mut assembly, date)?;
-        notes.extend_from_slice(&built.notes);
+        notes.extend(built.note.clone());
     }
     places.owners = assembly.owners.clone();
     timer.lap("assemble");
@@ -103,6 +104,9 @@ pub(crate) fn prepare(
     timer.lap("configure");
 
     let kernel = bootable::prepare_kernel(&mut assembly, profile, arch, cache, date)?;
+    if let Some(kernel) = &profile.kernel {
+        notes.extend(redefinitions(&read_fragments(kernel.fragments_for(arch)).0));
+    }
     timer.lap("kernel");
 
     let ids = DiskIds::derive(&seed(&target, &name));
