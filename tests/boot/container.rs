@@ -12,7 +12,7 @@ use rootsmith_tests::{copy_workspace, judges, on_request, succeed};
 
 /// What is asked of the machine. Nothing of it is in the delivered image.
 const PROBE: &str = r#"#!/bin/sh
-exec >/dev/ttyS0 2>&1 </dev/null
+exec >/dev/TTY 2>&1 </dev/null
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 # Messages of the kernel would come between the answers.
 echo 1 > /proc/sys/kernel/printk
@@ -40,7 +40,7 @@ extends = ["BASE"]
 name = "containers"
 
 [kernel]
-cmdline = ["systemd.mask=serial-getty@ttyS0.service", "systemd.show_status=no"]
+cmdline = ["systemd.mask=serial-getty@TTY.service", "systemd.show_status=no"]
 
 [[service]]
 name = "probe"
@@ -53,26 +53,28 @@ source = "probe"
 
 [[payload]]
 name = "hello"
-source = { path = "outputs/hello-container-amd64/hello-container-amd64.oci.tar" }
+source = { path = "outputs/hello-container-ARCH/hello-container-ARCH.oci.tar" }
 install = "/var/lib/images/hello.oci.tar"
 mode = "0644"
 "#;
 
 /// Builds the container image, then the worker `base` with it as a payload, boots that and judges what it says.
-fn a_limit_holds(base: &str) {
+fn a_limit_holds(base: &str, arch: &str) {
+    let (tty, machine) = if arch == "arm64" { ("ttyAMA0", "aarch64") } else { ("ttyS0", "x86_64") };
     let folder = tempfile::tempdir().unwrap();
     copy_workspace(folder.path());
-    succeed(folder.path(), &["build", "profiles/hello-container.toml"]);
-    fs::write(folder.path().join("profiles/containers.toml"), PROFILE.replace("BASE", base)).unwrap();
-    write_probe(folder.path(), PROBE);
-    succeed(folder.path(), &["build", "profiles/containers.toml"]);
-    let image = Path::new("outputs/containers-amd64/containers-amd64.img");
-    let console = boot(folder.path(), image, "=== probe is done", &[]);
+    succeed(folder.path(), &["build", "--arch", arch, "profiles/hello-container.toml"]);
+    let profile = PROFILE.replace("BASE", base).replace("ARCH", arch).replace("TTY", tty);
+    fs::write(folder.path().join("profiles/containers.toml"), profile).unwrap();
+    write_probe(folder.path(), &PROBE.replace("TTY", tty));
+    succeed(folder.path(), &["build", "--arch", arch, "profiles/containers.toml"]);
+    let image = format!("outputs/containers-{arch}/containers-{arch}.img");
+    let console = boot(folder.path(), Path::new(&image), "=== probe is done", &["--arch", arch]);
 
     assert_eq!(answer(&console, "IMPORT").last(), Some(&"status 0"), "{console}");
     assert_eq!(answer(&console, "NAMES"), ["localhost/hello:1", "status 0"]);
     // Within its limit a container prints its line, as the user that the image says.
-    assert_eq!(answer(&console, "HELLO"), ["hello from x86_64, as user 65534", "status 0"]);
+    assert_eq!(answer(&console, "HELLO"), [format!("hello from {machine}, as user 65534").as_str(), "status 0"]);
     // Beyond it the kernel kills: 128 and the number of SIGKILL.
     assert_eq!(answer(&console, "GREEDY"), ["greedy asks for 128 MiB", "status 137"]);
     // And it was the limit of the control group that it killed for.
@@ -86,20 +88,28 @@ fn a_limit_holds(base: &str) {
 #[test]
 fn a_memory_limit_holds_under_systemd() {
     if judges(&["qemu-system-x86_64"]) {
-        a_limit_holds("k0s-worker.toml");
+        a_limit_holds("k0s-worker.toml", "amd64");
     }
 }
 
 #[test]
 fn a_memory_limit_holds_under_openrc() {
     if on_request() && judges(&["qemu-system-x86_64"]) {
-        a_limit_holds("k0s-worker-openrc.toml");
+        a_limit_holds("k0s-worker-openrc.toml", "amd64");
     }
 }
 
 #[test]
 fn a_memory_limit_holds_under_a_kernel_of_ones_own() {
     if on_request() && judges(&["qemu-system-x86_64", "make", "gcc", "flex", "bison", "bc", "perl"]) {
-        a_limit_holds("k0s-appliance.toml");
+        a_limit_holds("k0s-appliance.toml", "amd64");
+    }
+}
+
+#[test]
+fn a_memory_limit_holds_under_one_for_arm() {
+    if on_request() && judges(&["qemu-system-aarch64", "aarch64-linux-gnu-gcc", "make", "flex", "bison", "bc", "perl"])
+    {
+        a_limit_holds("k0s-appliance.toml", "arm64");
     }
 }
