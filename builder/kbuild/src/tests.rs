@@ -300,6 +300,13 @@ fn all_that_is_missing_is_said_at_once_with_what_it_is_for() {
     assert_eq!(error.blame(), Blame::Host);
     assert_eq!(host.ran("make"), [""; 0]);
 
+    // The host's own compiler is one package, whatever names it has.
+    let host = Host::new().without(&["gcc", "x86_64-linux-gnu-gcc"]);
+    let error = place.workshop(&host).configure(&place.input(&[])).unwrap_err();
+    if cfg!(target_arch = "x86_64") {
+        assert_eq!(error.help().unwrap(), "install it: `apt-get install gcc`");
+    }
+
     // What only this configuration wants.
     let host = Host::new().without(&["xz"]);
     let input = place.input(&[("KERNEL_XZ", "y")]);

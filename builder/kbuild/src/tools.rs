@@ -73,7 +73,8 @@ pub(crate) fn toolchain(arch: Arch, processes: &dyn Processes) -> Result<Option<
 /// All that is missing for any kernel of `arch`.
 pub(crate) fn missing(arch: Arch, processes: &dyn Processes) -> Vec<MissingTool> {
     let mut missing: Vec<MissingTool> = ALWAYS.into_iter().filter(|tool| !processes.has(tool.name)).collect();
-    if prefix(arch, processes).is_none() {
+    // The host's own is `gcc`, which is looked for above: Debian has no other package of it there.
+    if prefix(arch, processes).is_none() && host() != Some(arch) {
         missing.push(cross(arch).1);
     }
     // Its configuration is not known yet; but hardly one for this architecture goes without.
@@ -96,16 +97,20 @@ pub(crate) fn missing_for(config: &Config, patches: bool, processes: &dyn Proces
 /// Debian's compilers have the architecture in front of their names, the host's own one as well; elsewhere that may have none.
 fn prefix(arch: Arch, processes: &dyn Processes) -> Option<&'static str> {
     let (prefix, compiler) = cross(arch);
-    let host = match std::env::consts::ARCH {
+    if processes.has(compiler.name) {
+        return Some(prefix);
+    }
+    (host() == Some(arch) && processes.has("gcc")).then_some("")
+}
+
+/// The architecture of the host.
+fn host() -> Option<Arch> {
+    match std::env::consts::ARCH {
         "x86_64" => Some(Arch::Amd64),
         "aarch64" => Some(Arch::Arm64),
         "riscv64" => Some(Arch::Riscv64),
         _ => None,
-    };
-    if processes.has(compiler.name) {
-        return Some(prefix);
     }
-    (host == Some(arch) && processes.has("gcc")).then_some("")
 }
 
 /// The first line of what a program says of its version.
