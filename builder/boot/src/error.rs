@@ -5,18 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rootsmith_types::{Arch, Blame, Explain, Note, Subject};
-
-/// A program or file that the host lacks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MissingTool {
-    /// Its name, or its path in Debian.
-    pub name: &'static str,
-    /// What it is wanted for.
-    pub purpose: &'static str,
-    /// The Debian package that has it.
-    pub package: &'static str,
-}
+use rootsmith_types::{Arch, Blame, Explain, MissingTool, Note, Subject};
 
 /// Why an image was not booted, or did not say what was expected.
 #[derive(Debug)]
@@ -92,12 +81,7 @@ impl fmt::Display for BootError {
         match self {
             BootError::Unsupported { arch } => write!(f, "images for {arch} cannot be booted here"),
             BootError::Missing { arch, missing } => {
-                write!(f, "booting an image for {arch} needs ")?;
-                for (i, tool) in missing.iter().enumerate() {
-                    let between = if i > 0 { " and " } else { "" };
-                    write!(f, "{between}`{}` to {}", tool.name, tool.purpose)?;
-                }
-                f.write_str(if missing.len() == 1 { ", which is not there" } else { ", which are not there" })
+                write!(f, "booting an image for {arch} needs {}", MissingTool::list(missing))
             }
             BootError::Image { path, error } => write!(f, "cannot read the image `{}`: {error}", path.display()),
             BootError::Scratch { path, error } => write!(f, "cannot write to `{}`: {error}", path.display()),
@@ -135,11 +119,7 @@ impl Explain for BootError {
             BootError::Unsupported { .. } => {
                 Some("boot it on the board itself; amd64 and arm64 can be booted here".to_owned())
             }
-            BootError::Missing { missing, .. } => {
-                let packages: Vec<&str> = missing.iter().map(|tool| tool.package).collect();
-                let them = if packages.len() == 1 { "it" } else { "them" };
-                Some(format!("install {them}: `apt-get install {}`", packages.join(" ")))
-            }
+            BootError::Missing { missing, .. } => Some(MissingTool::help(missing)),
             BootError::Scratch { .. } => Some("choose another folder with `TMPDIR`".to_owned()),
             BootError::TimedOut { kvm: false, .. } => {
                 Some("KVM does not work here, and emulation is slow: a longer `--timeout` may be enough".to_owned())

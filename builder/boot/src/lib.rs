@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use rootsmith_types::Arch;
 
-pub use error::{BootError, MissingTool};
+pub use error::BootError;
 pub use overlay::overlay;
 pub use seeds::hand_over;
 pub use tools::{Tools, find_tools};

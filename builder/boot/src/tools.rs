@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use rootsmith_types::Arch;
+use rootsmith_types::{Arch, MissingTool};
 
+use crate::BootError;
 use crate::accelerator::kvm_works;
-use crate::{BootError, MissingTool};
 
 /// What a boot needs from the host.
 #[derive(Debug, Clone)]

@@ -5,18 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rootsmith_fetch::FetchError;
-use rootsmith_types::{Arch, Blame, Explain, Note, Origin, PackageName, Subject};
-
-/// A program or header that the host lacks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MissingTool {
-    /// Its name.
-    pub name: &'static str,
-    /// What it is wanted for: `compile the kernel`.
-    pub purpose: &'static str,
-    /// The Debian package that has it.
-    pub package: &'static str,
-}
+use rootsmith_types::{Arch, Blame, Explain, MissingTool, Note, Origin, PackageName, Subject};
 
 /// Why there is no kernel.
 #[derive(Debug)]
@@ -93,16 +82,7 @@ impl fmt::Display for KbuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             KbuildError::Missing { arch, missing } => {
-                write!(f, "a kernel for {arch} from source needs ")?;
-                for (i, tool) in missing.iter().enumerate() {
-                    let between = match i {
-                        0 => "",
-                        i if i + 1 == missing.len() => " and ",
-                        _ => ", ",
-                    };
-                    write!(f, "{between}`{}` to {}", tool.name, tool.purpose)?;
-                }
-                f.write_str(if missing.len() == 1 { ", which is not there" } else { ", which are not there" })
+                write!(f, "a kernel for {arch} from source needs {}", MissingTool::list(missing))
             }
             KbuildError::NotASource { package, reason } => {
                 write!(f, "package `{package}` is not the source of a kernel: {reason}")
@@ -133,12 +113,7 @@ impl Explain for KbuildError {
 
     fn help(&self) -> Option<String> {
         match self {
-            KbuildError::Missing { missing, .. } => {
-                let mut packages: Vec<&str> = missing.iter().map(|tool| tool.package).collect();
-                packages.dedup();
-                let them = if packages.len() == 1 { "it" } else { "them" };
-                Some(format!("install {them}: `apt-get install {}`", packages.join(" ")))
-            }
+            KbuildError::Missing { missing, .. } => Some(MissingTool::help(missing)),
             KbuildError::NotASource { .. } => Some("Debian calls them `linux-source-6.12`".to_owned()),
             KbuildError::Patch { .. } => Some("make it anew against the source of this version, with `diff -u`".to_owned()),
             KbuildError::Make { .. } => Some(

@@ -18,7 +18,7 @@ mod source;
 mod tools;
 mod workshop;
 
-pub use error::{KbuildError, MissingTool};
+pub use error::KbuildError;
 pub use process::{Ended, Processes, Programs, Run};
 pub use recipe::{Base, Input, Patch, variables};
 pub use workshop::{Configuration, Workshop};

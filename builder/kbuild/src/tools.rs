@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use rootsmith_kernel::config::Config;
-use rootsmith_types::Arch;
+use rootsmith_types::{Arch, MissingTool};
 
-use crate::error::{KbuildError, MissingTool};
+use crate::error::KbuildError;
 use crate::process::{Processes, Run};
 
 const fn tool(name: &'static str, purpose: &'static str, package: &'static str) -> MissingTool {

@@ -14,6 +14,7 @@ mod origin;
 mod path;
 mod sources;
 mod time;
+mod tool;
 mod uuid;
 
 pub use arch::Arch;
@@ -26,6 +27,7 @@ pub use origin::{Located, Origin, Subject};
 pub use path::{InvalidPath, TreePath};
 pub use sources::{SourceEntry, SourceKind, Sources};
 pub use time::{days_since_1970, rfc3339};
+pub use tool::MissingTool;
 pub use uuid::Uuid;
 
 /// Seconds since 1970-01-01T00:00:00Z. The only notion of time below `cli`: it always comes in as an argument.
