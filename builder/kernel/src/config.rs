@@ -117,15 +117,8 @@ pub fn check_fragments<'a>(
     fragments: impl IntoIterator<Item = &'a Fragment>,
 ) -> Vec<FragmentError> {
     let (lines, mut errors) = read_fragments(fragments);
-    let mut last: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut overruled: BTreeMap<usize, usize> = BTreeMap::new();
-    for (at, line) in lines.iter().enumerate() {
-        if let Some(earlier) = last.insert(&line.symbol, at)
-            && lines[earlier].wanted != line.wanted
-        {
-            overruled.insert(at, earlier);
-        }
-    }
+    let overruled: BTreeMap<usize, usize> = overruled(&lines).collect();
+    let last: BTreeMap<&str, usize> = lines.iter().enumerate().map(|(at, line)| (line.symbol.as_str(), at)).collect();
     for (at, line) in lines.iter().enumerate() {
         let found = config.get(&line.symbol);
         if last.get(line.symbol.as_str()) != Some(&at) || found.unwrap_or("n") == line.wanted {
@@ -175,16 +168,18 @@ pub fn redefinitions(lines: &[FragmentLine]) -> Vec<String> {
     let shown = |line: &FragmentLine| {
         format!("`{}` ({}:{})", spelled(&line.symbol, &line.wanted), line.origin.file.display(), line.line)
     };
-    let mut last: BTreeMap<&str, &FragmentLine> = BTreeMap::new();
-    let mut found = Vec::new();
-    for line in lines {
-        if let Some(earlier) = last.insert(&line.symbol, line)
-            && earlier.wanted != line.wanted
-        {
-            found.push(format!("{} overrules {}", shown(line), shown(earlier)));
-        }
-    }
-    found
+    overruled(lines)
+        .map(|(at, earlier)| format!("{} overrules {}", shown(&lines[at]), shown(&lines[earlier])))
+        .collect()
+}
+
+/// Each line that asks for another value than the one before it of the same symbol, and that one.
+fn overruled(lines: &[FragmentLine]) -> impl Iterator<Item = (usize, usize)> {
+    let mut last: BTreeMap<&str, usize> = BTreeMap::new();
+    lines.iter().enumerate().filter_map(move |(at, line)| {
+        let earlier = last.insert(&line.symbol, at)?;
+        (lines[earlier].wanted != line.wanted).then_some((at, earlier))
+    })
 }
 
 #[cfg(test)]
