@@ -18,12 +18,13 @@
 //! | `values`    | symbols and what is asked for                | what all symbols come out as, by the rules of `conf`    |
 //! | `toolchain` | a configuration                              | what the compiler must have answered                    |
 //! | `search`    | a symbol and the value it should have        | the smallest set of further lines that gives it         |
-//! | `why`       | all of these                                 | [`Why`]                                                 |
+//! | `explain`   | all of these                                 | [`Why`]                                                 |
 //!
 //! Nothing is run, the compiler included. The authority for a configuration stays the kernel's own `make olddefconfig`; it is the
 //! judge of this crate (`tests/oracle/kconfig.rs`).
 
 mod config;
+mod explain;
 mod expr;
 mod line;
 mod read;
@@ -34,7 +35,8 @@ mod values;
 mod why;
 
 pub use config::{Config, NotALine, Value, parse_line, spelled};
+pub use explain::{Explainer, explain};
 pub use expr::Tristate;
 pub use read::{KconfigFiles, ReadError};
 pub use symbols::{Place, SymbolType, Symbols};
-pub use why::{Explainer, Link, Reason, Suggestion, Why, explain};
+pub use why::{Link, Reason, Suggestion, Why};

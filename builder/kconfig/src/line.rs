@@ -158,6 +158,62 @@ fn reference(at: &str) -> Option<(&str, &str)> {
     (end > 0).then(|| inner.split_at(end))
 }
 
+/// `NAME = value`, `NAME := value`, `NAME += value`.
+pub(crate) fn assignment(line: &str) -> Option<(&str, &str, &str)> {
+    let end = line.find(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-')?;
+    let (name, rest) = line.split_at(end);
+    let rest = rest.trim_start();
+    let sign = [":=", "+=", "="].into_iter().find(|sign| rest.starts_with(sign))?;
+    (!name.is_empty()).then(|| (name, sign, rest[sign.len()..].trim_start()))
+}
+
+/// The statements of a file with their lines' numbers: joined where a backslash says so, without comments and help texts.
+pub(crate) fn statements(text: &str) -> Vec<(usize, String)> {
+    let mut found: Vec<(usize, String)> = Vec::new();
+    let mut joined = false;
+    // The indentation of the help text's first line, once it is known.
+    let mut help: Option<Option<usize>> = None;
+    for (i, line) in text.lines().enumerate() {
+        if let Some(indentation) = help {
+            if line.trim().is_empty() {
+                continue;
+            }
+            let own = indent(line);
+            if own > 0 && own >= indentation.unwrap_or(own) {
+                help = Some(Some(indentation.unwrap_or(own)));
+                continue;
+            }
+            help = None;
+        }
+        let (content, goes_on) = match line.strip_suffix('\\') {
+            Some(content) => (content, true),
+            None => (line, false),
+        };
+        let trimmed = content.trim();
+        if joined {
+            if let Some((_, last)) = found.last_mut() {
+                last.push(' ');
+                last.push_str(trimmed);
+            }
+        } else if matches!(trimmed, "help" | "---help---") {
+            help = Some(None);
+            continue;
+        } else if !trimmed.is_empty() && !trimmed.starts_with('#') {
+            found.push((i + 1, trimmed.to_owned()));
+        } else {
+            continue;
+        }
+        joined = goes_on;
+    }
+    found
+}
+
+/// Columns before the text; a tab goes to the next multiple of eight.
+fn indent(line: &str) -> usize {
+    let blanks = line.bytes().take_while(|b| matches!(b, b' ' | b'\t'));
+    blanks.fold(0, |column, b| if b == b'\t' { (column / 8 + 1) * 8 } else { column + 1 })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
