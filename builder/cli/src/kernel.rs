@@ -22,9 +22,9 @@ fn config(args: &KernelProfileArgs, environment: &Environment) -> Result<(), u8>
     for note in &found.redefinitions {
         let _ = writeln!(io::stderr(), "note: {note}");
     }
-    match found.lost.0.is_empty() {
+    match found.unmet.0.is_empty() {
         true => Ok(()),
-        false => Err(report::print_problems(&found.lost, &found.places, environment)),
+        false => Err(report::print_problems(&found.unmet, &found.places, environment)),
     }
 }
 

@@ -32,18 +32,19 @@ pub struct DiskIds {
     /// Of the root partition, in a GPT.
     pub root_partition: Uuid,
     /// Of the partition that firmware reads, in a GPT.
-    pub esp_partition: Uuid,
+    pub boot_partition: Uuid,
     /// Of the root file system.
     pub root_filesystem: Uuid,
     /// Seed of its directory hashes.
     pub hash_seed: Uuid,
     /// FAT volume serial number.
-    pub esp_volume: u32,
+    pub boot_volume: u32,
 }
 
 impl DiskIds {
     /// The identifiers that follow from `seed`.
     pub fn derive(seed: &Sha256Digest) -> DiskIds {
+        // The words stay as they are, `esp` for any boot partition: others would give every image other identifiers.
         let of = |purpose| Uuid::derive(seed, purpose);
         let short = |purpose| {
             let uuid = of(purpose);
@@ -56,16 +57,16 @@ impl DiskIds {
             // 0 is what a disk without a signature has.
             signature: short("disk signature").max(1),
             root_partition: of("root partition"),
-            esp_partition: of("esp partition"),
+            boot_partition: of("esp partition"),
             root_filesystem: of("root file system"),
             hash_seed: of("root hash seed"),
-            esp_volume: short("esp volume"),
+            boot_volume: short("esp volume"),
         }
     }
 
     /// The boot partition's serial number, as `blkid` prints it: `1234-ABCD`.
-    pub fn esp_serial(&self) -> String {
-        format!("{:04X}-{:04X}", self.esp_volume >> 16, self.esp_volume & 0xffff)
+    pub fn boot_serial(&self) -> String {
+        format!("{:04X}-{:04X}", self.boot_volume >> 16, self.boot_volume & 0xffff)
     }
 }
 
@@ -128,7 +129,7 @@ pub fn names(kind: PartitionKind) -> (&'static str, &'static str) {
 pub fn partuuid(disk: &Disk, ids: &DiskIds, kind: PartitionKind) -> String {
     match disk.table.value {
         PartitionTable::Gpt | PartitionTable::Hybrid if kind == PartitionKind::Root => ids.root_partition.to_string(),
-        PartitionTable::Gpt | PartitionTable::Hybrid => ids.esp_partition.to_string(),
+        PartitionTable::Gpt | PartitionTable::Hybrid => ids.boot_partition.to_string(),
         PartitionTable::Mbr => {
             let at = disk.partitions.iter().position(|partition| partition.kind.value == kind).unwrap_or_default();
             format!("{:08x}-{:02x}", ids.signature, at + 1)
@@ -220,9 +221,9 @@ fn entry<'a>(input: &DiskInput<'_>, partition: &Partition, image: &'a dyn Image)
     let raspberry_pi = input.disk.boots_by(BootMethod::RaspberryPi);
     let (type_guid, mbr_type, guid) = match partition.kind.value {
         PartitionKind::Root => (layout::types::root(input.arch), layout::types::MBR_LINUX, input.ids.root_partition),
-        PartitionKind::Esp if raspberry_pi => (layout::types::ESP, layout::types::MBR_FAT, input.ids.esp_partition),
-        PartitionKind::Esp => (layout::types::ESP, layout::types::MBR_ESP, input.ids.esp_partition),
-        PartitionKind::Firmware => (layout::types::BASIC_DATA, layout::types::MBR_FAT, input.ids.esp_partition),
+        PartitionKind::Esp if raspberry_pi => (layout::types::ESP, layout::types::MBR_FAT, input.ids.boot_partition),
+        PartitionKind::Esp => (layout::types::ESP, layout::types::MBR_ESP, input.ids.boot_partition),
+        PartitionKind::Firmware => (layout::types::BASIC_DATA, layout::types::MBR_FAT, input.ids.boot_partition),
     };
     let boots = partition.kind.value != PartitionKind::Root;
     let grows = if partition.grow { layout::types::GROW_FILE_SYSTEM } else { 0 };
@@ -290,7 +291,7 @@ fn plan_boot<'a>(input: &DiskInput<'a>, partition: &Partition) -> Result<rootsmi
     };
     let options = rootsmith_fat::Options {
         size,
-        volume_id: input.ids.esp_volume,
+        volume_id: input.ids.boot_volume,
         label: names(partition.kind.value).1.to_owned(),
     };
     rootsmith_fat::plan(input.esp, input.blobs, &options).map_err(|error| match error {

@@ -123,7 +123,7 @@ pub(crate) fn prepare_disk(
             }
             kind @ (PartitionKind::Esp | PartitionKind::Firmware) => {
                 let (device, nofail) = match busybox {
-                    true => (format!("UUID={}", ids.esp_serial()), ""),
+                    true => (format!("UUID={}", ids.boot_serial()), ""),
                     false => (format!("PARTUUID={}", partuuid(disk, ids, kind)), ",nofail"),
                 };
                 // Where Debian's own tools for each look for it.

@@ -43,8 +43,8 @@ pub struct KernelConfig {
     pub text: String,
     /// Lines that a later one overrules, with both places.
     pub redefinitions: Vec<String>,
-    /// Lines that did not come out as asked.
-    pub lost: Problems,
+    /// What is asked for and not there: lines that did not come out as asked, controllers of `[cgroups]`.
+    pub unmet: Problems,
     /// Where things come from.
     pub places: Places,
 }
@@ -84,7 +84,7 @@ pub fn kernel_config(
         Ok((configuration.text.clone(), redefinitions(&work.lines), work.unmet(profile, &configuration)?))
     };
     match work(&mut places) {
-        Ok((text, redefinitions, lost)) => Ok(KernelConfig { text, redefinitions, lost, places }),
+        Ok((text, redefinitions, unmet)) => Ok(KernelConfig { text, redefinitions, unmet, places }),
         Err(problems) => Err(Failure { problems, places }),
     }
 }

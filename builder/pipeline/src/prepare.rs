@@ -187,7 +187,7 @@ impl Prepared {
             let kind = partition.kind.value;
             let (filesystem, uuid) = match kind {
                 PartitionKind::Root => ("ext4", self.ids.root_filesystem.to_string()),
-                PartitionKind::Esp | PartitionKind::Firmware => ("vfat", self.ids.esp_serial()),
+                PartitionKind::Esp | PartitionKind::Firmware => ("vfat", self.ids.boot_serial()),
             };
             let (name, label) = names(partition.kind.value);
             PartitionFacts {
