@@ -47,10 +47,11 @@ after = ["limited", "once", "containerd", "ssh", "package-setup"]
 const PROBE: &str = r#"#!/bin/sh
 exec >/run/answers 2>&1
 ask() { name=$1; shift; echo "<<$name"; "$@" 2>&1; echo "$name>>"; }
-# A child that supervise-daemon only just started is still supervise-daemon, and has no arguments at all while it becomes the service.
+# A child that supervise-daemon only just started is still supervise-daemon, with the service's command among its own arguments,
+# and has no arguments at all while it becomes the service: what counts is what it calls itself.
 child() {
 	tries=0
-	until pid=$(cat /run/openrc/options/limited/child_pid) && [ "$pid" != "$1" ] && tr '\0' '\n' <"/proc/$pid/cmdline" | grep -q '^while'; do
+	until pid=$(cat /run/openrc/options/limited/child_pid) && [ "$pid" != "$1" ] && [ "$(tr '\0' '\n' <"/proc/$pid/cmdline" | head -n 1)" = /bin/sh ]; do
 		[ $((tries += 1)) -le 60 ] || break
 		sleep 1
 	done 2>/dev/null
