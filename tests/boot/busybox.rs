@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rootsmith_tests::machine::{answer, boot, build_with_probe};
-use rootsmith_tests::{copy_workspace, judges, on_request, succeed};
+use rootsmith_tests::{copy_workspace, judge, judges, on_request, succeed};
 use tempfile::TempDir;
 
 use crate::TOOLS;
@@ -115,6 +115,54 @@ echo "=== probe is done"
     // By DHCP; the machine's network leads nowhere, so there is neither a route nor a name server in it.
     assert_eq!([said("ADDRESS"), said("RESOLV")], ["10.0.2.15/24", "/run/resolv.conf"]);
     assert_eq!([said("MODULES"), said("FORWARD")], ["3", "1"]);
+}
+
+const GROWING: &str = r#"
+schema = 1
+extends = ["busybox-appliance.toml"]
+output = { replace = [{ kind = "disk", table = "gpt", boot = "uki", format = ["raw"], partitions = [
+  { type = "esp", size = "64MiB" },
+  { type = "root", filesystem = "ext4", size = "minimal", free = "64MiB", grow = true },
+] }] }
+[image]
+name = "bbgrow"
+[packages]
+include = ["e2fsprogs", "libblkid1", "libc6", "libcom-err2", "libext2fs2t64", "libss2", "libuuid1"]
+[preflight]
+sets = { replace = ["boot"] }
+[[service]]
+name = "probe"
+exec = ["/usr/local/bin/probe"]
+restart = "never"
+"#;
+
+#[test]
+fn the_root_on_a_gpt_grows_to_four_times_its_size_and_only_once() {
+    if !judges(&[&TOOLS[..], &["sgdisk", "sfdisk", "e2fsck"]].concat()) {
+        return;
+    }
+    let script = "ask SIZE sh -c \"df -k / | awk 'END { print \\$2 }'\"\necho '=== probe is done'\nsync\npoweroff";
+    let (folder, image) = build_with_probe("bbgrow", GROWING, &format!("{FUNCTIONS}{script}\n"));
+    let old = fs::metadata(&image).unwrap().len();
+    fs::File::options().write(true).open(&image).unwrap().set_len(old * 4).unwrap();
+    let path = image.to_str().unwrap();
+    let grow = || {
+        let console = boot(folder.path(), &image, "reboot: Power down", &["--write"]);
+        assert!(!console.contains("cannot grow") && !console.contains("keeps its size"), "{console}");
+        let kilobytes: u64 = answer(&console, "SIZE")[0].parse().unwrap();
+        assert!(kilobytes << 10 > old * 3, "{kilobytes} KiB of a disk that was {old}");
+        fs::read(&image).unwrap()[..34 << 9].to_vec()
+    };
+    let table = grow();
+    let verdict = judge("sgdisk", &["--verify", path]);
+    assert!(verdict.contains("No problems found"), "{verdict}");
+    // This one looks at the protective MBR, too.
+    let verdict = judge("sfdisk", &["--verify", path]);
+    assert!(verdict.contains("No errors detected"), "{verdict}");
+    let root = folder.path().join("root.img");
+    rootsmith_tests::partition(&image, 2, &root);
+    judge("e2fsck", &["-f", "-n", root.to_str().unwrap()]);
+    assert_eq!(grow(), table, "the second boot changes the table");
 }
 
 /// Who a machine says it is.

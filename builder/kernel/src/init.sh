@@ -114,20 +114,31 @@ le32() {
 	printf '\\%03o\\%03o\\%03o\\%03o' $(($1 & 255)) $(($1 >> 8 & 255)) $(($1 >> 16 & 255)) $(($1 >> 24 & 255))
 }
 
-# Makes the partition $1 reach to the end of its disk, where an MBR has it as the last one: its entry has the size in sectors at
-# 12 (UEFI 2.10, 5.2.1). One sector is written, so that a power cut leaves the old table or the new one. Nothing is mounted
-# yet, so that the kernel takes the new table at once. A root that cannot grow is a root still: this says so and gives way.
+# Eight bytes of it.
+le64() {
+	le32 $(($1 & 4294967295))
+	le32 $(($1 >> 32))
+}
+
+# Writes the bytes $1, as printf has them, to place $2 of $3.
+put() {
+	# shellcheck disable=SC2059 # the bytes are a format
+	printf "$1" | dd of="$3" bs=1 seek="$2" conv=notrunc 2>/dev/null
+}
+
+# Makes the partition $1 reach to the end of its disk, where it is the last one. Nothing is mounted yet, so that the kernel takes
+# the new table at once. A root that cannot grow is a root still: this says so and gives way.
 grow() {
 	folder=/sys/class/block/${1##*/}
 	[ -e "$folder/partition" ] || return 0
 	disk=$(readlink -f "$folder")
 	disk=${disk%/*}
 	device=/dev/$(sed -n 's/^DEVNAME=//p' "$disk/uevent")
+	sectors=$(cat "$disk/size")
+	index=$(cat "$folder/partition")
 	start=$(cat "$folder/start") last=$(($(cat "$folder/start") + $(cat "$folder/size")))
-	size=$(($(cat "$disk/size") - start))
-	[ "$size" -le 4294967295 ] || size=4294967295
 	# What is missing at the end is less than anybody aligns to.
-	[ $((start + size - last)) -ge 2048 ] || return 0
+	[ $((sectors - last)) -ge 2048 ] || return 0
 	set +f
 	for other in "$disk/${disk##*/}"*/start; do
 		set -f
@@ -137,17 +148,79 @@ grow() {
 		}
 	done
 	set -f
-	entry=$((446 + 16 * ($(cat "$folder/partition") - 1)))
-	if [ "$(cat "$disk/queue/logical_block_size")" != 512 ] || [ "$(bytes 2 510 "$device")" != 55aa ] ||
-		[ "$(number "$(bytes 4 $((entry + 8)) "$device")")" != "$start" ]; then
-		say "the root cannot grow: the table of $device is no MBR that has it"
+	if [ "$(cat "$disk/queue/logical_block_size")" != 512 ]; then
+		say "the root cannot grow: the blocks of $device are not those of its table"
 		return 0
 	fi
-	# shellcheck disable=SC2059 # the bytes are a format
-	if ! printf "$(le32 "$size")" | dd of="$device" bs=1 seek=$((entry + 12)) conv=notrunc 2>/dev/null ||
-		! blockdev --rereadpt "$device"; then
-		say "the root keeps its size: the table of $device cannot be written"
+	if [ "$(bytes 8 512 "$device")" = 4546492050415254 ]; then
+		grow_gpt
+	else
+		grow_mbr
 	fi
+	case $? in
+	0) blockdev --rereadpt "$device" || say "the root keeps its size: $device is in use" ;;
+	1) say "the root keeps its size: the table of $device cannot be written" ;;
+	2) say "the root cannot grow: the table of $device is not whole, or has not the root" ;;
+	3) ;; # an MBR has no larger numbers
+	esac
+}
+
+# In an MBR an entry has its first sector at 8 and their number at 12 (UEFI 2.10, 5.2.1). One sector is written, so that a power cut
+# leaves the old table or the new one.
+grow_mbr() {
+	entry=$((446 + 16 * (index - 1)))
+	size=$((sectors - start))
+	[ "$size" -le 4294967295 ] || size=4294967295
+	[ "$size" -gt $((last - start)) ] || return 3
+	[ "$(bytes 2 510 "$device")" = 55aa ] && [ "$(number "$(bytes 4 $((entry + 8)) "$device")")" = "$start" ] || return 2
+	put "$(le32 "$size")" $((entry + 12)) "$device"
+}
+
+# Puts the checksum of the GPT header in the file $1 into its place.
+seal() {
+	put "$(le32 0)" 16 "$1"
+	put "$(le32 "0x$(head -c 92 "$1" | crc32)")" 16 "$1"
+}
+
+# In a GPT an entry has its first sector at 32 and its last one at 40. The header (UEFI 2.10, 5.3.2) has its size at 12, its CRC-32 at
+# 16, its own place at 24, that of its copy at 32, the last sector for partitions at 48; of the entries their place at 72, number
+# at 80, length at 84 and CRC-32 at 88. The copy at the new end is written first, which nobody looks for yet; then what counts
+# from now on, in one write of 4 KiB.
+grow_gpt() {
+	entry=$((128 * (index - 1)))
+	[ "$entry" -lt 3072 ] || return 2 # not in these 4 KiB
+	dd if="$device" of=/first bs=4096 count=1 2>/dev/null &&
+		dd if="$device" of=/header bs=512 skip=1 count=1 2>/dev/null &&
+		dd if="$device" of=/entries bs=512 skip=2 count=32 2>/dev/null || return 2
+	cp /header /copy
+	seal /copy
+	cmp -s /header /copy && [ "$(bytes 4 12 /header)" = 5c000000 ] &&
+		[ "$(bytes 16 72 /header)" = 02000000000000008000000080000000 ] &&
+		[ "$(number "$(bytes 4 88 /header)")" = "$((0x$(crc32 </entries)))" ] &&
+		[ "$(number "$(bytes 8 $((entry + 32)) /entries)")" = "$start" ] || return 2
+
+	# A file system has blocks of 4 KiB.
+	put "$(le64 $(((sectors - 33) / 8 * 8 - 1)))" $((entry + 40)) /entries
+	put "$(le64 $((sectors - 34)))" 48 /header
+	put "$(le32 "0x$(crc32 </entries)")" 88 /header
+	cp /header /copy
+	put "$(le64 $((sectors - 1)))$(le64 1)" 24 /copy
+	put "$(le64 $((sectors - 33)))" 72 /copy
+	seal /copy
+	put "$(le64 $((sectors - 1)))" 32 /header
+	seal /header
+	# The MBR's only entry covers the disk; one that is hybrid has others, and keeps what it has.
+	if [ "$(bytes 1 450 /first)$(bytes 4 454 /first)" = ee01000000 ] && [ -z "$(bytes 48 462 /first | tr -d 0)" ]; then
+		covered=$((sectors - 1))
+		[ "$covered" -le 4294967295 ] || covered=4294967295
+		put "$(le32 "$covered")" 458 /first
+	fi
+	head -c 512 /first >/table
+	cat /header >>/table
+	head -c 3072 /entries >>/table
+	cat /entries /copy >/end
+	dd if=/end of="$device" bs=512 seek=$((sectors - 33)) conv=notrunc,fsync 2>/dev/null &&
+		dd if=/table of="$device" bs=4096 count=1 conv=notrunc,fsync 2>/dev/null
 }
 
 uptime_seconds() {

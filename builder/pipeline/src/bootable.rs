@@ -112,11 +112,11 @@ pub(crate) fn prepare_disk(
                 if partition.grow {
                     let (tools, instead) = growing_tools(init, disk);
                     let there = |tool: &&'static str| assembly.tree.lookup(&TreePath::literal(tool)).is_some();
-                    if tools.is_empty() || !tools.iter().all(there) {
+                    if !tools.iter().all(there) {
                         return Err(InputError::NothingGrows { instead, origin: partition.origin.clone() }.into());
                     }
                 }
-                if by_systemd && !grown_by_initramfs(disk) {
+                if by_systemd && !grown_by_initramfs(init, disk) {
                     // systemd-repart grows a partition that matches a definition to the free space behind it.
                     put(assembly, "/etc/repart.d/50-root.conf", "[Partition]\nType=root\n", date)?;
                 }
@@ -138,15 +138,16 @@ pub(crate) fn prepare_disk(
     put(assembly, "/etc/fstab", &fstab, date)
 }
 
-/// Whether the initramfs grows the root partition: that of an MBR, which systemd-repart cannot read.
-pub(crate) fn grown_by_initramfs(disk: &Disk) -> bool {
-    disk.table.value == PartitionTable::Mbr
+/// Whether the initramfs grows the root partition: that of an MBR, which systemd-repart cannot read, and any under BusyBox, which
+/// has nothing that changes a partition.
+pub(crate) fn grown_by_initramfs(init: InitSystem, disk: &Disk) -> bool {
+    (disk.table.value == PartitionTable::Mbr || init == InitSystem::Busybox)
         && disk.partitions.iter().any(|partition| partition.kind.value == PartitionKind::Root && partition.grow)
 }
 
 /// What grows the file system and, where the initramfs does not, its partition; and what to do where that is not there.
 fn growing_tools(init: InitSystem, disk: &Disk) -> (&'static [&'static str], &'static str) {
-    match (init, grown_by_initramfs(disk)) {
+    match (init, grown_by_initramfs(init, disk)) {
         (InitSystem::Systemd, false) => {
             (&["/usr/bin/systemd-repart"], "add `systemd-repart` to `packages.include`, or take `grow` away")
         }
@@ -157,15 +158,9 @@ fn growing_tools(init: InitSystem, disk: &Disk) -> (&'static [&'static str], &'s
             &["/usr/sbin/sfdisk", "/usr/sbin/resize2fs"],
             "add `fdisk` and `e2fsprogs` to `packages.include`, or take `grow` away",
         ),
-        (InitSystem::Busybox, true) => (
+        (InitSystem::Busybox, _) => (
             &["/usr/sbin/resize2fs"],
             "add `e2fsprogs` and the libraries it needs to `packages.include`, or take `grow` away",
-        ),
-        // No applet changes a partition.
-        (InitSystem::Busybox, false) => (
-            &[],
-            "BusyBox grows nothing: write `table = \"mbr\"`, whose partitions the initramfs grows, or give the partition the \
-             size it needs and take `grow` away",
         ),
     }
 }

@@ -136,7 +136,7 @@ fn initrd(files: &BootFiles<'_>, blobs: &dyn Blobs) -> Result<Option<Vec<u8>>, P
     let mut modules = storage_modules(files, blobs)?;
     modules.extend(asked.map(|module| module.value.clone()));
     let modules = root_modules(&kernel.index, "ext4", &modules);
-    let grow = grown_by_initramfs(files.disk);
+    let grow = grown_by_initramfs(profile.init.system.value, files.disk);
     if !grow && !needs_initramfs(&kernel.index, &modules)? {
         return Ok(None);
     }
