@@ -26,7 +26,7 @@ pub use name::{InvalidName, PackageName};
 pub use origin::{Located, Origin, Subject};
 pub use path::{InvalidPath, TreePath};
 pub use sources::{SourceEntry, SourceKind, Sources};
-pub use time::{days_since_1970, rfc3339};
+pub use time::{Utc, days_since_1970, rfc3339};
 pub use tool::MissingTool;
 pub use uuid::Uuid;
 

@@ -7,12 +7,37 @@ const DAY: i64 = 86_400;
 /// 9999-12-31T23:59:59Z.
 const LAST: UnixTime = 253_402_300_799;
 
+/// A moment as a calendar has it, in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Utc {
+    /// 1970 to 9999.
+    pub year: i64,
+    /// From 1.
+    pub month: i64,
+    /// From 1.
+    pub day: i64,
+    /// 0 to 23.
+    pub hour: i64,
+    /// 0 to 59.
+    pub minute: i64,
+    /// 0 to 59.
+    pub second: i64,
+}
+
+impl Utc {
+    /// A time outside the calendar is moved to its nearer end.
+    pub fn of(time: UnixTime) -> Utc {
+        let time = time.clamp(0, LAST);
+        let (year, month, day) = civil(time / DAY);
+        let second = time % DAY;
+        Utc { year, month, day, hour: second / 3600, minute: second / 60 % 60, second: second % 60 }
+    }
+}
+
 /// RFC 3339: `2026-11-14T08:15:00Z`. A time outside the calendar is moved to its nearer end.
 pub fn rfc3339(time: UnixTime) -> String {
-    let time = time.clamp(0, LAST);
-    let (year, month, day) = civil(time / DAY);
-    let second = time % DAY;
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
+    let Utc { year, month, day, hour, minute, second } = Utc::of(time);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
 /// Days from 1970-01-01 to a date; `None` when there is no such date or it lies before.
