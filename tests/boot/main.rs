@@ -12,6 +12,7 @@ use rootsmith_tests::{copy_workspace, judge, judges, on_request, run, said, succ
 use tempfile::TempDir;
 
 mod busybox;
+mod secure_boot;
 
 const TOOLS: [&str; 3] = ["qemu-system-x86_64", "e2fsck", "sfdisk"];
 

@@ -1,6 +1,6 @@
 //! Running what the host has.
 
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,6 +12,10 @@ pub trait Processes: Sync {
 
     /// Runs one to its end. `line` gets every line it prints, whether as output or as an error.
     fn run(&self, run: &Run<'_>, line: &mut dyn FnMut(&str)) -> io::Result<Ended>;
+
+    /// Runs one that turns `input` into what it prints, in the environment and the folder that we run in ourselves: for what asks a
+    /// token or an agent. Output of more than 1 MiB is an error, and so is an end that is no success, with what was said.
+    fn convert(&self, program: &str, arguments: &[String], input: &[u8]) -> io::Result<Vec<u8>>;
 }
 
 /// A program to run.
@@ -86,7 +90,42 @@ impl Processes for Programs {
         }
         Ok(Ended { success: child.wait()?.success() })
     }
+
+    fn convert(&self, program: &str, arguments: &[String], input: &[u8]) -> io::Result<Vec<u8>> {
+        let program = if program.contains('/') {
+            PathBuf::from(program)
+        } else {
+            self.find(program).ok_or(io::ErrorKind::NotFound)?
+        };
+        // A file, so that nobody has to write while somebody else reads.
+        let mut given = tempfile::tempfile()?;
+        given.write_all(input)?;
+        given.rewind()?;
+        let (mut output, mut said) = (tempfile::tempfile()?, tempfile::tempfile()?);
+        let ended = Command::new(program)
+            .args(arguments)
+            .stdin(given)
+            .stdout(output.try_clone()?)
+            .stderr(said.try_clone()?)
+            .status()?;
+        if !ended.success() {
+            said.rewind()?;
+            let mut text = Vec::new();
+            said.take(MAX_CONVERTED).read_to_end(&mut text)?;
+            return Err(io::Error::other(format!("{ended}: {}", String::from_utf8_lossy(&text).trim())));
+        }
+        if output.metadata()?.len() > MAX_CONVERTED {
+            return Err(io::Error::other("it printed more than 1 MiB"));
+        }
+        output.rewind()?;
+        let mut bytes = Vec::new();
+        output.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
 }
+
+/// Most that a program may print when it converts something.
+const MAX_CONVERTED: u64 = 1 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -110,5 +149,15 @@ mod tests {
         assert_eq!(ended, Ended { success: false });
         assert!(programs.has("sh") && !programs.has("no-such-program"));
         assert!(!Programs::new("bin:.").has("sh"));
+    }
+
+    #[test]
+    fn what_is_converted_comes_back_and_what_went_wrong_is_said() {
+        let programs = Programs::new("/usr/bin:/bin");
+        let sh = |script: &str| programs.convert("sh", &["-c".to_owned(), script.to_owned()], b"a\0b");
+        assert_eq!(sh("tr a c").unwrap(), b"c\0b");
+        assert_eq!(sh("echo no token >&2; exit 3").unwrap_err().to_string(), "exit status: 3: no token");
+        assert!(sh("head -c 1048577 /dev/zero").unwrap_err().to_string().contains("more than 1 MiB"));
+        assert_eq!(programs.convert("no-such-program", &[], b"").unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }

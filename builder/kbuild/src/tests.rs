@@ -127,6 +127,10 @@ impl Processes for Host {
         }
         Ok(Ended { success: !broken })
     }
+
+    fn convert(&self, program: &str, _: &[String], _: &[u8]) -> io::Result<Vec<u8>> {
+        panic!("a kernel is not built with {program}")
+    }
 }
 
 /// A cache with a source in it.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use rootsmith_secureboot::SecureBootError;
 use rootsmith_tree::TreeError;
 use rootsmith_types::{Arch, Blame, Explain, InvalidPath, Origin, PackageName, Sha256Digest, Subject, TreePath};
 
@@ -65,6 +66,15 @@ pub(crate) enum InputError {
         path: PathBuf,
         /// Why not.
         reason: String,
+    },
+    /// A certificate, a key or what they sign.
+    SecureBoot {
+        /// Where it is named.
+        origin: Origin,
+        /// What is wrong.
+        error: SecureBootError,
+        /// What to do.
+        help: &'static str,
     },
     /// A file of the user's own has other bytes than the profile says.
     OwnFileDigest {
@@ -158,6 +168,7 @@ impl fmt::Display for InputError {
                 write!(f, "the kernel's package has no device tree `{name}` in `{folder}`")
             }
             InputError::OwnFile { path, reason, .. } => write!(f, "`{}` cannot be used: {reason}", path.display()),
+            InputError::SecureBoot { error, .. } => write!(f, "{error}"),
             InputError::OwnFileDigest { path, found, .. } => {
                 write!(f, "`{}` has SHA-256 {found}", path.display())
             }
@@ -203,6 +214,7 @@ impl Explain for InputError {
             | InputError::NotInPackage { origin, .. }
             | InputError::NoDeviceTree { origin, .. }
             | InputError::OwnFile { origin, .. }
+            | InputError::SecureBoot { origin, .. }
             | InputError::OwnFileDigest { origin, .. }
             | InputError::NothingGrows { origin, .. }
             | InputError::ContainerProgram { origin, .. }
@@ -238,6 +250,7 @@ impl Explain for InputError {
                 Some(format!("the profile wants {wanted}: take that file, or write the digest of this one"))
             }
             InputError::NothingGrows { instead, .. } => Some((*instead).to_owned()),
+            InputError::SecureBoot { help, .. } => Some((*help).to_owned()),
             InputError::ContainerProgram { .. } => {
                 Some("name a program by its path in the image, or add the package that has it".to_owned())
             }

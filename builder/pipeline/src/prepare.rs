@@ -125,8 +125,10 @@ pub(crate) fn prepare(
 
     let esp = match (disk, &kernel) {
         (Some(disk), Some(kernel)) => {
-            let (tree, packages, ids, sources) = (&assembly.tree, boot_packages.as_slice(), &ids, host.sources);
-            let files = boot_files::BootFiles { profile, disk, tree, kernel, packages, ids, arch, date, sources };
+            let (tree, packages, ids) = (&assembly.tree, boot_packages.as_slice(), &ids);
+            let Host { sources, processes, .. } = host;
+            let files =
+                boot_files::BootFiles { profile, disk, tree, kernel, packages, ids, arch, date, sources, processes };
             boot_files::boot_tree(&files, cache)?
         }
         _ => Tree::new(Metadata::root(0o755, date)),

@@ -2,7 +2,7 @@
 
 use crate::fields::Refusal;
 use crate::model::{
-    BootMethod, Caches, Database, DiskFormat, DistributionId, FirstBoot, Hierarchy, InitSystem, KillMode,
+    BootMethod, Caches, Database, DiskFormat, DistributionId, Enroll, FirstBoot, Hierarchy, InitSystem, KillMode,
     NetworkManager, PartitionKind, PartitionTable, Pocket, Resource, Restart,
 };
 
@@ -112,6 +112,18 @@ pub(crate) const KILL_MODES: Words<KillMode> = Words {
     noun: "kill mode",
     expected: "a kill mode",
     words: &[("control-group", Some(KillMode::ControlGroup)), ("process", Some(KillMode::Process))],
+};
+
+/// `secure-boot.enroll`.
+pub(crate) const ENROLLMENTS: Words<Enroll> = Words {
+    noun: "way to enroll",
+    expected: "a way to enroll",
+    words: &[
+        ("off", Some(Enroll::Off)),
+        ("manual", Some(Enroll::Manual)),
+        ("if-safe", Some(Enroll::IfSafe)),
+        ("force", Some(Enroll::Force)),
+    ],
 };
 
 /// Keys of `service.limits`.

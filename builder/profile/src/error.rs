@@ -52,7 +52,7 @@ pub enum ProfileError {
     NoFile {
         /// Where it is named.
         origin: Origin,
-        /// `profile`, `fragment`, `overlay`, `payload`, `keyring`.
+        /// `profile`, `fragment`, `overlay`, `payload`, `keyring`, `certificate`, `private key`.
         what: &'static str,
         /// As it is named.
         named: String,
@@ -260,6 +260,11 @@ pub enum ProfileError {
         /// Where the profile names the board.
         asked: Origin,
     },
+    /// `[secure-boot]` for images that no UEFI starts.
+    NothingToSign {
+        /// The table.
+        origin: Origin,
+    },
     /// A disk that boots needs `[kernel]`.
     NoKernel {
         /// What asks for it.
@@ -314,6 +319,7 @@ impl ProfileError {
             | ProfileError::NoPartition { origin, .. }
             | ProfileError::NotOfBoard { origin, .. }
             | ProfileError::NoKernel { origin }
+            | ProfileError::NothingToSign { origin }
             | ProfileError::GrowNotLast { origin, .. }
             | ProfileError::EssentialAlone { origin }
             | ProfileError::FreeWithoutMinimal { origin, .. } => Some(origin),
@@ -365,6 +371,9 @@ impl fmt::Display for ProfileError {
             ProfileError::NoPartition { kind, .. } => write!(f, "the disk has no `{kind}` partition to boot from"),
             ProfileError::NotOfBoard { what, title, .. } => write!(f, "{what} is nothing for {title}"),
             ProfileError::NoKernel { .. } => f.write_str("the disk is to boot, but the profile has no kernel"),
+            ProfileError::NothingToSign { .. } => {
+                f.write_str("no disk of the profile is started by UEFI, which alone checks signatures")
+            }
             ProfileError::GrowNotLast { .. } => f.write_str("only the last partition can grow"),
             ProfileError::EssentialAlone { .. } => {
                 f.write_str("essential packages come along, but not what they depend on")
@@ -397,6 +406,7 @@ impl Explain for ProfileError {
             }
             ProfileError::NoPartition { .. } => "this disk",
             ProfileError::NoKernel { .. } => "needs a kernel",
+            ProfileError::NothingToSign { .. } => "has nothing to sign",
             ProfileError::GrowNotLast { .. } => "cannot grow",
             ProfileError::EssentialAlone { .. } => "would leave them broken",
             _ => return None,
@@ -497,6 +507,10 @@ impl Explain for ProfileError {
             }
             ProfileError::NoPartition { example, .. } => format!("add `{example}` to `partitions`"),
             ProfileError::NotOfBoard { known, .. } => format!("leave it out, or name what it has: {}", listed(known)),
+            ProfileError::NothingToSign { .. } => {
+                "give an output of kind `disk` the boot method `uki` or `systemd-boot`, or take the table away"
+                    .to_owned()
+            }
             ProfileError::NoKernel { .. } => {
                 "add `[kernel]` with a `package`, or make a `tar` instead of a `disk`".to_owned()
             }

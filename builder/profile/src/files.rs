@@ -3,7 +3,7 @@
 //! | named in                                                              | looked for in                                                  |
 //! |-----------------------------------------------------------------------|----------------------------------------------------------------|
 //! | `extends`, `fragments`, `signed-by`, `base` and `patches` of a kernel | the folder of the file that says it, then `profiles/` above it |
-//! | `[[overlay]]`, `[[payload]]`                                          | the folder that holds `profiles/`, else that of the file       |
+//! | `[[overlay]]`, `[[payload]]`, `[secure-boot]`                         | the folder that holds `profiles/`, else that of the file       |
 //!
 //! Names are worked on as text, so that messages show them as the user would write them.
 

@@ -28,7 +28,11 @@ pub(crate) const TOP: &[Key] = &[
     key("board"),
     key("blob"),
     key("firmware"),
+    key("secure-boot"),
 ];
+
+/// `[secure-boot]`.
+pub(crate) const SECURE_BOOT: &[Key] = &[key("certificate"), key("key"), key("signer"), key("enroll")];
 
 /// `[board]` of a file in `boards/`.
 pub(crate) const BOARD: &[Key] = &[
@@ -190,7 +194,7 @@ pub(crate) const PREFLIGHT: &[Key] = &[key("sets"), key("accept")];
 pub(crate) const ACCEPT: &[Key] = &[key("check"), key("reason")];
 
 /// Tables by name, for keys that stand in the wrong one: TOML counts every key to the last `[table]` above it.
-const TABLES: [(&str, &[Key]); 10] = [
+const TABLES: [(&str, &[Key]); 11] = [
     ("", TOP),
     ("image", IMAGE),
     ("distribution", DISTRIBUTION),
@@ -201,6 +205,7 @@ const TABLES: [(&str, &[Key]); 10] = [
     ("identity", IDENTITY),
     ("network", NETWORK),
     ("preflight", PREFLIGHT),
+    ("secure-boot", SECURE_BOOT),
 ];
 
 /// `[[output]]`, whatever its kind.
@@ -212,6 +217,7 @@ pub(crate) const OUTPUT: &[Key] = &[
     key("partitions"),
     key("size"),
     key("ref"),
+    key("layers"),
     key("entrypoint"),
     key("cmd"),
     key("env"),
@@ -225,7 +231,7 @@ pub(crate) const OUTPUT: &[Key] = &[
 pub(crate) const OF_DISK: &[&str] = &["table", "boot", "format", "partitions", "size"];
 
 /// The same for a container image.
-pub(crate) const OF_OCI: &[&str] = &["ref", "entrypoint", "cmd", "env", "user", "working-dir", "labels"];
+pub(crate) const OF_OCI: &[&str] = &["ref", "layers", "entrypoint", "cmd", "env", "user", "working-dir", "labels"];
 
 /// A partition of a disk.
 pub(crate) const PARTITION: &[Key] = &[

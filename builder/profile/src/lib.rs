@@ -25,6 +25,7 @@ mod output;
 mod payload;
 mod relations;
 mod sections;
+mod secure_boot;
 mod service;
 mod value;
 mod words;

@@ -259,6 +259,15 @@ impl Loader<'_> {
         None
     }
 
+    /// Where the file of the workspace that `named` means is; `what` is what it is called.
+    pub(crate) fn own(&self, named: &Located<String>, what: &'static str) -> Option<PathBuf> {
+        let path = files::in_workspace(&named.origin.file, &named.value);
+        match self.sources.open(&path) {
+            Ok(_) => Some(path),
+            Err(error) => self.missing(named, what, vec![path], error.kind()),
+        }
+    }
+
     /// Where the overlay that `named` means is.
     pub(crate) fn overlay(&self, named: &Located<String>) -> Option<PathBuf> {
         let path = files::in_workspace(&named.origin.file, &named.value);

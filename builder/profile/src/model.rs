@@ -15,6 +15,7 @@ mod kernel;
 mod machine;
 mod oci;
 mod payload;
+mod secure_boot;
 mod service;
 
 pub use board::{Board, Firmware, Piece, RawBlob, SECTOR};
@@ -23,6 +24,7 @@ pub use kernel::{KernelBase, KernelPatch, KernelSource};
 pub use machine::{Group, Interface, Mount, Network, NetworkManager, User};
 pub use oci::Oci;
 pub use payload::{Account, Member, Payload, PayloadKind, Source, Unpacking};
+pub use secure_boot::{BootSigner, Enroll, SecureBoot};
 pub use service::{CgroupLimits, KillMode, Limit, Resource, Restart, Service};
 
 /// A merged profile.
@@ -70,6 +72,8 @@ pub struct Profile {
     pub blobs: Vec<RawBlob>,
     /// `[[firmware]]`: files for the partition that firmware reads.
     pub firmware: Vec<Firmware>,
+    /// `[secure-boot]`.
+    pub secure_boot: Option<SecureBoot>,
     /// `[[output]]`.
     pub outputs: Vec<Output>,
     /// Every file that was read to make this profile (profiles and fragments), the entry first, with its text: for messages.

@@ -6,7 +6,7 @@ use crate::error::ProfileError;
 use crate::fields::Findings;
 use crate::model::{
     Board, Disk, Group, Image, Kernel, Mount, Output, OutputKind, Partition, PartitionKind, Payload, PayloadKind,
-    Restart, Service, User,
+    Restart, SecureBoot, Service, User,
 };
 
 /// A kernel for every architecture. `table` is where `[kernel]` is written.
@@ -118,6 +118,19 @@ fn disk(disk: &Disk, origin: &Origin, kernel: bool, findings: &Findings) {
             let (origin, behind) = (origin.clone(), behind.origin.clone());
             findings.push(ProfileError::GrowNotLast { origin, behind });
         }
+    }
+}
+
+/// Firmware that checks signatures is UEFI.
+pub(crate) fn secure_boot(secure_boot: Option<&SecureBoot>, outputs: &[Output], findings: &Findings) {
+    let uefi = |output: &Output| match &output.kind {
+        OutputKind::Disk(disk) => disk.boot.iter().any(|method| method.value.is_uefi()),
+        OutputKind::Tar | OutputKind::Oci(_) => false,
+    };
+    if let Some(secure_boot) = secure_boot
+        && !outputs.iter().any(uefi)
+    {
+        findings.push_missing(ProfileError::NothingToSign { origin: secure_boot.origin.clone() });
     }
 }
 

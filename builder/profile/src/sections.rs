@@ -22,6 +22,7 @@ use crate::model::{
 use crate::output;
 use crate::payload::payload;
 use crate::relations;
+use crate::secure_boot;
 use crate::service;
 use crate::value::{Kind, Table};
 use crate::words;
@@ -56,6 +57,7 @@ pub(crate) fn profile(table: &Table, start: &Origin, loader: &Loader<'_>) -> Opt
     let payloads: Vec<_> = root.tables("payload", PAYLOAD).iter().filter_map(|one| payload(one, loader)).collect();
     let overlays: Vec<_> = root.tables("overlay", OVERLAY).iter().filter_map(|one| overlay(one, loader)).collect();
     let scripts = scripts(&root);
+    let secure_boot = secure_boot::secure_boot(&root, loader);
     let preflight = preflight(&root, loader);
     root.require("output", "[[output]]");
     let outputs = root.tables("output", keys::OUTPUT);
@@ -67,6 +69,7 @@ pub(crate) fn profile(table: &Table, start: &Origin, loader: &Loader<'_>) -> Opt
     relations::services(&services, &loader.findings);
     relations::payloads(&payloads, image.as_ref(), &loader.findings);
     relations::outputs(&outputs, root.get("kernel").is_some(), &loader.findings);
+    relations::secure_boot(secure_boot.as_ref(), &outputs, &loader.findings);
     if let (Some(image), Some(kernel)) = (&image, &kernel) {
         relations::kernel(image, kernel, root.get("kernel").map(|value| &value.origin), &loader.findings);
     }
@@ -95,6 +98,7 @@ pub(crate) fn profile(table: &Table, start: &Origin, loader: &Loader<'_>) -> Opt
         preflight,
         blobs,
         firmware,
+        secure_boot,
         outputs,
         files: Vec::new(),
     };

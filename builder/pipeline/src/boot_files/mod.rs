@@ -13,6 +13,7 @@
 mod extlinux;
 mod pieces;
 mod raspberry_pi;
+mod secure_boot;
 mod uefi;
 
 pub(crate) use pieces::{blobs, boot_packages};
@@ -20,6 +21,7 @@ pub(crate) use pieces::{blobs, boot_packages};
 use std::collections::BTreeSet;
 
 use rootsmith_assemble::{AssembleError, Package};
+use rootsmith_kbuild::Processes;
 use rootsmith_kernel::{Drivers, InitramfsInput, initramfs, needs_initramfs, root_modules, storage_drivers};
 use rootsmith_output::{DiskIds, partuuid};
 use rootsmith_profile::{BootMethod, Disk, Hierarchy, InitSystem, PartitionKind, Profile};
@@ -45,6 +47,7 @@ pub(crate) struct BootFiles<'a> {
     pub(crate) arch: Arch,
     pub(crate) date: UnixTime,
     pub(crate) sources: &'a dyn Sources,
+    pub(crate) processes: &'a dyn Processes,
 }
 
 /// The tree of the partition that firmware reads.
@@ -69,6 +72,9 @@ pub(crate) fn boot_tree(files: &BootFiles<'_>, blobs: &dyn Blobs) -> Result<Tree
     }
     for file in &files.profile.firmware {
         boot.put(&file.install.to_string(), pieces::content(&file.content, files.packages, files.sources, blobs)?)?;
+    }
+    if let Some(secure_boot) = &files.profile.secure_boot {
+        secure_boot::sign(files, secure_boot, &mut boot, blobs)?;
     }
     Ok(boot.tree)
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use rootsmith_kbuild::Programs;
 use rootsmith_kernel::{Kernel, index_modules};
 use rootsmith_profile::OutputKind;
 use rootsmith_tree::NoBlobs;
@@ -71,6 +72,7 @@ fn boot(profile: &'static str, builtin: &str) -> Result<Tree, Problems> {
         arch: Arch::Arm64,
         date: 0,
         sources: &sources,
+        processes: &Programs::new(""),
     };
     boot_tree(&files, &NoBlobs)
 }
