@@ -116,3 +116,53 @@ fn what_a_container_could_not_start_is_said_before_anything_is_written() {
     }
     assert!(!folder.path().join("outputs/hello-container-amd64").exists());
 }
+
+/// The hello image with two packages more, in at most four layers, and what `greeting` is in a file of its overlay.
+fn layered(folder: &Path, name: &str, greeting: &str) -> PathBuf {
+    let overlay = folder.join(format!("overlays/{name}/etc"));
+    fs::create_dir_all(&overlay).unwrap();
+    fs::write(overlay.join("greeting"), greeting).unwrap();
+    let profile = format!(
+        "schema = 1\nextends = [\"hello-container.toml\"]\n\
+         output = {{ replace = [{{ kind = \"oci\", ref = \"localhost/{name}:1\", layers = 4, \
+         cmd = [\"cat\", \"/etc/greeting\"], env = {{ PATH = \"/usr/bin\" }}, user = \"65534:65534\" }}] }}\n\
+         [image]\nname = \"{name}\"\n[packages]\ninclude = [\"netbase\", \"tzdata\"]\n\
+         [[overlay]]\nsource = \"overlays/{name}\"\n"
+    );
+    fs::write(folder.join(format!("profiles/{name}.toml")), profile).unwrap();
+    succeed(folder, &["build", &format!("profiles/{name}.toml")]);
+    folder.join(format!("outputs/{name}-amd64/{name}-amd64.oci.tar"))
+}
+
+#[test]
+fn images_of_the_same_packages_share_their_layers_and_podman_runs_them() {
+    if !judges(&["podman", "runc", "skopeo"]) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    copy_workspace(folder.path());
+    let layers = |archive: &Path| {
+        let source = format!("oci-archive:{}:1", archive.display());
+        let inspected: Value = serde_json::from_str(&judge("skopeo", &["inspect", &source])).unwrap();
+        inspected["Layers"].as_array().unwrap().clone()
+    };
+    let one = layered(folder.path(), "one", "good morning");
+    let other = layered(folder.path(), "other", "good evening");
+    let (of_one, of_other) = (layers(&one), layers(&other));
+    assert_eq!((of_one.len(), of_other.len()), (4, 4));
+    assert_eq!(of_one[..3], of_other[..3]);
+    assert_ne!(of_one[3], of_other[3]);
+
+    let storage = folder.path().join("storage").to_str().unwrap().to_owned();
+    let podman =
+        |arguments: &[&str]| judge("podman", &[&["--root", &storage, "--runroot", &storage], arguments].concat());
+    for (name, archive, greeting) in [("one", &one, "good morning"), ("other", &other, "good evening")] {
+        podman(&["load", "--input", archive.to_str().unwrap()]);
+        // Limits of its own are what podman asks of a machine that may not have them.
+        let limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000"];
+        let image = format!("localhost/{name}:1");
+        let run = ["run", "--rm", "--network", "none", "--pull", "never", &image];
+        assert_eq!(podman(&[&run[..6], &limits[..], &run[6..]].concat()), greeting);
+    }
+    podman(&["system", "reset", "--force"]);
+}

@@ -19,8 +19,8 @@ pub struct OciInput<'a> {
     pub oci: &'a Oci,
     /// What its programs are for.
     pub arch: Arch,
-    /// The root file system.
-    pub root: &'a Tree,
+    /// The root file system: trees, each laid over the one before.
+    pub layers: &'a [Tree],
     /// Where contents are.
     pub blobs: &'a dyn Blobs,
     /// When it was made.
@@ -44,7 +44,7 @@ fn run_of(oci: &Oci) -> oci::Run {
     }
 }
 
-/// Writes the image to `file` (empty, at `path`), its layer compressed with `workers` threads; the bytes do not depend on
+/// Writes the image to `file` (empty, at `path`), its layers compressed with `workers` threads; the bytes do not depend on
 /// their number. Returns the archive's size.
 pub fn write_oci(input: &OciInput<'_>, workers: u32, file: &File, path: &Path) -> Result<NumBytes, Problems> {
     let options = oci::Options {
@@ -56,7 +56,7 @@ pub fn write_oci(input: &OciInput<'_>, workers: u32, file: &File, path: &Path) -
         level: LEVEL,
         workers,
     };
-    let plan = oci::plan(input.root, input.blobs, &options)?;
+    let plan = oci::plan(input.layers, input.blobs, &options)?;
     let failed = |error| OutputError::io(path, "write", NumBytes::new(0))(error);
     let mut out = BufWriter::with_capacity(1 << 20, file);
     plan.write(&mut out).map_err(failed)?;

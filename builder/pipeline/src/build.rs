@@ -16,8 +16,10 @@ use rootsmith_profile::{Disk, Oci, OutputKind, Profile};
 use rootsmith_tree::Tree;
 use rootsmith_types::{Arch, NumBytes, Problems, Sha256Digest};
 
+use crate::bootable::tree_error;
 use crate::check;
 use crate::container;
+use crate::layers::layers;
 use crate::places::{Failure, Places};
 use crate::prepare::{Prepared, prepare};
 use crate::report::{self, GENERATOR, MANIFEST, MadeFile, Summary};
@@ -249,7 +251,12 @@ impl Work<'_> {
         host.progress.started(&shown, None);
         let (file, path) = staging.create(&name)?;
         let workers = u32::try_from(jobs).unwrap_or(1);
-        let input = OciInput { oci, arch, root: tree, blobs: self.cache, date, generator: GENERATOR };
+        let split = match oci.layers {
+            1 => Vec::new(),
+            count => layers(tree, &assembly.owners, count).map_err(tree_error)?,
+        };
+        let layers = if split.is_empty() { std::slice::from_ref(tree) } else { &split };
+        let input = OciInput { oci, arch, layers, blobs: self.cache, date, generator: GENERATOR };
         let size = write_oci(&input, workers, &file, &path)?;
         host.progress.finished(&shown);
 

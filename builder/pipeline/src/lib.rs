@@ -11,6 +11,7 @@ mod container;
 mod host;
 mod inputs;
 mod kernel_source;
+mod layers;
 mod mounts;
 mod payloads;
 mod places;

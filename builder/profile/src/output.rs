@@ -93,11 +93,12 @@ fn oci(table: &Fields<'_>, name: Option<&str>) -> Option<Oci> {
         // Without a name the image is wrong already.
         None => name.map(|name| table.default(format!("localhost/{name}:latest"))),
     };
+    let layers = table.number("layers", words::oci_layers).map_or(1, |layers| layers.value);
     let user = table.text("user", words::oci_user);
     let working_dir = table.text("working-dir", words::working_dir);
     let (entrypoint, cmd) = (table.list("entrypoint", words::argument), table.list("cmd", words::argument));
     let (env, labels) = (pairs(table, "env", words::variable), pairs(table, "labels", words::line));
-    Some(Oci { reference: reference?, entrypoint, cmd, env, user, working_dir, labels })
+    Some(Oci { reference: reference?, layers, entrypoint, cmd, env, user, working_dir, labels })
 }
 
 /// The texts of a table whose keys are the user's own, in the order written.

@@ -182,6 +182,13 @@ pub(crate) fn strip(text: &str) -> Result<usize, Refusal> {
         .ok_or(Refusal::Invalid { expected: "a number of components", hint: "write a small whole number: `strip = 1`" })
 }
 
+/// How many layers a container image may have: Docker's storage takes no more than 127.
+pub(crate) fn oci_layers(text: &str) -> Result<usize, Refusal> {
+    let count = text.parse().ok().filter(|count| (1..=127).contains(count));
+    count
+        .ok_or(Refusal::Invalid { expected: "a number of layers", hint: "write a number from 1 to 127: `layers = 10`" })
+}
+
 /// Where a file of the host is: relative or absolute.
 pub(crate) fn host_path(text: &str) -> Result<String, Refusal> {
     checked(text, !text.is_empty() && !text.contains('\0'), "a path", "name a file")

@@ -10,8 +10,9 @@ use crate::{ext4, fat, tar};
 /// Where a read-back's contents lie.
 pub(crate) enum Contents<'a> {
     Ext4(ext4::Files),
-    Fat(Mutex<fat::Files<'a>>),
-    Tar(tar::Files<'a>),
+    Fat(Box<Mutex<fat::Files<'a>>>),
+    /// One archive, or several that were laid over each other.
+    Tar(Vec<tar::Files<'a>>),
 }
 
 impl Contents<'_> {
@@ -23,9 +24,10 @@ impl Contents<'_> {
                 let mut files = files.lock().map_err(|_| io::Error::other("another reader failed"))?;
                 files.read_at(blob.pack, offset, buf)
             }
-            Contents::Tar(files) => {
+            Contents::Tar(layers) => {
                 let at = blob.offset.checked_add(offset).ok_or(io::ErrorKind::InvalidInput)?;
-                files.read_at(at, buf)
+                let layer = usize::try_from(blob.pack.0).ok().and_then(|layer| layers.get(layer));
+                layer.ok_or(io::ErrorKind::InvalidInput)?.read_at(at, buf)
             }
         }
     }

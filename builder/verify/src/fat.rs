@@ -67,7 +67,7 @@ pub(crate) fn read_back(source: Slice<'_>) -> Result<ReadBack<'_>, ReadBackError
         Some(volume.volume_info().volume_label().to_owned()).filter(|label| label != "NO NAME" && !label.is_empty());
     let id = volume.volume_info().volume_id();
     let uuid = Some(format!("{:04X}-{:04X}", id >> 16, id & 0xffff));
-    let contents = Contents::Fat(Mutex::new(Files { volume, entries }));
+    let contents = Contents::Fat(Box::new(Mutex::new(Files { volume, entries })));
     Ok(ReadBack { tree, seen: Seen::of(Kind::Fat), kind: Kind::Fat, label, uuid, contents })
 }
 

@@ -13,7 +13,7 @@ use crate::slice::Cursor;
 use crate::{Kind, ReadBack, ReadBackError, Seen, Slice, tar as layer_tar};
 
 /// Most entries of an archive of ours, and most bytes of a document.
-const MAX_FILES: usize = 64;
+const MAX_FILES: usize = 132;
 const MAX_DOCUMENT: u64 = 4 << 20;
 /// The one kind of layer we write.
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
@@ -28,8 +28,8 @@ pub struct FoundImage<'a> {
     pub platform: String,
     /// Its configuration.
     pub config: FoundConfig,
-    diff_id: Sha256Digest,
-    layer: Slice<'a>,
+    /// Each with the digest of what is in it.
+    layers: Vec<(Slice<'a>, Sha256Digest)>,
 }
 
 /// An image's configuration, in its own words.
@@ -104,7 +104,7 @@ struct Descriptor {
     annotations: BTreeMap<String, String>,
 }
 
-/// Reads the documents of a layout, from `index.json` to the configuration of its one image. The layer is found, not read.
+/// Reads the documents of a layout, from `index.json` to the configuration of its one image. The layers are found, not read.
 pub fn image(source: Slice<'_>) -> Result<FoundImage<'_>, ReadBackError> {
     let files = files(source)?;
     let mut end = [1; 1024];
@@ -134,37 +134,43 @@ pub fn image(source: Slice<'_>) -> Result<FoundImage<'_>, ReadBackError> {
     demand(manifest.schema_version == 2 && manifest.media_type == descriptor.media_type, "the manifest's type")?;
     demand(manifest.config.media_type == "application/vnd.oci.image.config.v1+json", "the configuration's type")?;
     let config: FoundConfig = document("the configuration", &checked(&manifest.config)?)?;
-    let [layer] = manifest.layers.as_slice() else { return Err(damaged("its image does not have one layer")) };
-    demand(layer.media_type == LAYER, "the layer's type")?;
-    let slice = blob(layer)?;
-    demand(layer.digest == format!("sha256:{}", digest(Cursor::new(slice))?), "the digest of the layer")?;
-    // Nothing but the layout, its folders and these three blobs.
-    demand(files.len() == 5, "the number of files")?;
-
-    demand(config.rootfs.r#type == "layers" && config.history.len() == 1, "the history of the layer")?;
-    let diff_id = match config.rootfs.diff_ids.as_slice() {
-        [id] => id.strip_prefix("sha256:").and_then(|digits| digits.parse().ok()),
-        _ => None,
+    let count = manifest.layers.len();
+    // Nothing but the layout, its folders and these blobs.
+    demand(count > 0 && files.len() == count + 4, "the number of files")?;
+    demand(config.rootfs.r#type == "layers" && config.history.len() == count, "the history of the layers")?;
+    demand(config.rootfs.diff_ids.len() == count, "the number of the layers' digests")?;
+    let layer = |(layer, id): (&Descriptor, &String)| {
+        demand(layer.media_type == LAYER, "a layer's type")?;
+        let slice = blob(layer)?;
+        demand(layer.digest == format!("sha256:{}", digest(Cursor::new(slice))?), "the digest of a layer")?;
+        let id = id.strip_prefix("sha256:").and_then(|digits| digits.parse().ok());
+        let id = id.ok_or_else(|| damaged("its configuration has no digest of a layer's content"))?;
+        Ok::<_, ReadBackError>((slice, id))
     };
+    let layers = manifest.layers.iter().zip(&config.rootfs.diff_ids).map(layer).collect::<Result<_, _>>()?;
     let annotation = |name: &str| descriptor.annotations.get(name).cloned().unwrap_or_default();
     let platform = ["os", "architecture", "variant"].iter().filter_map(|key| descriptor.platform.get(*key));
     Ok(FoundImage {
         name: annotation("io.containerd.image.name"),
         tag: annotation("org.opencontainers.image.ref.name"),
         platform: platform.map(String::as_str).collect::<Vec<_>>().join("/"),
-        diff_id: diff_id.ok_or_else(|| damaged("its configuration has no digest of the layer's content"))?,
         config,
-        layer: slice,
+        layers,
     })
 }
 
 impl<'a> FoundImage<'a> {
-    /// The tree of the image's layer; what was compressed is held against its digest, too.
+    /// The tree that the image's layers make; what was compressed is held against its digest, too.
     pub fn read_back(&self) -> Result<ReadBack<'a>, ReadBackError> {
-        let layer = self.layer;
-        let plain = || digest(zstd::Decoder::new(Cursor::new(layer))?);
-        let (plain, tree) = rayon::join(plain, || layer_tar::read_back(layer));
-        demand(plain.map_err(damaged)? == self.diff_id, "the digest of what is in the layer")?;
+        let plain = || {
+            self.layers.iter().try_for_each(|(layer, id)| {
+                let plain = digest(zstd::Decoder::new(Cursor::new(*layer))?).map_err(damaged)?;
+                demand(plain == *id, "the digest of what is in a layer")
+            })
+        };
+        let layers: Vec<Slice<'a>> = self.layers.iter().map(|(layer, _)| *layer).collect();
+        let (plain, tree) = rayon::join(plain, || layer_tar::read_layers(&layers));
+        plain?;
         Ok(ReadBack { kind: Kind::Oci, seen: Seen::of(Kind::Oci), ..tree? })
     }
 }

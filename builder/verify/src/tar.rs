@@ -22,8 +22,33 @@ const PIECES: usize = 8;
 const PIECE: usize = 512 << 10;
 
 pub(crate) fn read_back(source: Slice<'_>) -> Result<ReadBack<'_>, ReadBackError> {
-    let compressed = is_compressed(source)?;
-    let tree = std::thread::scope(|scope| {
+    read_layers(&[source])
+}
+
+/// Archives, each laid over the one before.
+pub(crate) fn read_layers<'a>(sources: &[Slice<'a>]) -> Result<ReadBack<'a>, ReadBackError> {
+    let mut tree = Tree::new(Metadata::root(0o755, 0));
+    let mut keeper = Keeper::default();
+    let mut layers = Vec::new();
+    for (number, &source) in (0..).zip(sources) {
+        let compressed = is_compressed(source)?;
+        read_layer(source, compressed, &mut Layer { tree: &mut tree, keeper: &mut keeper, number: PackId(number) })?;
+        layers.push(Files { source, compressed, going: Mutex::new(None) });
+    }
+    let contents = Contents::Tar(layers);
+    Ok(ReadBack { tree, seen: Seen::of(Kind::Tar), kind: Kind::Tar, label: None, uuid: None, contents })
+}
+
+/// What an archive is laid over.
+struct Layer<'a> {
+    tree: &'a mut Tree,
+    keeper: &'a mut Keeper,
+    /// The archive's, by which its contents are found again.
+    number: PackId,
+}
+
+fn read_layer(source: Slice<'_>, compressed: bool, layer: &mut Layer<'_>) -> Result<(), ReadBackError> {
+    std::thread::scope(|scope| {
         let stream: Box<dyn Read + '_> = if compressed {
             // Decompression runs ahead while contents are digested here.
             let (sender, receiver) = sync_channel(PIECES);
@@ -48,17 +73,13 @@ pub(crate) fn read_back(source: Slice<'_>) -> Result<ReadBack<'_>, ReadBackError
         } else {
             Box::new(BufReader::with_capacity(PIECE, Cursor::new(source)))
         };
-        read_tree(stream)
-    })?;
-    let contents = Contents::Tar(Files { source, compressed, going: Mutex::new(None) });
-    Ok(ReadBack { tree, seen: Seen::of(Kind::Tar), kind: Kind::Tar, label: None, uuid: None, contents })
+        read_entries(stream, layer)
+    })
 }
 
-fn read_tree(stream: Box<dyn Read + '_>) -> Result<Tree, ReadBackError> {
-    let mut tree = Tree::new(Metadata::root(0o755, 0));
+fn read_entries(stream: Box<dyn Read + '_>, layer: &mut Layer<'_>) -> Result<(), ReadBackError> {
     let mut archive = Archive::new(Counted { inner: stream, read: 0 });
     let mut before = Before::default();
-    let mut keeper = Keeper::default();
     let mut end = 0;
     for (count, entry) in archive.entries().map_err(|error| damaged(None, error))?.raw(true).enumerate() {
         if count > MAX_ENTRIES {
@@ -69,7 +90,7 @@ fn read_tree(stream: Box<dyn Read + '_>) -> Result<Tree, ReadBackError> {
         end = entry.raw_file_position().saturating_add(size).checked_next_multiple_of(512).unwrap_or(u64::MAX);
         if !before.take(&mut entry)? {
             let extensions = std::mem::take(&mut before);
-            put(&mut tree, &mut entry, &extensions, &mut keeper)?;
+            put(layer, &mut entry, &extensions)?;
         }
     }
     // To the very end: a checksum may stand there, and two blocks of zeros must.
@@ -78,7 +99,7 @@ fn read_tree(stream: Box<dyn Read + '_>) -> Result<Tree, ReadBackError> {
     if rest.read < end.saturating_add(1024) {
         return Err(damaged(None, "it ends early"));
     }
-    Ok(tree)
+    Ok(())
 }
 
 /// What entries before an entry say of it.
@@ -135,12 +156,8 @@ impl Before {
     }
 }
 
-fn put<R: Read>(
-    tree: &mut Tree,
-    entry: &mut Entry<'_, R>,
-    before: &Before,
-    keeper: &mut Keeper,
-) -> Result<(), ReadBackError> {
+fn put<R: Read>(layer: &mut Layer<'_>, entry: &mut Entry<'_, R>, before: &Before) -> Result<(), ReadBackError> {
+    let Layer { tree, keeper, number } = layer;
     let extended = |keyword: &[u8], long: &Option<Vec<u8>>| before.records.get(keyword).or(long.as_ref()).cloned();
     let name = extended(b"path", &before.path).unwrap_or_else(|| entry.header().path_bytes().into_owned());
     let path = TreePath::new(&name)?;
@@ -170,7 +187,7 @@ fn put<R: Read>(
         EntryType::Regular | EntryType::Continuous => {
             let (size, position) = (entry.size(), entry.raw_file_position());
             let keep = keeper.keeps(size);
-            let content = digest::content(entry, size, keep, PackId(0), position).map_err(|error| at(&error))?;
+            let content = digest::content(entry, size, keep, *number, position).map_err(|error| at(&error))?;
             NodeKind::File(content)
         }
         other => return Err(at(&format!("entries of type `{}` are not known", char::from(other.as_byte())))),

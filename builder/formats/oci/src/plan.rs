@@ -16,7 +16,7 @@ use crate::format::{
 /// A name with this before it is a whiteout (`layer.md`).
 const WHITEOUT: &[u8] = b".wh.";
 
-/// What an image is called, what it is for, how its layer is compressed.
+/// What an image is called, what it is for, how its layers are compressed.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// `localhost/hello:1`.
@@ -54,15 +54,15 @@ pub struct Run {
 
 /// An image that can be written.
 pub struct Plan<'a> {
-    tree: &'a Tree,
+    layers: &'a [Tree],
     blobs: &'a dyn Blobs,
     options: &'a Options,
 }
 
-/// Plans an image of `tree`; after it only I/O can fail.
-pub fn plan<'a>(tree: &'a Tree, blobs: &'a dyn Blobs, options: &'a Options) -> Result<Plan<'a>, PlanError> {
+/// Plans an image of `layers`, each to be laid over the one before; after it only I/O can fail.
+pub fn plan<'a>(layers: &'a [Tree], blobs: &'a dyn Blobs, options: &'a Options) -> Result<Plan<'a>, PlanError> {
     let (mut whiteouts, mut sockets) = (Vec::new(), Vec::new());
-    for entry in tree.walk() {
+    for entry in layers.iter().flat_map(Tree::walk) {
         if entry.path.name().is_some_and(|name| name.starts_with(WHITEOUT)) {
             whiteouts.push(entry.path.clone());
         }
@@ -76,7 +76,7 @@ pub fn plan<'a>(tree: &'a Tree, blobs: &'a dyn Blobs, options: &'a Options) -> R
     if !sockets.is_empty() {
         return Err(PlanError::Sockets(sockets));
     }
-    Ok(Plan { tree, blobs, options })
+    Ok(Plan { layers, blobs, options })
 }
 
 impl Plan<'_> {
@@ -86,21 +86,14 @@ impl Plan<'_> {
         archive.file("oci-layout", &json(&Layout { image_layout_version: "1.0.0" }))?;
         archive.folder("blobs/")?;
         archive.folder("blobs/sha256/")?;
-        let mut diff_id = None;
-        let (digest, size) = archive.blob(|out| {
-            let compressed = |out: &mut dyn Write| {
-                let mut plain = Sha256Writer::new(out);
-                rootsmith_tar::write(self.tree, self.blobs, &mut plain)?;
-                diff_id = Some(plain.finish().1);
-                Ok(())
-            };
-            rootsmith_tar::compress(out, self.options.level, self.options.workers, compressed)
-        })?;
-        // The closure has run: without it there would be an error.
-        let diff_id = diff_id.ok_or_else(|| io::Error::other("internal error: the layer was not written"))?;
-        let layer = descriptor(LAYER, digest, size);
-        let config = self.put(&mut archive, CONFIG, &self.config(diff_id))?;
-        let manifest = Manifest { schema_version: 2, media_type: MANIFEST, config, layers: vec![layer] };
+        let (mut layers, mut diff_ids) = (Vec::new(), Vec::new());
+        for tree in self.layers {
+            let (layer, diff_id) = self.layer(&mut archive, tree)?;
+            layers.push(layer);
+            diff_ids.push(Digest(diff_id));
+        }
+        let config = self.put(&mut archive, CONFIG, &self.config(diff_ids))?;
+        let manifest = Manifest { schema_version: 2, media_type: MANIFEST, config, layers };
         let manifest = Descriptor {
             platform: Some(Platform::of(self.options.arch)),
             annotations: self.names(),
@@ -109,6 +102,27 @@ impl Plan<'_> {
         let index = Index { schema_version: 2, media_type: INDEX, manifests: vec![manifest] };
         archive.file("index.json", &json(&index))?;
         archive.finish()
+    }
+
+    /// Writes one layer; its descriptor, and the digest of what is in it.
+    fn layer<W: Write + Seek>(
+        &self,
+        archive: &mut Archive<'_, W>,
+        tree: &Tree,
+    ) -> io::Result<(Descriptor, Sha256Digest)> {
+        let mut diff_id = None;
+        let (digest, size) = archive.blob(|out| {
+            let compressed = |out: &mut dyn Write| {
+                let mut plain = Sha256Writer::new(out);
+                rootsmith_tar::write(tree, self.blobs, &mut plain)?;
+                diff_id = Some(plain.finish().1);
+                Ok(())
+            };
+            rootsmith_tar::compress(out, self.options.level, self.options.workers, compressed)
+        })?;
+        // The closure has run: without it there would be an error.
+        let diff_id = diff_id.ok_or_else(|| io::Error::other("internal error: the layer was not written"))?;
+        Ok((descriptor(LAYER, digest, size), diff_id))
     }
 
     fn put<W: Write + Seek>(
@@ -123,11 +137,13 @@ impl Plan<'_> {
         Ok(descriptor(media_type, digest, text.len() as u64))
     }
 
-    fn config(&self, diff_id: Sha256Digest) -> Config {
+    fn config(&self, diff_ids: Vec<Digest>) -> Config {
         let Options { arch, created, created_by, run, .. } = self.options;
         let created = rfc3339(*created);
+        let history = diff_ids.iter().map(|_| History { created: created.clone(), created_by: created_by.clone() });
+        let history = history.collect();
         Config {
-            created: created.clone(),
+            created,
             platform: Platform::of(*arch),
             config: Execution {
                 user: run.user.clone(),
@@ -137,8 +153,8 @@ impl Plan<'_> {
                 working_dir: run.working_dir.clone(),
                 labels: run.labels.clone(),
             },
-            rootfs: RootFs { kind: "layers", diff_ids: vec![Digest(diff_id)] },
-            history: vec![History { created, created_by: created_by.clone() }],
+            rootfs: RootFs { kind: "layers", diff_ids },
+            history,
         }
     }
 

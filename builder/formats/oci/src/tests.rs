@@ -56,7 +56,7 @@ fn options(workers: u32) -> Options {
 
 fn archive(tree: &Tree, options: &Options) -> Vec<u8> {
     let mut out = Cursor::new(Vec::new());
-    plan(tree, &NoBlobs, options).unwrap().write(&mut out).unwrap();
+    plan(std::slice::from_ref(tree), &NoBlobs, options).unwrap().write(&mut out).unwrap();
     out.into_inner()
 }
 
@@ -152,13 +152,13 @@ fn what_a_layer_cannot_hold_is_refused_by_name() {
     for name in ["/tmp/.wh.gone", "/bin/.wh..wh..opq", "/bin/wh.fine"] {
         tree.insert(&path(name), Node::file(Content::inline(""), meta(0o644))).unwrap();
     }
-    let refused = plan(&tree, &NoBlobs, &options(1)).err().unwrap();
+    let refused = plan(&[tree], &NoBlobs, &options(1)).err().unwrap();
     assert_eq!(refused, PlanError::Whiteouts(vec![path("/bin/.wh..wh..opq"), path("/tmp/.wh.gone")]));
     assert_eq!(refused.to_string(), "`/bin/.wh..wh..opq` cannot be in a container image: its name is a whiteout's");
     assert_eq!(refused.notes().len(), 1);
     let mut tree = Tree::new(meta(0o755));
     tree.insert(&path("/log"), Node { kind: NodeKind::Socket, metadata: meta(0o666) }).unwrap();
-    assert_eq!(plan(&tree, &NoBlobs, &options(1)).err(), Some(PlanError::Sockets(vec![path("/log")])));
+    assert_eq!(plan(&[tree], &NoBlobs, &options(1)).err(), Some(PlanError::Sockets(vec![path("/log")])));
 }
 
 #[test]

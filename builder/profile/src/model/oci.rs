@@ -7,6 +7,8 @@ use rootsmith_types::{Located, TreePath};
 pub struct Oci {
     /// `ref = "localhost/hello:1"`: what a container engine calls it; `localhost/NAME:latest` by default.
     pub reference: Located<String>,
+    /// `layers = 10`: at most so many, by packages; one by default.
+    pub layers: usize,
     /// The program that runs, and its first arguments.
     pub entrypoint: Vec<Located<String>>,
     /// Arguments that whoever starts the container may replace; the program itself where there is no entrypoint.
