@@ -2,8 +2,8 @@
 
 use crate::fields::Refusal;
 use crate::model::{
-    BootMethod, Caches, Database, DiskFormat, DistributionId, Enroll, FirstBoot, Hierarchy, InitSystem, KillMode,
-    NetworkManager, PartitionKind, PartitionTable, Pocket, Resource, Restart,
+    BootMethod, Caches, CloudNetwork, Database, DiskFormat, DistributionId, Enroll, FirstBoot, Hierarchy, InitSystem,
+    KillMode, NetworkManager, PartitionKind, PartitionTable, Pocket, Resource, Restart,
 };
 
 /// A word out of a list; one without a value is in the design and not supported yet.
@@ -141,6 +141,13 @@ pub(crate) const RESOURCES: Words<Resource> = Words {
         ("rtprio", Some(Resource::Rtprio)),
         ("stack", Some(Resource::Stack)),
     ],
+};
+
+/// `cloud-init.network`.
+pub(crate) const CLOUD_NETWORKS: Words<CloudNetwork> = Words {
+    noun: "side",
+    expected: "who configures the network",
+    words: &[("cloud-init", Some(CloudNetwork::CloudInit)), ("profile", Some(CloudNetwork::Profile))],
 };
 
 /// `network.manager`.

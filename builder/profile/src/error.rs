@@ -202,6 +202,13 @@ pub enum ProfileError {
         /// `oneshot`.
         oneshot: Origin,
     },
+    /// Both the profile and cloud-init would configure an interface.
+    NetworkOfCloudInit {
+        /// `[[network.interface]]`.
+        origin: Origin,
+        /// `[cloud-init]`.
+        cloud_init: Origin,
+    },
     /// `[kernel]` names no package for an architecture of the image.
     NoKernelFor {
         /// `kernel.package`.
@@ -312,6 +319,7 @@ impl ProfileError {
             | ProfileError::Empty { origin, .. }
             | ProfileError::Duplicate { origin, .. }
             | ProfileError::OneshotRestarts { origin, .. }
+            | ProfileError::NetworkOfCloudInit { origin, .. }
             | ProfileError::NoKernelFor { origin, .. }
             | ProfileError::NoBaseFor { origin, .. }
             | ProfileError::NoSourceFor { origin, .. }
@@ -361,6 +369,7 @@ impl fmt::Display for ProfileError {
             ProfileError::Empty { key, .. } => write!(f, "`{key}` is empty"),
             ProfileError::Duplicate { what, .. } => write!(f, "there is a second {what}"),
             ProfileError::OneshotRestarts { .. } => f.write_str("a service that runs once is not always started again"),
+            ProfileError::NetworkOfCloudInit { .. } => f.write_str("cloud-init configures the network, too"),
             ProfileError::NoKernelFor { arch, .. } => write!(f, "no kernel package for `{arch}`"),
             ProfileError::NoBaseFor { arch, .. } => {
                 write!(f, "nothing for a kernel's configuration to begin with on `{arch}`")
@@ -430,6 +439,7 @@ impl Explain for ProfileError {
             ProfileError::Mismatch { earlier, was, .. } => vec![at(&format!("{was} is written"), earlier)],
             ProfileError::Duplicate { first, .. } => vec![at("the first is", first)],
             ProfileError::OneshotRestarts { oneshot, .. } => vec![at("it runs once by", oneshot)],
+            ProfileError::NetworkOfCloudInit { cloud_init, .. } => vec![at("cloud-init is asked for", cloud_init)],
             ProfileError::NoKernelFor { arch, asked, .. }
             | ProfileError::NoBaseFor { arch, asked, .. }
             | ProfileError::NoSourceFor { arch, asked, .. } => {
@@ -492,6 +502,9 @@ impl Explain for ProfileError {
             ProfileError::Duplicate { .. } => "take one of them out".to_owned(),
             ProfileError::OneshotRestarts { .. } => {
                 "write `restart = \"on-failure\"` or leave `restart` out, or leave `oneshot` out".to_owned()
+            }
+            ProfileError::NetworkOfCloudInit { .. } => {
+                "take it out, or write `network = \"profile\"` in `[cloud-init]`".to_owned()
             }
             ProfileError::NoKernelFor { arch, .. } => {
                 format!("name one for each architecture: `package = {{ {arch} = \"linux-image-{arch}\" }}`")

@@ -24,6 +24,7 @@ pub(crate) const TOP: &[Key] = &[
     key("mount"),
     key("sysctl"),
     key("network"),
+    key("cloud-init"),
     key("service"),
     key("board"),
     key("blob"),
@@ -135,6 +136,9 @@ pub(crate) const NETWORK: &[Key] = &[key("manager"), key("interface")];
 /// `[[network.interface]]`.
 pub(crate) const INTERFACE: &[Key] = &[key("match"), key("dhcp"), key("address"), key("gateway"), key("dns")];
 
+/// `[cloud-init]`.
+pub(crate) const CLOUD_INIT: &[Key] = &[key("datasources"), key("network")];
+
 /// `[[service]]`.
 pub(crate) const SERVICE: &[Key] = &[
     key("name"),
@@ -194,7 +198,7 @@ pub(crate) const PREFLIGHT: &[Key] = &[key("sets"), key("accept")];
 pub(crate) const ACCEPT: &[Key] = &[key("check"), key("reason")];
 
 /// Tables by name, for keys that stand in the wrong one: TOML counts every key to the last `[table]` above it.
-const TABLES: [(&str, &[Key]); 11] = [
+const TABLES: [(&str, &[Key]); 12] = [
     ("", TOP),
     ("image", IMAGE),
     ("distribution", DISTRIBUTION),
@@ -204,6 +208,7 @@ const TABLES: [(&str, &[Key]); 11] = [
     ("cgroups", CGROUPS),
     ("identity", IDENTITY),
     ("network", NETWORK),
+    ("cloud-init", CLOUD_INIT),
     ("preflight", PREFLIGHT),
     ("secure-boot", SECURE_BOOT),
 ];

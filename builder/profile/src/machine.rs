@@ -1,11 +1,11 @@
-//! `[[user]]`, `[[group]]`, `[[mount]]`, `[sysctl]` and `[network]`, read.
+//! `[[user]]`, `[[group]]`, `[[mount]]`, `[sysctl]`, `[network]` and `[cloud-init]`, read.
 
 use rootsmith_types::Located;
 
-use crate::choices::NETWORK_MANAGERS;
+use crate::choices::{CLOUD_NETWORKS, NETWORK_MANAGERS};
 use crate::fields::{Fields, unique};
-use crate::keys::{INTERFACE, NETWORK, elsewhere};
-use crate::model::{Group, Interface, Mount, Network, User};
+use crate::keys::{CLOUD_INIT, INTERFACE, NETWORK, elsewhere};
+use crate::model::{CloudInit, CloudNetwork, Group, Interface, Mount, Network, User};
 use crate::words;
 
 pub(crate) fn user(table: &Fields<'_>) -> Option<User> {
@@ -70,4 +70,16 @@ fn interface(table: &Fields<'_>) -> Interface {
         dns: table.set("dns", words::address),
         origin: table.origin.clone(),
     }
+}
+
+pub(crate) fn cloud_init(root: &Fields<'_>) -> Option<CloudInit> {
+    root.get("cloud-init")?;
+    let table = root.table("cloud-init", CLOUD_INIT, &elsewhere);
+    table.require_some("datasources", "datasources = [\"NoCloud\", \"ConfigDrive\"]");
+    let network = table.text("network", |text| CLOUD_NETWORKS.read(text));
+    Some(CloudInit {
+        datasources: table.set("datasources", words::datasource),
+        network: network.unwrap_or_else(|| table.default(CloudNetwork::CloudInit)),
+        origin: table.origin.clone(),
+    })
 }

@@ -21,7 +21,7 @@ mod service;
 pub use board::{Board, Firmware, Piece, RawBlob, SECTOR};
 pub use by_arch::ByArch;
 pub use kernel::{KernelBase, KernelPatch, KernelSource};
-pub use machine::{Group, Interface, Mount, Network, NetworkManager, User};
+pub use machine::{CloudInit, CloudNetwork, Group, Interface, Mount, Network, NetworkManager, User};
 pub use oci::Oci;
 pub use payload::{Account, Member, Payload, PayloadKind, Source, Unpacking};
 pub use secure_boot::{BootSigner, Enroll, SecureBoot};
@@ -58,6 +58,8 @@ pub struct Profile {
     pub sysctl: Vec<(Located<String>, Located<String>)>,
     /// `[network]`.
     pub network: Network,
+    /// `[cloud-init]`.
+    pub cloud_init: Option<CloudInit>,
     /// `[[service]]`.
     pub services: Vec<Service>,
     /// `[[payload]]`.

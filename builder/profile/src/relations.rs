@@ -5,8 +5,8 @@ use rootsmith_types::{Located, Origin};
 use crate::error::ProfileError;
 use crate::fields::Findings;
 use crate::model::{
-    Board, Disk, Group, Image, Kernel, Mount, Output, OutputKind, Partition, PartitionKind, Payload, PayloadKind,
-    Restart, SecureBoot, Service, User,
+    Board, CloudInit, CloudNetwork, Disk, Group, Image, Kernel, Mount, Network, Output, OutputKind, Partition,
+    PartitionKind, Payload, PayloadKind, Restart, SecureBoot, Service, User,
 };
 
 /// A kernel for every architecture. `table` is where `[kernel]` is written.
@@ -45,6 +45,15 @@ pub(crate) fn accounts(users: &[User], groups: &[Group], findings: &Findings) {
 /// One mount at each place.
 pub(crate) fn mounts(mounts: &[Mount], findings: &Findings) {
     no_duplicates(mounts.iter().map(|it| (&it.target.origin, format!("mount at `{}`", it.target.value))), findings);
+}
+
+/// One who configures the interfaces: what cloud-init writes for an interface is read before what the profile says of it.
+pub(crate) fn networks(network: &Network, cloud_init: Option<&CloudInit>, findings: &Findings) {
+    let Some(cloud_init) = cloud_init.filter(|it| it.network.value == CloudNetwork::CloudInit) else { return };
+    for interface in &network.interfaces {
+        let (origin, cloud_init) = (interface.origin.clone(), cloud_init.origin.clone());
+        findings.push(ProfileError::NetworkOfCloudInit { origin, cloud_init });
+    }
 }
 
 /// One service of each name, and nothing that contradicts itself.

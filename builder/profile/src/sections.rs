@@ -53,6 +53,7 @@ pub(crate) fn profile(table: &Table, start: &Origin, loader: &Loader<'_>) -> Opt
     let mounts: Vec<_> = root.tables("mount", keys::MOUNT).iter().filter_map(machine::mount).collect();
     let sysctl = machine::sysctl(&root);
     let network = machine::network(&root);
+    let cloud_init = machine::cloud_init(&root);
     let services: Vec<_> = root.tables("service", keys::SERVICE).iter().filter_map(service::service).collect();
     let payloads: Vec<_> = root.tables("payload", PAYLOAD).iter().filter_map(|one| payload(one, loader)).collect();
     let overlays: Vec<_> = root.tables("overlay", OVERLAY).iter().filter_map(|one| overlay(one, loader)).collect();
@@ -66,6 +67,7 @@ pub(crate) fn profile(table: &Table, start: &Origin, loader: &Loader<'_>) -> Opt
 
     relations::accounts(&users, &groups, &loader.findings);
     relations::mounts(&mounts, &loader.findings);
+    relations::networks(&network, cloud_init.as_ref(), &loader.findings);
     relations::services(&services, &loader.findings);
     relations::payloads(&payloads, image.as_ref(), &loader.findings);
     relations::outputs(&outputs, root.get("kernel").is_some(), &loader.findings);
@@ -91,6 +93,7 @@ pub(crate) fn profile(table: &Table, start: &Origin, loader: &Loader<'_>) -> Opt
         mounts,
         sysctl,
         network,
+        cloud_init,
         services,
         payloads,
         overlays,

@@ -13,8 +13,8 @@ mod machine;
 mod payload;
 
 use crate::{
-    Account, KillMode, Limit, OutputKind, PartitionSize, PayloadKind, Profile, ProfileErrors, Resource, Restart,
-    Source, Unpacking, load,
+    Account, CloudNetwork, KillMode, Limit, OutputKind, PartitionSize, PayloadKind, Profile, ProfileErrors, Resource,
+    Restart, Source, Unpacking, load,
 };
 
 /// Files in memory.

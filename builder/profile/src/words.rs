@@ -330,6 +330,12 @@ pub(crate) fn address_with_prefix(text: &str) -> Result<(IpAddr, u8), Refusal> {
     read().ok_or(Refusal::Invalid { expected: "an address with its prefix", hint: "write it as `192.168.1.2/24`" })
 }
 
+/// A datasource of cloud-init. Which there are, the package in the image says.
+pub(crate) fn datasource(text: &str) -> Result<String, Refusal> {
+    let ok = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric());
+    checked(text, ok, "a datasource of cloud-init", "write it as cloud-init does: `NoCloud`, `Ec2`, `Azure`")
+}
+
 /// The name of a service of ours: also a file name under every init.
 pub(crate) fn service(text: &str) -> Result<String, Refusal> {
     let ok = (1..=63).contains(&text.len())

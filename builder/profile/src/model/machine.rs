@@ -95,3 +95,23 @@ pub struct Interface {
     /// The whole table.
     pub origin: Origin,
 }
+
+/// `[cloud-init]`: where a machine looks for what it is told at its first boot.
+#[derive(Debug, Clone)]
+pub struct CloudInit {
+    /// `datasource_list` of cloud-init, in this order: `NoCloud`, `Ec2`. Not empty.
+    pub datasources: Vec<Located<String>>,
+    /// Who configures the network.
+    pub network: Located<CloudNetwork>,
+    /// The whole table.
+    pub origin: Origin,
+}
+
+/// Who configures the network of a machine with cloud-init.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloudNetwork {
+    /// cloud-init, as the datasource says, and by DHCP where it says nothing.
+    CloudInit,
+    /// `[network]` of the profile, whatever the datasource says.
+    Profile,
+}

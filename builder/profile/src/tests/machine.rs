@@ -106,3 +106,33 @@ cgroup = {{ cpu = '1', pids = 1 }}
       hint: write percents of one: `50%`, `150%`
     "#);
 }
+
+#[test]
+fn cloud_init_knows_its_datasources_and_who_configures_the_network() {
+    let text = format!("{LEAST}\ncloud-init = {{ datasources = ['NoCloud', 'Ec2', 'NoCloud'] }}\n");
+    let profile = loaded(&[("p.toml", &text)]).unwrap();
+    let cloud_init = profile.cloud_init.unwrap();
+    let names: Vec<&str> = cloud_init.datasources.iter().map(|it| it.value.as_str()).collect();
+    assert_eq!((names, cloud_init.network.value), (vec!["NoCloud", "Ec2"], CloudNetwork::CloudInit));
+
+    let interface = "[[network.interface]]\nmatch = ['eth*']\ndhcp = true\n";
+    let text = format!("{LEAST}\ncloud-init = {{ datasources = ['NoCloud'], network = 'profile' }}\n{interface}");
+    let profile = loaded(&[("p.toml", &text)]).unwrap();
+    assert_eq!(profile.cloud_init.unwrap().network.value, CloudNetwork::Profile);
+
+    let text = format!("{LEAST}{interface}[cloud-init]\nnetwork = 'both'\ndatasources = ['No Cloud']\n");
+    insta::assert_snapshot!(findings(&[("p.toml", &text)]), @r#"
+    p.toml:7:1: cloud-init configures the network, too
+      note: cloud-init is asked for p.toml:10:1
+      hint: take it out, or write `network = "profile"` in `[cloud-init]`
+    p.toml:11:11: `both` is not who configures the network
+      hint: there are `cloud-init` and `profile`
+    p.toml:12:16: `No Cloud` is not a datasource of cloud-init
+      hint: write it as cloud-init does: `NoCloud`, `Ec2`, `Azure`
+    "#);
+    let text = format!("{LEAST}[cloud-init]\ndatasources = []\n");
+    insta::assert_snapshot!(findings(&[("p.toml", &text)]), @r#"
+    p.toml:8:15: `cloud-init.datasources` is empty
+      hint: write `datasources = ["NoCloud", "ConfigDrive"]`
+    "#);
+}
