@@ -60,6 +60,17 @@ pub enum ConfigureError {
         /// What can be done.
         instead: String,
     },
+    /// The profile names a datasource that cloud-init in the image does not have.
+    UnknownDatasource {
+        /// As written.
+        name: String,
+        /// The one whose name is nearest.
+        nearest: Option<String>,
+        /// All there are.
+        known: Vec<String>,
+        /// Where the profile names it.
+        origin: Origin,
+    },
     /// The profile leaves a package to dpkg on the first boot, and there is none.
     NoDpkg {
         /// The package.
@@ -104,6 +115,7 @@ impl fmt::Display for ConfigureError {
             | ConfigureError::UndeclaredAccount { kind, name, .. } => write!(f, "there is no {kind} `{name}`"),
             ConfigureError::UnknownUnit { unit, .. } => write!(f, "there is no unit `{unit}`"),
             ConfigureError::InitCannot { init, what, .. } => write!(f, "`{init}` cannot {what}"),
+            ConfigureError::UnknownDatasource { name, .. } => write!(f, "cloud-init has no datasource `{name}`"),
             ConfigureError::NoDpkg { package, .. } => {
                 write!(
                     f,
@@ -129,6 +141,7 @@ impl Explain for ConfigureError {
             ConfigureError::UnknownAccount { package: Some(package), .. } => Subject::Package(package.clone()),
             ConfigureError::UnknownUnit { origin, .. }
             | ConfigureError::InitCannot { origin, .. }
+            | ConfigureError::UnknownDatasource { origin, .. }
             | ConfigureError::NoDpkg { origin, .. }
             | ConfigureError::NoDpkgForCaches { origin }
             | ConfigureError::UndeclaredAccount { origin, .. } => Subject::Profile(origin.clone()),
@@ -167,6 +180,11 @@ impl Explain for ConfigureError {
             ConfigureError::UnknownUnit { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
             ConfigureError::UnknownUnit { .. } => "add the package or the overlay that brings it".to_owned(),
             ConfigureError::InitCannot { instead, .. } => instead.clone(),
+            ConfigureError::UnknownDatasource { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
+            ConfigureError::UnknownDatasource { known, .. } => {
+                let names: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+                format!("this version has {}", names.join(", "))
+            }
             ConfigureError::Tree { .. } | ConfigureError::Unreadable { .. } | ConfigureError::Model { .. } => {
                 return None;
             }

@@ -1,6 +1,7 @@
 //! Whole packages, made by hand, through the whole step.
 
 mod catalogs;
+mod cloud_init;
 mod openrc;
 mod report;
 mod scripts;

@@ -39,7 +39,14 @@ pub(crate) fn write(edit: &mut Edit<'_>, profile: &Profile, arch: Arch) {
         owned(edit, &first.origin, "/etc/sysctl.d/80-profile.conf", text);
     }
     accounts_of_services(edit, profile);
-    match profile.init.system.value {
+    let init = profile.init.system.value;
+    if let Some(cloud_init) = profile.cloud_init.as_ref().filter(|_| init != InitSystem::Systemd) {
+        // Debian's package has no script for its network stage under another init.
+        let instead =
+            "leave `[cloud-init]` out; `[[user]]`, `[network]` and `[identity]` say what it would have been told";
+        refuse(edit, init, &cloud_init.origin, "start cloud-init", instead);
+    }
+    match init {
         InitSystem::Systemd => systemd::write(edit, profile),
         InitSystem::Openrc => openrc::write(edit, profile, arch),
         InitSystem::Busybox => busybox::write(edit, profile, arch),

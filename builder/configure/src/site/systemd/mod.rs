@@ -1,5 +1,6 @@
 //! systemd.
 
+mod cloud_init;
 mod network;
 mod service;
 
@@ -87,6 +88,7 @@ pub(super) fn write(edit: &mut Edit<'_>, profile: &Profile) {
         }
     }
     interfaces(edit, profile);
+    cloud_init::write(edit, profile);
     quiet_first_boot(edit);
 }
 
