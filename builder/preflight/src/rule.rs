@@ -243,6 +243,8 @@ pub enum Rule {
     MachineId {},
     /// No host keys of an SSH server are in the image; they are made when one is started.
     HostKeys {},
+    /// No machine asks for an address in the name of another.
+    DhcpClientId {},
     /// Files are not there, or empty.
     NoFiles {
         /// Patterns with `*`; a folder stands for all that is in it.

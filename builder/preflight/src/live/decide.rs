@@ -99,7 +99,7 @@ pub(crate) fn decide(answers: &Answers, check: &Check) -> Result<Asked, Silent> 
         Rule::HostKeys {} => identity::host_keys(answers)?,
         Rule::EmptyPasswords {} => identity::passwords(answers, "password.empty", "has no password")?,
         Rule::BakedPasswords {} => identity::passwords(answers, "password.set", "has a password")?,
-        Rule::NoFiles { .. } => return Ok(Asked::OnlyImage(FILES)),
+        Rule::DhcpClientId {} | Rule::NoFiles { .. } => return Ok(Asked::OnlyImage(FILES)),
 
         // Less to attack.
         Rule::FileMode { path, most } => identity::file_mode(answers, path, most)?,

@@ -233,6 +233,10 @@ impl Rule {
             Rule::HostKeys {} => {
                 "no host key of an SSH server is there, and something makes them where a server is enabled".to_owned()
             }
+            Rule::DhcpClientId {} => {
+                "no setting of a DHCP client gives all machines one identifier, and none names the address of a network card"
+                    .to_owned()
+            }
             Rule::NoFiles { paths, line: None } => format!("nothing is at {}, or it is empty", list(paths)),
             Rule::NoFiles { paths, line: Some(line) } => format!("no file at {} has a line `{line}`", list(paths)),
             Rule::EmptyPasswords {} => "no line of `/etc/shadow` or `/etc/passwd` has an empty password".to_owned(),
@@ -328,7 +332,7 @@ impl Rule {
 
             // What makes each machine its own.
             Rule::MachineId {} | Rule::HostKeys {} | Rule::EmptyPasswords {} | Rule::BakedPasswords {} => Decided::Both,
-            Rule::NoFiles { .. } => Decided::Static,
+            Rule::DhcpClientId {} | Rule::NoFiles { .. } => Decided::Static,
 
             // Less to attack.
             Rule::KconfigOff { .. } | Rule::FileMode { .. } | Rule::Sticky { .. } | Rule::SshdOption { .. } => {

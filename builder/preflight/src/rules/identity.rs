@@ -205,7 +205,7 @@ fn passwords(view: &View<'_>) -> Vec<(&'static str, String, String)> {
 }
 
 /// Everything that a pattern with `*` in any of its components names, sorted.
-fn expand(view: &View<'_>, pattern: &str) -> Vec<TreePath> {
+pub(super) fn expand(view: &View<'_>, pattern: &str) -> Vec<TreePath> {
     let mut found = vec![TreePath::root()];
     for component in pattern.split('/').filter(|component| !component.is_empty()) {
         let mut next = Vec::new();

@@ -7,6 +7,7 @@ mod cgroup;
 mod cgroup_any;
 mod cmdline;
 pub(crate) mod containerd;
+mod dhcp;
 mod disk;
 mod fstab;
 mod hardening;
@@ -177,6 +178,7 @@ pub(crate) fn decide(view: &View<'_>, rule: &Rule) -> Outcome {
         // What makes each machine its own.
         Rule::MachineId {} => identity::machine_id(view),
         Rule::HostKeys {} => identity::host_keys(view),
+        Rule::DhcpClientId {} => dhcp::client_id(view),
         Rule::NoFiles { paths, line } => identity::no_files(view, paths, line.as_deref()),
         Rule::EmptyPasswords {} => identity::empty_passwords(view),
         Rule::BakedPasswords {} => identity::baked_passwords(view),

@@ -436,6 +436,23 @@ pub(super) fn breaks(check: &Check) -> Vec<fn(&mut Image, &Check)> {
             // Empty is no first boot, and the keys are made on the first boot only.
             |image, _| image.put("/etc/machine-id", 0o444, ""),
         ],
+        Rule::DhcpClientId {} => vec![
+            |image, _| {
+                let text = "[Match]\nName=en*\n[Network]\nDHCP=yes\n[DHCPv4]\nDUIDRawData=00:11:22\n";
+                image.put("/etc/systemd/network/20-wired.network", 0o644, text);
+            },
+            |image, _| image.put("/etc/systemd/network/10-x.link", 0o644, "[Match]\nMACAddress=52:54:00:12:34:56\n"),
+            |image, _| {
+                image.put("/etc/systemd/network/20-wired.network.d/x.conf", 0o644, "MACAddress=52:54:00:12:34:56\n")
+            },
+            |image, _| image.put("/etc/dhcp/dhclient.conf", 0o644, "send dhcp-client-identifier \"node\";\n"),
+            |image, _| image.put("/etc/dhcpcd.conf", 0o644, "hostname\nclientid node\n"),
+            |image, _| image.put("/etc/network/interfaces.d/eth", 0o644, "iface eth0 inet dhcp\n\tclient node\n"),
+            |image, _| {
+                image.put("/etc/NetworkManager/system-connections/x", 0o600, "[ipv4]\ndhcp-client-id=01:52:54\n")
+            },
+            |image, _| image.put("/etc/netplan/50-cloud-init.yaml", 0o600, "match:\n  macaddress: 52:54:00:12:34:56\n"),
+        ],
         Rule::NoFiles { .. } => vec![|image, check| {
             let Rule::NoFiles { paths, line } = &check.rule else { unreachable!() };
             leave(image, &paths[0], line.as_deref());
