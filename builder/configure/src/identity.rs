@@ -10,7 +10,7 @@ use rootsmith_types::TreePath;
 /// One thing of a machine's identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
-    /// `machine-id`, `hostname`, `ssh-host-keys`, `random-seed`, `packages`, `root-size`, `disk-identifiers`.
+    /// `machine-id`, `hostname`, `ssh-host-keys`, `random-seed`, `packages`, `instance`, `root-size`, `disk-identifiers`.
     pub what: &'static str,
     /// `first boot`, or `build` for what all copies of the image share.
     pub made: &'static str,
@@ -46,6 +46,11 @@ pub fn identity_plan(tree: &Tree, profile: &Profile) -> Vec<Identity> {
             if there("/usr/lib/systemd/system/systemd-random-seed.service") {
                 let by = "systemd-random-seed.service";
                 plan.push(first("random-seed", by, "before sysinit.target", "/var/lib/systemd/random-seed"));
+            }
+            if profile.cloud_init.is_some() {
+                let by = "cloud-init, where it finds a datasource";
+                let order = "before ssh.service: hostname, users, their keys, and host keys anew";
+                plan.push(first("instance", by, order, "/var/lib/cloud"));
             }
             plan.extend(packages("package-setup.service"));
             if there("/usr/lib/systemd/system/sshd-keygen.service") {
