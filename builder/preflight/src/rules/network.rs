@@ -253,8 +253,24 @@ fn by_systemd(view: &View<'_>) -> Outcome {
     let netplan = view.list("/etc/netplan").first().map(|name| format!("`/etc/netplan/{name}`"));
     match configured.or(shipped).or(netplan) {
         Some(file) => Outcome::all(Vec::new(), vec![by, file]),
+        None if writes_network(view) => {
+            Outcome::almost(format!("{by}; cloud-init tells it what to do, on machines where it finds a datasource"))
+        }
         None => Outcome::no(format!("{by}, but no `/etc/systemd/network/*.network` tells it what to do")),
     }
+}
+
+/// Whether there is a cloud-init that may write `.network` files: its generator starts it where it finds a datasource, unless its
+/// configuration takes the network from it.
+fn writes_network(view: &View<'_>) -> bool {
+    let there = view.node("/usr/lib/systemd/system-generators/cloud-init-generator").is_some();
+    let files = view.list("/etc/cloud/cloud.cfg.d").into_iter().map(|name| format!("/etc/cloud/cloud.cfg.d/{name}"));
+    let configs = files.filter(|file| file.ends_with(".cfg")).map(|file| view.text_or_empty(&file));
+    let taken = |text: String| {
+        let text = text.replace([' ', '\n'], "");
+        text.contains("network:{config:disabled}") || text.contains("network:config:disabled")
+    };
+    there && view.node("/etc/cloud/cloud-init.disabled").is_none() && !configs.into_iter().any(taken)
 }
 
 /// interfaces(5): there is an interface besides the loopback.

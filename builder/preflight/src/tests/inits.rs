@@ -254,6 +254,11 @@ fn busybox_is_told_what_it_needs() {
                 &["mount.propagation"],
             ),
             (
+                "one name for all that ask for an address",
+                |image| image.edit("/etc/init.d/S10net", "ifup -a", "ifup -a\nudhcpc -i eth0 -x 0x3d:006e6f6465"),
+                &["identity.dhcp-client"],
+            ),
+            (
                 "scripts are not run",
                 |image| image.remove("/etc/init.d/S10net"),
                 &["kernel.modules-load", "limits.inotify", "net.forwarding", "net.provider", "time.sync"],
@@ -362,6 +367,21 @@ fn every_place_of_a_list_is_looked_at() {
     image.link("/root/.bash_history", "/dev/null");
     image.put("/etc/iscsi/initiatorname.iscsi", 0o600, "# InitiatorName=x\nGenerateName=yes\n");
     assert_eq!(unmet(&image), [""; 0]);
+}
+
+/// It is started by a generator, where that finds a datasource.
+#[test]
+fn cloud_init_may_bring_the_network_up() {
+    let mut image = good();
+    image.remove("/etc/systemd/network/20-wired.network");
+    image.put("/usr/lib/systemd/system-generators/cloud-init-generator", 0o755, "#!/bin/sh\n");
+    let said = |image: &Image| evidence(image, "node", "net.provider").concat();
+    assert!(said(&image).ends_with("on machines where it finds a datasource"), "{}", said(&image));
+    for text in ["network: { config: disabled }\n", "network:\n  config: disabled\n"] {
+        let mut image = image.clone();
+        image.put("/etc/cloud/cloud.cfg.d/90_x.cfg", 0o644, text);
+        assert!(said(&image).contains("no `/etc/systemd/network/*.network`"), "{}", said(&image));
+    }
 }
 
 #[test]
