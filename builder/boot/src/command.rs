@@ -70,6 +70,15 @@ pub(crate) fn drive(options: &str, path: &Path) -> OsString {
     OsString::from_vec(out)
 }
 
+/// The arguments for [`Vm::extra`] that give the machine a further disk, which it can only read; the `number`th of them.
+pub fn read_only_disk(path: &Path, number: usize) -> std::io::Result<Vec<String>> {
+    let format = format_of(path)?;
+    let drive = drive(&format!("if=none,id=further{number},format={format},readonly=on"), path);
+    let no_text = |_| std::io::Error::new(std::io::ErrorKind::InvalidInput, "its name is no UTF-8");
+    let device = format!("virtio-blk-pci,drive=further{number}");
+    Ok(vec!["-drive".to_owned(), drive.into_string().map_err(no_text)?, "-device".to_owned(), device])
+}
+
 fn format_of(image: &Path) -> std::io::Result<&'static str> {
     let mut magic = Vec::new();
     File::open(image)?.take(4).read_to_end(&mut magic)?;
@@ -83,6 +92,17 @@ mod tests {
     #[test]
     fn commas_in_paths_are_doubled() {
         assert_eq!(drive("if=none", Path::new("/a,b/c.img")), "if=none,file=/a,,b/c.img");
+    }
+
+    #[test]
+    fn a_further_disk_is_only_read() {
+        let folder = tempfile::Builder::new().prefix("a,b").tempdir().unwrap();
+        let path = folder.path().join("seed.img");
+        assert!(read_only_disk(&path, 0).is_err());
+        std::fs::write(&path, b"QFI\xfb").unwrap();
+        let at = path.to_str().unwrap().replace(',', ",,");
+        let drive = format!("if=none,id=further1,format=qcow2,readonly=on,file={at}");
+        assert_eq!(read_only_disk(&path, 1).unwrap(), ["-drive", &drive, "-device", "virtio-blk-pci,drive=further1"]);
     }
 
     #[test]

@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 
 use rootsmith_types::Arch;
 
+pub use command::read_only_disk;
 pub use error::BootError;
 pub use overlay::overlay;
 pub use seeds::hand_over;

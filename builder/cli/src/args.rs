@@ -136,6 +136,9 @@ pub(crate) struct BootArgs {
     /// Let the machine write to the image; otherwise it is never changed
     #[arg(long)]
     pub(crate) write: bool,
+    /// A further disk for the machine, which it only reads: one that tells it who it is, such as cloud-init's
+    #[arg(long = "drive", value_name = "FILE")]
+    pub(crate) drives: Vec<PathBuf>,
     /// Ask the running system what preflight asks of the image, and fail where the two disagree
     #[arg(long, conflicts_with_all = ["until", "write"])]
     pub(crate) check: bool,

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use rootsmith_boot::{Vm, boot as run, find_tools};
+use rootsmith_boot::{BootError, Vm, boot as run, find_tools, read_only_disk};
 use rootsmith_pipeline::Places;
 use rootsmith_types::Problems;
 
@@ -21,13 +21,14 @@ pub(crate) fn boot(args: &BootArgs, environment: &Environment) -> Result<(), Exi
     let failed =
         |problems: Problems| ExitCode::from(report::print_problems(&problems, &Places::default(), environment));
     let tools = find_tools(args.arch, &environment.path).map_err(|error| failed(error.into()))?;
+    let extra = further_disks(args).map_err(|error| failed(error.into()))?;
     let vm = Vm {
         image: &args.image,
         arch: args.arch,
         memory_mib: args.memory,
         cpus: 2,
         snapshot: !args.write,
-        extra: Vec::new(),
+        extra,
         scratch: &environment.scratch,
     };
     let mut show = |bytes: &[u8]| {
@@ -47,4 +48,14 @@ pub(crate) fn boot(args: &BootArgs, environment: &Environment) -> Result<(), Exi
         if transcript.kvm { "KVM" } else { "TCG" }
     );
     Ok(())
+}
+
+/// The arguments for QEMU that add the disks of `--drive`.
+pub(crate) fn further_disks(args: &BootArgs) -> Result<Vec<String>, BootError> {
+    let mut extra = Vec::new();
+    for (number, path) in args.drives.iter().enumerate() {
+        let disk = read_only_disk(path, number);
+        extra.extend(disk.map_err(|error| BootError::Image { path: path.clone(), error })?);
+    }
+    Ok(extra)
 }

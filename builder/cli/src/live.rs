@@ -11,6 +11,7 @@ use rootsmith_preflight::{Verdict, check};
 use rootsmith_types::{Arch, Problems};
 
 use crate::args::BootArgs;
+use crate::boot::further_disks;
 use crate::environment::Environment;
 use crate::{preflight, report};
 
@@ -87,7 +88,8 @@ fn ask(
     let prefix = "rootsmith-check-";
     let folder = tempfile::Builder::new().prefix(prefix).tempdir_in(&environment.scratch).map_err(Failed::Scratch)?;
     let disk = overlay(&args.image, DISK, folder.path()).map_err(Failed::Scratch)?;
-    let vm = machine(args, &disk, way_in, probe, folder.path()).map_err(Failed::Scratch)?;
+    let mut vm = machine(args, &disk, way_in, probe, folder.path()).map_err(Failed::Scratch)?;
+    vm.extra.extend(further_disks(args).map_err(Failed::Boot)?);
     let _ = writeln!(
         io::stderr(),
         "starting `{}` under {}, to ask its system",
