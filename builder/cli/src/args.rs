@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Preflight(PreflightArgs),
     /// Run an image under QEMU and show its console
     Boot(BootArgs),
+    /// Make the small disk that tells a machine with cloud-init who it is
+    Seed(SeedArgs),
     /// Write an image to a card by its block map, and read it back
     Flash(FlashArgs),
     /// Show what was done to make an image
@@ -158,6 +160,27 @@ pub(crate) struct BootArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct SeedArgs {
+    /// The disk to make
+    pub(crate) output: PathBuf,
+    /// What the machine is called
+    #[arg(long, value_name = "NAME", value_parser = parse_host_name)]
+    pub(crate) hostname: String,
+    /// A user to make, who may become root [default: the one that the image makes]
+    #[arg(long, value_name = "NAME", value_parser = parse_user)]
+    pub(crate) user: Option<String>,
+    /// A file with the public keys that open the user's account
+    #[arg(long = "ssh-key", value_name = "FILE")]
+    pub(crate) ssh_keys: Vec<PathBuf>,
+    /// The whole user data, instead of a user and keys
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["user", "ssh_keys"])]
+    pub(crate) user_data: Option<PathBuf>,
+    /// The network, as cloud-init's network configuration has it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) network_config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct FlashArgs {
     /// A disk image; its block map is looked for beside it, as IMAGE.bmap, and without one every block is written
     pub(crate) image: PathBuf,
@@ -211,6 +234,23 @@ pub(crate) struct KernelProfileArgs {
 pub(crate) struct ExplainArgs {
     /// The check, as a report names it: cgroup.memory; without one, all are listed
     pub(crate) check: Option<String>,
+}
+
+/// RFC 1123.
+fn parse_host_name(text: &str) -> Result<String, String> {
+    let label = |label: &str| {
+        let plain = label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        (1..=63).contains(&label.len()) && plain && !label.starts_with('-') && !label.ends_with('-')
+    };
+    let ok = text.len() <= 64 && text.split('.').all(label);
+    if ok { Ok(text.to_owned()) } else { Err("a host name has letters, digits, `-` and `.`".to_owned()) }
+}
+
+fn parse_user(text: &str) -> Result<String, String> {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b);
+    let ok =
+        text.len() <= 32 && text.starts_with(|c: char| c.is_ascii_lowercase() || c == '_') && text.bytes().all(plain);
+    if ok { Ok(text.to_owned()) } else { Err("a user's name has small letters, digits, `_` and `-`".to_owned()) }
 }
 
 fn parse_arch(text: &str) -> Result<Arch, String> {

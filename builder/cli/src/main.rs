@@ -15,6 +15,7 @@ mod preflight;
 mod progress;
 mod render;
 mod report;
+mod seed;
 mod sources;
 
 use std::process::ExitCode;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         Command::Lock(args) => build::lock(args, &environment),
         Command::Preflight(args) => preflight::preflight(args, &environment),
         Command::Boot(args) => boot::boot(args, &environment),
+        Command::Seed(args) => seed::seed(args, &environment),
         Command::Flash(args) => flash::flash(args, &environment),
         Command::Inspect(args) => inspect::inspect(args, &environment),
         Command::Kernel(args) => kernel::kernel(args, &environment),

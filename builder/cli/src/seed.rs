@@ -1,0 +1,222 @@
+//! `rootsmith seed`: the small disk that tells a machine with cloud-init who it is (cloud-init's documentation, "NoCloud").
+//!
+//! A FAT file system called `CIDATA` with `user-data`, `meta-data` and perhaps `network-config`. Its bytes depend on what it says
+//! alone, and so does the instance's identifier: a seed that says something else is taken for a new machine's.
+
+use std::fmt::{self, Write as _};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use rootsmith_ondisk::{Image, Sink};
+use rootsmith_pipeline::Places;
+use rootsmith_tree::{Content, Metadata, NoBlobs, Node, Tree};
+use rootsmith_types::{Blame, Explain, NumBytes, Sha256Digest, Subject, TreePath, UnixTime};
+
+use crate::args::SeedArgs;
+use crate::environment::Environment;
+use crate::report;
+
+/// 1 January 1980: FAT knows no earlier time.
+const DATE: UnixTime = 315_532_800;
+
+pub(crate) fn seed(args: &SeedArgs, environment: &Environment) -> Result<(), ExitCode> {
+    write(args)
+        .map_err(|error| ExitCode::from(report::print_problems(&error.into(), &Places::default(), environment)))?;
+    let _ = writeln!(io::stdout(), "{}", args.output.display());
+    Ok(())
+}
+
+/// Why there is no seed.
+#[derive(Debug)]
+enum SeedError {
+    /// A file that was named cannot be read.
+    Read { path: PathBuf, error: io::Error },
+    /// A file of keys without a key, or with a private one.
+    NoKey { path: PathBuf, private: bool },
+    /// The disk cannot be written.
+    Write { path: PathBuf, error: io::Error },
+    /// What it says does not make a disk.
+    Plan(rootsmith_fat::PlanError),
+}
+
+impl fmt::Display for SeedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SeedError::Read { path, error } => write!(f, "cannot read `{}`: {error}", path.display()),
+            SeedError::NoKey { path, private: true } => write!(f, "`{}` is a private key", path.display()),
+            SeedError::NoKey { path, .. } => write!(f, "`{}` has no public key of SSH", path.display()),
+            SeedError::Write { path, error } => write!(f, "cannot make `{}`: {error}", path.display()),
+            SeedError::Plan(error) => write!(f, "the seed does not make a disk: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for SeedError {}
+
+impl Explain for SeedError {
+    fn subject(&self) -> Subject {
+        Subject::Host
+    }
+
+    fn help(&self) -> Option<String> {
+        match self {
+            SeedError::NoKey { private: true, .. } => Some("name the file beside it that ends in `.pub`".to_owned()),
+            SeedError::NoKey { .. } => Some("name a file as ssh-keygen(1) writes it: `id_ed25519.pub`".to_owned()),
+            SeedError::Write { error, .. } if error.kind() == io::ErrorKind::AlreadyExists => {
+                Some("give another name, or delete it".to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    fn blame(&self) -> Blame {
+        match self {
+            SeedError::Write { .. } => Blame::Host,
+            _ => Blame::Inputs,
+        }
+    }
+}
+
+fn write(args: &SeedArgs) -> Result<(), SeedError> {
+    let user_data = match &args.user_data {
+        Some(path) => read(path)?,
+        None => user_data(args.user.as_deref(), &keys(&args.ssh_keys)?),
+    };
+    let network = args.network_config.as_deref().map(read).transpose()?;
+    let digest = Sha256Digest::of(format!("{user_data}\0{}", network.as_deref().unwrap_or_default()).as_bytes());
+    let digest = digest.to_string();
+    let name = &args.hostname;
+    let meta_data = format!("instance-id: \"{name}-{}\"\nlocal-hostname: \"{name}\"\n", &digest[..12]);
+
+    let mut tree = Tree::new(Metadata::root(0o755, DATE));
+    let files = [("/user-data", Some(user_data)), ("/meta-data", Some(meta_data)), ("/network-config", network)];
+    for (path, text) in files.into_iter().filter_map(|(path, text)| Some((path, text?))) {
+        let node = Node::file(Content::inline(text), Metadata::root(0o644, DATE));
+        tree.insert(&TreePath::literal(path), node).expect("an empty tree has room for a file");
+    }
+    let options = rootsmith_fat::Options {
+        size: rootsmith_fat::Size::Minimal { free: NumBytes::new(0) },
+        volume_id: u32::from_str_radix(&digest[..8], 16).expect("a digest is hexadecimal"),
+        label: "CIDATA".to_owned(),
+    };
+    let plan = rootsmith_fat::plan(&tree, &NoBlobs, &options).map_err(SeedError::Plan)?;
+    let failed = |error| SeedError::Write { path: args.output.clone(), error };
+    let file = OpenOptions::new().write(true).create_new(true).open(&args.output).map_err(failed)?;
+    let done = file.set_len(plan.size().get()).and_then(|()| plan.write(&mut Positioned(&file)));
+    done.and_then(|()| file.sync_all()).map_err(|error| {
+        // Half a seed is none.
+        let _ = fs::remove_file(&args.output);
+        failed(error)
+    })
+}
+
+/// A file; what is not written stays zero.
+struct Positioned<'a>(&'a File);
+
+impl Sink for Positioned<'_> {
+    fn write_at(&mut self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.0.write_all_at(data, offset)
+    }
+}
+
+fn read(path: &Path) -> Result<String, SeedError> {
+    fs::read_to_string(path).map_err(|error| SeedError::Read { path: path.to_owned(), error })
+}
+
+/// The public keys of all files, one a line.
+fn keys(paths: &[PathBuf]) -> Result<Vec<String>, SeedError> {
+    let mut keys = Vec::new();
+    for path in paths {
+        let text = read(path)?;
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let before = keys.len();
+        keys.extend(lines.filter(|line| is_key(line)).map(str::to_owned));
+        if keys.len() == before {
+            return Err(SeedError::NoKey { path: path.clone(), private: text.contains("PRIVATE KEY-----") });
+        }
+    }
+    Ok(keys)
+}
+
+/// sshd(8), "AUTHORIZED_KEYS FILE FORMAT", without options.
+fn is_key(line: &str) -> bool {
+    let kinds = ["ssh-", "ecdsa-", "sk-ssh-", "sk-ecdsa-"];
+    let plain = |c: char| !c.is_control();
+    kinds.iter().any(|kind| line.starts_with(kind)) && line.contains(' ') && line.chars().all(plain)
+}
+
+/// Keys for the user that the image makes of itself, or for one of this name, who may become root.
+fn user_data(user: Option<&str>, keys: &[String]) -> String {
+    let mut text = String::from("#cloud-config\n");
+    let mut indent = "";
+    if let Some(user) = user {
+        let _ = writeln!(text, "users:\n  - name: \"{user}\"\n    shell: /bin/bash\n    sudo: ALL=(ALL) NOPASSWD:ALL");
+        indent = "    ";
+    }
+    if !keys.is_empty() {
+        let _ = writeln!(text, "{indent}ssh_authorized_keys:");
+    }
+    for key in keys {
+        let key = key.replace('\\', "\\\\").replace('"', "\\\"");
+        let _ = writeln!(text, "{indent}  - \"{key}\"");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEv3mLkGkKlMb8rDbEBwWUtfbBJPLGLHJLGs9RuqZsJX a \"b\"";
+
+    fn args(folder: &Path) -> SeedArgs {
+        let ssh_keys = vec![folder.join("key.pub")];
+        fs::write(&ssh_keys[0], format!("{KEY}\n")).unwrap();
+        let (output, hostname, user) = (folder.join("seed.img"), "node-1".to_owned(), Some("alice".to_owned()));
+        SeedArgs { output, hostname, user, ssh_keys, user_data: None, network_config: None }
+    }
+
+    #[test]
+    fn a_seed_depends_on_what_it_says_alone() {
+        let [one, two, other] = [0; 3].map(|_| tempfile::tempdir().unwrap());
+        let image = |args: &SeedArgs| {
+            write(args).unwrap();
+            fs::read(&args.output).unwrap()
+        };
+        let first = image(&args(one.path()));
+        assert_eq!(first, image(&args(two.path())));
+        assert_ne!(first, image(&SeedArgs { user: None, ..args(other.path()) }));
+        // It is never written over.
+        let again = write(&args(one.path())).unwrap_err();
+        assert!(again.help().is_some_and(|help| help.contains("another name")), "{again}");
+    }
+
+    #[test]
+    fn users_and_keys_are_cloud_config() {
+        let keys = [KEY.to_owned()];
+        let key = KEY.replace('"', "\\\"");
+        assert_eq!(user_data(None, &keys), format!("#cloud-config\nssh_authorized_keys:\n  - \"{key}\"\n"));
+        assert_eq!(
+            user_data(Some("alice"), &keys),
+            format!(
+                "#cloud-config\nusers:\n  - name: \"alice\"\n    shell: /bin/bash\n    sudo: ALL=(ALL) NOPASSWD:ALL\n    \
+                 ssh_authorized_keys:\n      - \"{key}\"\n"
+            )
+        );
+    }
+
+    #[test]
+    fn a_private_key_stays_where_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        for (text, private) in [("-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n", true), ("# nothing\n\nhello\n", false)]
+        {
+            let path = folder.path().join("key");
+            fs::write(&path, text).unwrap();
+            let error = keys(&[path]).unwrap_err();
+            assert!(matches!(error, SeedError::NoKey { private: it, .. } if it == private), "{error}");
+        }
+    }
+}
