@@ -150,14 +150,16 @@ pub(super) fn no_files(view: &View<'_>, paths: &[String], line: Option<&str>) ->
                     found.insert(format!("`{}`", entry.path));
                     continue;
                 };
-                // What cannot be read is not what it should be.
-                let text =
-                    content.read(view.facts.blobs, 1 << 20).map(|data| String::from_utf8_lossy(&data).into_owned());
-                let shown = match &text {
-                    Ok(text) => text.lines().find(|line| matches_glob(pattern, line.trim())),
-                    Err(_) => Some(""),
-                };
-                found.extend(shown.map(|shown| format!("`{}`: `{}`", entry.path, short(shown))));
+                // The line itself may be a password, and reports are for many to read.
+                match content.read(view.facts.blobs, 1 << 20) {
+                    Ok(data) => {
+                        let text = String::from_utf8_lossy(&data);
+                        let has = text.lines().any(|line| matches_glob(pattern, line.trim()));
+                        found.extend(has.then(|| format!("`{}` has a line `{pattern}`", entry.path)));
+                    }
+                    // What cannot be read is not what it should be.
+                    Err(error) => _ = found.insert(format!("`{}` cannot be read: {error}", entry.path)),
+                }
             }
         }
     }

@@ -369,6 +369,14 @@ fn every_place_of_a_list_is_looked_at() {
     assert_eq!(unmet(&image), [""; 0]);
 }
 
+#[test]
+fn a_report_tells_no_password() {
+    let mut image = good();
+    image.put("/etc/cloud/cloud.cfg.d/90_x.cfg", 0o644, "#cloud-config\npassword: open sesame\n");
+    let said = evidence(&image, "golden-image", "identity.cloud-passwords");
+    assert_eq!(said, ["`/etc/cloud/cloud.cfg.d/90_x.cfg` has a line `password:*`"]);
+}
+
 /// It is started by a generator, where that finds a datasource.
 #[test]
 fn cloud_init_may_bring_the_network_up() {
