@@ -30,6 +30,7 @@ mod guess;
 mod image;
 #[cfg(test)]
 mod judges;
+mod mapped;
 mod oci;
 mod pages;
 mod qcow2;

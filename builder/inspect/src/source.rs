@@ -12,6 +12,11 @@ pub trait ReadAt: Send + Sync {
 
     /// Fills `buf` from `offset` on. Reading past the end is an error.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()>;
+
+    /// How many of the `length` bytes from `offset` on are known to be zeros without looking at them.
+    fn hole(&self, _offset: u64, _length: u64) -> io::Result<u64> {
+        Ok(0)
+    }
 }
 
 /// What a reader opens.
@@ -70,6 +75,11 @@ impl ReadAt for Part {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         self.source.read_at(self.offset + offset, buf)
+    }
+
+    fn hole(&self, offset: u64, length: u64) -> io::Result<u64> {
+        let length = length.min(self.size.saturating_sub(offset));
+        if length == 0 { Ok(0) } else { self.source.hole(self.offset + offset, length) }
     }
 }
 

@@ -4,6 +4,7 @@ use zerocopy::big_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
 use super::LAYER;
+use crate::mapped::Compression;
 use crate::{OpenError, Source};
 
 /// `QFI` and FB.
@@ -65,15 +66,6 @@ struct Version3 {
 const VERSION_3_LENGTH: u32 = 104;
 const _: () = assert!(size_of::<Version2>() + size_of::<Version3>() == VERSION_3_LENGTH as usize);
 
-/// How clusters are compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Compression {
-    /// Raw deflate, in spite of the name.
-    Zlib,
-    /// Zstandard frames.
-    Zstd,
-}
-
 /// What reading needs of a header.
 #[derive(Debug)]
 pub(super) struct Header {
@@ -89,6 +81,7 @@ pub(super) struct Header {
     pub(super) l1_entries: u64,
     /// L2 entries have 16 bytes and tell of 32 subclusters each.
     pub(super) extended_l2: bool,
+    /// `zlib` is bare deflate, in spite of its name.
     pub(super) compression: Compression,
 }
 
@@ -118,7 +111,7 @@ impl Header {
             other => return Err(OpenError::unsupported(LAYER, format_args!("encryption method {other}"))),
         }
         let (extended_l2, compression) = match version {
-            2 => (false, Compression::Zlib),
+            2 => (false, Compression::Deflate),
             _ => features(source, cluster_bits)?,
         };
         if header.backing_file_offset != 0 {
@@ -198,7 +191,7 @@ fn features(source: &Source, cluster_bits: u32) -> Result<(bool, Compression), O
         false => 0,
     };
     match (incompatible & COMPRESSION_TYPE != 0, compression) {
-        (false, 0) => Ok((extended, Compression::Zlib)),
+        (false, 0) => Ok((extended, Compression::Deflate)),
         (true, 1) => Ok((extended, Compression::Zstd)),
         (true, other) if other > 1 => Err(OpenError::unsupported(LAYER, format_args!("compression type {other}"))),
         _ => Err(OpenError::damaged(

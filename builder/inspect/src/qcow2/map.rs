@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::LAYER;
-use super::cache::Cache;
 use super::header::{Header, cut};
+use crate::mapped::{Cache, Extent, Map};
 use crate::{OpenError, Source};
 
 /// Memory for L2 tables.
@@ -20,26 +20,8 @@ const COMPRESSED: u64 = 1 << 62;
 const READS_AS_ZEROS: u64 = 1;
 const SUBCLUSTERS: u64 = 32;
 
-/// A piece of the disk that is all of one kind. `length` is at least 1 and no more than was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Extent {
-    /// Not stored.
-    Zeros { length: u64 },
-    /// As it is, at `offset`.
-    Stored { offset: u64, length: u64 },
-    /// From byte `within` of a cluster that takes `stored` bytes at `offset`, compressed: at most 4 MiB.
-    Compressed { offset: u64, stored: usize, within: u64, length: u64 },
-}
-
-impl Extent {
-    pub(super) fn length(self) -> u64 {
-        let (Extent::Zeros { length } | Extent::Stored { length, .. } | Extent::Compressed { length, .. }) = self;
-        length
-    }
-}
-
 /// The map of an image.
-pub(super) struct Map {
+pub(super) struct Clusters {
     source: Source,
     version: u32,
     cluster_bits: u32,
@@ -51,10 +33,10 @@ pub(super) struct Map {
     tables: Mutex<Cache>,
 }
 
-impl Map {
+impl Clusters {
     /// The map of the image with this header; its tables are looked through once.
-    pub(super) fn new(source: Source, header: &Header) -> Result<Map, OpenError> {
-        let map = Map {
+    pub(super) fn new(source: Source, header: &Header) -> Result<Clusters, OpenError> {
+        let map = Clusters {
             source,
             version: header.version,
             cluster_bits: header.cluster_bits,
@@ -66,21 +48,6 @@ impl Map {
         };
         map.check()?;
         Ok(map)
-    }
-
-    /// What is at byte `at` of the disk and behind it, up to `length` bytes, which the caller has found to be in the disk.
-    pub(super) fn find(&self, at: u64, length: u64) -> Result<Extent, OpenError> {
-        let l1_index = at >> self.table_bits();
-        let place = self.l1_table_offset + l1_index * 8;
-        let mut entry = [0; 8];
-        self.read(place, &mut entry)?;
-        match self.table_offset(l1_index, u64::from_be_bytes(entry))? {
-            Some(offset) => {
-                let table = self.table(offset)?;
-                self.in_table(&table, at, length)
-            }
-            None => Ok(Extent::Zeros { length: length.min(left(at, self.table_bits())) }),
-        }
     }
 
     /// Looks up every place that the tables name.
@@ -226,6 +193,22 @@ impl Map {
     /// An L2 table tells of so many bytes, as a power of two.
     fn table_bits(&self) -> u32 {
         self.cluster_bits + self.cluster_bits - if self.extended_l2 { 4 } else { 3 }
+    }
+}
+
+impl Map for Clusters {
+    fn find(&self, at: u64, length: u64) -> Result<Extent, OpenError> {
+        let l1_index = at >> self.table_bits();
+        let place = self.l1_table_offset + l1_index * 8;
+        let mut entry = [0; 8];
+        self.read(place, &mut entry)?;
+        match self.table_offset(l1_index, u64::from_be_bytes(entry))? {
+            Some(offset) => {
+                let table = self.table(offset)?;
+                self.in_table(&table, at, length)
+            }
+            None => Ok(Extent::Zeros { length: length.min(left(at, self.table_bits())) }),
+        }
     }
 }
 

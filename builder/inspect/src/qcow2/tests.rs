@@ -1,6 +1,7 @@
 //! Images that `qemu-img` and `qemu-io` made, byte for byte; and images that nobody should make.
 
 use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use insta::assert_snapshot;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 const OVERHEAD: usize = 256;
 
 /// The pieces that were used last, by the byte where they lie in the image.
-pub(super) struct Cache {
+pub(crate) struct Cache {
     capacity: usize,
     used: usize,
     /// Counts the uses.
@@ -19,12 +19,12 @@ pub(super) struct Cache {
 
 impl Cache {
     /// An empty one for about `capacity` bytes.
-    pub(super) fn new(capacity: usize) -> Cache {
+    pub(crate) fn new(capacity: usize) -> Cache {
         Cache { capacity, used: 0, now: 0, pieces: BTreeMap::new(), order: BTreeMap::new() }
     }
 
     /// The piece, which counts as a use.
-    pub(super) fn get(&mut self, place: u64) -> Option<Arc<[u8]>> {
+    pub(crate) fn get(&mut self, place: u64) -> Option<Arc<[u8]>> {
         let (last, piece) = self.pieces.get_mut(&place)?;
         self.order.remove(last);
         self.now += 1;
@@ -34,7 +34,7 @@ impl Cache {
     }
 
     /// Keeps a piece, and drops those whose last use is the longest ago.
-    pub(super) fn put(&mut self, place: u64, piece: Arc<[u8]>) {
+    pub(crate) fn put(&mut self, place: u64, piece: Arc<[u8]>) {
         self.now += 1;
         self.used += piece.len() + OVERHEAD;
         self.order.insert(self.now, place);
