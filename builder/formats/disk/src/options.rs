@@ -83,6 +83,8 @@ pub struct Options {
     pub first: NumBytes,
     /// How large the disk becomes.
     pub size: Size,
+    /// The disk's size is a whole number of these bytes, a power of two: clouds count in GiB.
+    pub unit: NumBytes,
 }
 
 impl Options {
@@ -95,6 +97,7 @@ impl Options {
             align: NumBytes::mib(1),
             first: NumBytes::new(0),
             size: Size::Minimal,
+            unit: NumBytes::new(1),
         }
     }
 }

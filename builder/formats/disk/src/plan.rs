@@ -112,6 +112,8 @@ pub fn plan<'a>(
         // A multiple of the alignment still: that is a power of two, too, and no larger.
         size = size.checked_next_power_of_two().ok_or(PlanError::TooLarge)?;
     }
+    // Of two powers of two one is a multiple of the other.
+    size = size.checked_next_multiple_of(options.unit.get().max(1)).ok_or(PlanError::TooLarge)?;
     // Aligned, and never empty.
     let places: Vec<_> = ranges.iter().map(|it| (it.start / BLOCK, (it.end / BLOCK).saturating_sub(1))).collect();
     let (head, tail) = tables(&partitions, &places, size, options)?;

@@ -70,6 +70,19 @@ fn a_hundred_and_twenty_eight_partitions_fit() {
 }
 
 #[test]
+fn a_disk_for_a_cloud_is_whole_units_and_its_backup_at_the_end() {
+    let two = || vec![partition(1, "esp", &ESP), partition(2, "root", &ROOT)];
+    for size in [Size::Minimal, Size::PowerOfTwo] {
+        let options = Options { size, unit: NumBytes::mib(64), ..options(Table::Gpt) };
+        let plan = plan(two(), vec![], &options).unwrap();
+        assert_eq!(plan.size(), NumBytes::mib(64));
+        let disk = Memory::of(&plan).unwrap();
+        assert_eq!(&disk[(64 << 20) - 512..][..8], b"EFI PART");
+        verify(&disk);
+    }
+}
+
+#[test]
 fn a_disk_for_qemu_is_a_power_of_two_and_its_backup_at_the_end() {
     let options = Options { size: Size::PowerOfTwo, ..options(Table::Gpt) };
     let plan = plan(vec![partition(1, "esp", &ESP), partition(2, "root", &ROOT)], vec![], &options).unwrap();
