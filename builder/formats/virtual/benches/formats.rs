@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use rootsmith_ondisk::Sink;
 use rootsmith_types::{NumBytes, Uuid};
-use rootsmith_virtual::{Format, Options, Tee, Writer, create};
+use rootsmith_virtual::{Format, Options, Tee, create_all};
 
 const RUNS: usize = 3;
 /// What an image writes at once.
@@ -108,11 +108,11 @@ fn write(formats: &[Format], disk: &[u8], path: &Path) -> Result<(), Box<dyn Err
     let mut files = Vec::new();
     for format in formats {
         let path = if formats.len() == 1 { path.to_owned() } else { path.with_extension(format!("ours{format:?}")) };
-        files.push(File::create(path)?);
+        files.push(File::options().read(true).write(true).create(true).truncate(true).open(path)?);
     }
     let size = NumBytes::new(disk.len() as u64);
-    let writers = formats.iter().zip(&files).map(|(format, file)| create(*format, size, &options, file));
-    let mut writers = writers.collect::<Result<Vec<Writer<'_>>, _>>()?;
+    let files: Vec<(Format, &File)> = formats.iter().copied().zip(&files).collect();
+    let mut writers = create_all(&files, size, &options)?;
     let mut tee = Tee::new(writers.iter_mut().map(|writer| -> &mut dyn Sink { writer }).collect());
     for (piece, at) in disk.chunks(PIECE).zip((0..).step_by(PIECE)) {
         tee.write_at(at, piece)?;

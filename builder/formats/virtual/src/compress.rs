@@ -20,11 +20,9 @@ const ZSTD_LEVEL: i32 = 3;
 /// How clusters are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Method {
-    /// Bare deflate with a window of 4 KiB: all that QEMU's readers of qcow2 keep.
-    Deflate,
     /// Bare deflate, ending at a whole byte but without the stream's end: such pieces are one stream if put together.
     Piece,
-    /// A zlib stream.
+    /// A zlib stream with a window of 4 KiB: all that QEMU's readers of qcow2 keep.
     Zlib,
     /// A zstd frame.
     Zstd,
@@ -80,7 +78,6 @@ impl Batch {
 
 /// What compresses one cluster after the other.
 pub(crate) enum Compressor {
-    Deflate(Compress),
     Piece(Compress),
     Zlib(Compress),
     Zstd(zstd::bulk::Compressor<'static>),
@@ -90,9 +87,8 @@ impl Compressor {
     pub(crate) fn new(method: Method) -> io::Result<Compressor> {
         let level = Compression::new(ZLIB_LEVEL);
         Ok(match method {
-            Method::Deflate => Compressor::Deflate(Compress::new_with_window_bits(level, false, 12)),
             Method::Piece => Compressor::Piece(Compress::new(level, false)),
-            Method::Zlib => Compressor::Zlib(Compress::new(level, true)),
+            Method::Zlib => Compressor::Zlib(Compress::new_with_window_bits(level, true, 12)),
             Method::Zstd => Compressor::Zstd(zstd::bulk::Compressor::new(ZSTD_LEVEL)?),
         })
     }
@@ -104,10 +100,12 @@ impl Compressor {
                 let packed = compressor.compress(data)?;
                 return Ok((packed.len() < data.len()).then_some(packed));
             }
-            Compressor::Deflate(compress) => (compress, data.len().saturating_sub(1), FlushCompress::Finish),
             // Stored blocks cost five bytes each, and a few more around them.
             Compressor::Piece(compress) => (compress, data.len().saturating_add(1024), FlushCompress::Sync),
-            Compressor::Zlib(compress) => (compress, data.len().saturating_add(1024), FlushCompress::Finish),
+            // With a window as small as this blocks may not be stored: an eighth more is zlib's own bound.
+            Compressor::Zlib(compress) => {
+                (compress, data.len().saturating_add(data.len() / 8).saturating_add(1024), FlushCompress::Finish)
+            }
         };
         compress.reset();
         let mut packed = Vec::with_capacity(room);

@@ -11,10 +11,12 @@ const BUFFER: usize = 1 << 20;
 /// Zeros of a page's length become a hole.
 const PAGE: usize = 4096;
 
-/// A file that grows.
+/// A file, or one inside another, that grows.
 pub(crate) struct Tail<'a> {
     file: &'a File,
-    /// Where `buffer` will be written.
+    /// Where it begins in `file`.
+    base: u64,
+    /// Where `buffer` will be written, from there on.
     start: u64,
     buffer: Vec<u8>,
 }
@@ -22,11 +24,21 @@ pub(crate) struct Tail<'a> {
 impl<'a> Tail<'a> {
     /// Begins at `start`.
     pub(crate) fn new(file: &'a File, start: u64) -> Tail<'a> {
-        Tail { file, start, buffer: Vec::new() }
+        Tail::inside(file, 0, start)
+    }
+
+    /// The same in a file that begins at `base` of another.
+    pub(crate) fn inside(file: &'a File, base: u64, start: u64) -> Tail<'a> {
+        Tail { file, base, start, buffer: Vec::new() }
     }
 
     pub(crate) fn file(&self) -> &'a File {
         self.file
+    }
+
+    /// Writes over what was left out before.
+    pub(crate) fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(data, add(self.base, offset)?)
     }
 
     /// Where the next byte goes.
@@ -40,7 +52,7 @@ impl<'a> Tail<'a> {
             self.flush()?;
         }
         if data.len() >= BUFFER {
-            self.file.write_all_at(data, self.start)?;
+            self.write_at(self.start, data)?;
             self.start = add(self.start, wide(data.len()))?;
         } else {
             self.buffer.extend_from_slice(data);
@@ -58,7 +70,7 @@ impl<'a> Tail<'a> {
 
     /// Writes what is left.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
-        self.file.write_all_at(&self.buffer, self.start)?;
+        self.write_at(self.start, &self.buffer)?;
         self.start = self.position();
         self.buffer.clear();
         Ok(())

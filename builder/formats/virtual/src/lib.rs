@@ -38,6 +38,7 @@
 #![cfg_attr(test, allow(clippy::as_conversions, clippy::arithmetic_side_effects))]
 
 mod compress;
+mod deflated;
 mod error;
 mod file;
 mod gce;
@@ -55,4 +56,4 @@ mod writer;
 pub use error::CreateError;
 pub use options::{Adapter, Format, Options};
 pub use tee::Tee;
-pub use writer::{Writer, create};
+pub use writer::{Writer, create, create_all};

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 
 use zerocopy::IntoBytes;
 use zerocopy::big_endian::{U16, U32, U64};
@@ -12,6 +11,7 @@ use self::format::{
     SECTORS_SHIFT, VERSION, ZLIB, ZSTD,
 };
 use crate::compress::{Batch, Method};
+use crate::deflated::{Deflated, bare};
 use crate::file::Tail;
 use crate::number::{SECTOR, add, index, multiply, short, wide};
 use crate::writer::Container;
@@ -43,38 +43,29 @@ struct Layout<'a> {
 }
 
 impl<'a> Qcow2<'a> {
-    pub(crate) fn new(file: &'a File, size: u64, method: Option<Method>) -> Qcow2<'a> {
+    /// One that begins at `base` of the file. With zlib it takes its clusters deflated.
+    pub(crate) fn new(file: &'a File, base: u64, size: u64, method: Option<Method>) -> Qcow2<'a> {
         let l1_size = size.div_ceil(UNIT).div_ceil(L2_ENTRIES);
         let layout = Layout {
             // The header is written last.
-            tail: Tail::new(file, UNIT),
+            tail: Tail::inside(file, base, UNIT),
             refcounts: vec![U16::new(1)],
             // 2^22 at most.
             l1: vec![U64::ZERO; usize::try_from(l1_size).unwrap_or(usize::MAX)],
             l2: vec![U64::ZERO; CLUSTER / 8],
             l2_number: None,
         };
-        Qcow2 { size, method, batch: method.map(|method| Batch::new(method, CLUSTER)), layout }
-    }
-}
-
-impl Container for Qcow2<'_> {
-    fn cluster_size(&self) -> usize {
-        CLUSTER
+        let batch = method.filter(|method| *method != Method::Zlib).map(|method| Batch::new(method, CLUSTER));
+        Qcow2 { size, method, batch, layout }
     }
 
-    fn cluster(&mut self, number: u64, data: &[u8]) -> io::Result<()> {
-        let Some(batch) = &mut self.batch else { return self.layout.plain(number, data) };
-        if batch.push(number, data) {
-            batch.drain(|number, data, packed| self.layout.compressed(number, data, packed))?;
-        }
-        Ok(())
+    /// Bytes of the file so far.
+    pub(crate) fn length(&self) -> u64 {
+        self.layout.tail.position()
     }
 
-    fn finish(&mut self) -> io::Result<()> {
-        if let Some(batch) = &mut self.batch {
-            batch.drain(|number, data, packed| self.layout.compressed(number, data, packed))?;
-        }
+    /// Tables and header.
+    fn close(&mut self) -> io::Result<()> {
         self.layout.close()?;
         let tables = self.layout.tables()?;
         let (incompatible, compression) = match self.method {
@@ -104,7 +95,39 @@ impl Container for Qcow2<'_> {
             padding: [0; 7],
             end_of_extensions: U64::ZERO,
         };
-        self.layout.tail.file().write_all_at(header.as_bytes(), 0)
+        self.layout.tail.write_at(0, header.as_bytes())
+    }
+}
+
+impl Deflated for Qcow2<'_> {
+    fn cluster(&mut self, number: u64, data: &[u8], zlib: &[u8]) -> io::Result<()> {
+        let packed = bare(zlib).filter(|packed| packed.len() < data.len());
+        self.layout.compressed(number, data, packed)
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.close()
+    }
+}
+
+impl Container for Qcow2<'_> {
+    fn cluster_size(&self) -> usize {
+        CLUSTER
+    }
+
+    fn cluster(&mut self, number: u64, data: &[u8]) -> io::Result<()> {
+        let Some(batch) = &mut self.batch else { return self.layout.plain(number, data) };
+        if batch.push(number, data) {
+            batch.drain(|number, data, packed| self.layout.compressed(number, data, packed))?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        if let Some(batch) = &mut self.batch {
+            batch.drain(|number, data, packed| self.layout.compressed(number, data, packed))?;
+        }
+        self.close()
     }
 }
 

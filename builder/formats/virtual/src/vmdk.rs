@@ -12,7 +12,7 @@ use self::format::{
     AT_END, COMPRESSED, DEFLATE, DESCRIPTOR, END_OF_STREAM, FOOTER, GRAIN_DIRECTORY, GRAIN_SECTORS, GRAIN_TABLE,
     GT_ENTRIES, GT_SECTORS, GrainMarker, Header, MAGIC, MARKERS, Marker, NEWLINE_TEST, PLAIN, REDUNDANT, STREAM,
 };
-use crate::compress::{Batch, Method};
+use crate::deflated::{Deflated, stored};
 use crate::file::Tail;
 use crate::number::{SECTOR, add, index, multiply, short, wide};
 use crate::writer::Container;
@@ -181,7 +181,6 @@ pub(crate) struct Stream<'a> {
     header: Header,
     /// What the file begins with, until it was written.
     start: Vec<u8>,
-    batch: Batch,
     layout: Layout<'a>,
 }
 
@@ -193,7 +192,8 @@ struct Layout<'a> {
 }
 
 impl<'a> Stream<'a> {
-    pub(crate) fn new(file: &'a File, size: u64, options: &Options) -> Result<Stream<'a>, CreateError> {
+    /// One that begins at `base` of the file.
+    pub(crate) fn new(file: &'a File, base: u64, size: u64, options: &Options) -> Result<Stream<'a>, CreateError> {
         let mut header = header(size);
         header.version = U32::new(STREAM);
         header.flags = U32::new(NEWLINE_TEST | COMPRESSED | MARKERS);
@@ -203,8 +203,13 @@ impl<'a> Stream<'a> {
         let mut start = start.as_bytes().to_vec();
         start.extend(descriptor("streamOptimized", size, options)?);
         start.resize(128 * 512, 0);
-        let layout = Layout { tail: Tail::new(file, 0), table: Table::new(), directory: directory(size) };
-        Ok(Stream { header, start, batch: Batch::new(Method::Zlib, 128 * 512), layout })
+        let layout = Layout { tail: Tail::inside(file, base, 0), table: Table::new(), directory: directory(size) };
+        Ok(Stream { header, start, layout })
+    }
+
+    /// Bytes of the file so far.
+    pub(crate) fn length(&self) -> u64 {
+        self.layout.tail.position()
     }
 
     fn begin(&mut self) -> io::Result<()> {
@@ -212,22 +217,19 @@ impl<'a> Stream<'a> {
     }
 }
 
-impl Container for Stream<'_> {
-    fn cluster_size(&self) -> usize {
-        128 * 512
-    }
-
-    fn cluster(&mut self, number: u64, data: &[u8]) -> io::Result<()> {
-        if self.batch.push(number, data) {
-            self.begin()?;
-            self.batch.drain(|number, _, packed| self.layout.grain(number, packed))?;
+impl Deflated for Stream<'_> {
+    fn cluster(&mut self, number: u64, data: &[u8], zlib: &[u8]) -> io::Result<()> {
+        self.begin()?;
+        // A window of 4 KiB forgets a block before it is known that it does not compress.
+        if zlib.len() < data.len() {
+            self.layout.grain(number, zlib)
+        } else {
+            self.layout.grain(number, &stored(data, zlib))
         }
-        Ok(())
     }
 
     fn finish(&mut self) -> io::Result<()> {
         self.begin()?;
-        self.batch.drain(|number, _, packed| self.layout.grain(number, packed))?;
         let finished = self.layout.table.take();
         self.layout.write_table(finished)?;
         let directory = std::mem::take(&mut self.layout.directory);
@@ -241,8 +243,7 @@ impl Container for Stream<'_> {
 
 impl Layout<'_> {
     /// Appends a compressed grain.
-    fn grain(&mut self, number: u64, packed: Option<&[u8]>) -> io::Result<()> {
-        let packed = packed.ok_or_else(|| io::Error::other("internal error: a grain was not compressed"))?;
+    fn grain(&mut self, number: u64, packed: &[u8]) -> io::Result<()> {
         let finished = self.table.turn(number)?;
         self.write_table(finished)?;
         self.table.map(number, self.tail.position())?;

@@ -7,6 +7,7 @@ use rootsmith_ondisk::Sink;
 use rootsmith_types::NumBytes;
 
 use crate::compress::Method;
+use crate::deflated::{Deflated, Deflating};
 use crate::number::{add, index, is_zero, wide};
 use crate::{CreateError, Format, Options, gce, qcow2, raw, vdi, vhd, vhdx, vmdk};
 
@@ -25,7 +26,8 @@ pub(crate) trait Container: Send {
     fn finish(&mut self) -> io::Result<()>;
 }
 
-/// A file that becomes a disk image while the disk is written to it. Without [`Writer::finish`] it is none.
+/// A file that becomes a disk image while the disk is written to it, or several that have work in common. Without [`Writer::finish`]
+/// they are none.
 pub struct Writer<'a> {
     container: Box<dyn Container + 'a>,
     size: u64,
@@ -36,13 +38,40 @@ pub struct Writer<'a> {
     cluster: Vec<u8>,
 }
 
-/// A writer of a disk of `size` bytes as `format`. `file` is empty and open for writing.
+/// A writer of a disk of `size` bytes as `format`. `file` is empty and open for reading and writing.
 pub fn create<'a>(
     format: Format,
     size: NumBytes,
     options: &Options,
     file: &'a File,
 ) -> Result<Writer<'a>, CreateError> {
+    let mut writers = create_all(&[(format, file)], size, options)?;
+    // One for each file, or for all of them.
+    writers.pop().ok_or(CreateError::Empty(format))
+}
+
+/// Writers of one disk as several formats, which are all to be written to. What is deflated alike is deflated once. The bytes of each file
+/// are those that [`create`] would make.
+pub fn create_all<'a>(
+    files: &[(Format, &'a File)],
+    size: NumBytes,
+    options: &Options,
+) -> Result<Vec<Writer<'a>>, CreateError> {
+    let (mut writers, mut takers) = (Vec::new(), Vec::new());
+    for (format, file) in files {
+        match made(*format, checked(*format, size)?, options, file)? {
+            Made::Deflated(taker) => takers.push(taker),
+            Made::Plain(container) => writers.push(Writer::new(container, size.get())),
+        }
+    }
+    if !takers.is_empty() {
+        writers.push(Writer::new(Box::new(Deflating::new(takers)), size.get()));
+    }
+    Ok(writers)
+}
+
+/// The size in bytes, if the format can say it.
+fn checked(format: Format, size: NumBytes) -> Result<u64, CreateError> {
     let bytes = size.get();
     if bytes == 0 {
         return Err(CreateError::Empty(format));
@@ -53,11 +82,25 @@ pub fn create<'a>(
     if bytes > format.limit() {
         return Err(CreateError::TooLarge { format, size, limit: NumBytes::new(format.limit()) });
     }
+    Ok(bytes)
+}
+
+/// A format, by what it does with clusters.
+enum Made<'a> {
+    Plain(Box<dyn Container + 'a>),
+    Deflated(Box<dyn Deflated + 'a>),
+}
+
+fn made<'a>(format: Format, bytes: u64, options: &Options, file: &'a File) -> Result<Made<'a>, CreateError> {
     let container: Box<dyn Container + 'a> = match format {
-        Format::Qcow2 => Box::new(qcow2::Qcow2::new(file, bytes, None)),
-        Format::Qcow2Zlib => Box::new(qcow2::Qcow2::new(file, bytes, Some(Method::Deflate))),
-        Format::Qcow2Zstd => Box::new(qcow2::Qcow2::new(file, bytes, Some(Method::Zstd))),
-        Format::VmdkStreamOptimized => Box::new(vmdk::Stream::new(file, bytes, options)?),
+        Format::Qcow2Zlib => {
+            return Ok(Made::Deflated(Box::new(qcow2::Qcow2::new(file, 0, bytes, Some(Method::Zlib)))));
+        }
+        Format::VmdkStreamOptimized => {
+            return Ok(Made::Deflated(Box::new(vmdk::Stream::new(file, 0, bytes, options)?)));
+        }
+        Format::Qcow2 => Box::new(qcow2::Qcow2::new(file, 0, bytes, None)),
+        Format::Qcow2Zstd => Box::new(qcow2::Qcow2::new(file, 0, bytes, Some(Method::Zstd))),
         Format::VmdkMonolithicSparse => Box::new(vmdk::Sparse::new(file, bytes, options)?),
         Format::VhdFixed => Box::new(vhd::Fixed::new(file, bytes, options)),
         Format::VhdDynamic => Box::new(vhd::Dynamic::new(file, bytes, options)),
@@ -67,11 +110,15 @@ pub fn create<'a>(
         Format::RawXz => Box::new(raw::Raw::new(file, bytes, raw::Method::Xz)),
         Format::GceTarGz => Box::new(gce::Gce::new(file, bytes, options)),
     };
-    let cluster = vec![0; container.cluster_size()];
-    Ok(Writer { container, size: bytes, end: 0, begun: None, cluster })
+    Ok(Made::Plain(container))
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
+    fn new(container: Box<dyn Container + 'a>, size: u64) -> Writer<'a> {
+        let cluster = vec![0; container.cluster_size()];
+        Writer { container, size, end: 0, begun: None, cluster }
+    }
+
     /// Writes what is left, tables and headers among it.
     pub fn finish(mut self) -> io::Result<()> {
         self.close()?;

@@ -9,7 +9,7 @@ use std::process::{Command, Output, Stdio};
 
 use rootsmith_ondisk::Sink;
 use rootsmith_types::{NumBytes, Uuid};
-use rootsmith_virtual::{Adapter, Format, Options, Tee, Writer, create};
+use rootsmith_virtual::{Adapter, Format, Options, Tee, create, create_all};
 use serde_json::Value;
 
 const MIB: u64 = 1 << 20;
@@ -125,8 +125,12 @@ fn raw(disk: &Disk, path: &Path) {
     }
 }
 
+fn made(path: &Path) -> File {
+    File::options().read(true).write(true).create(true).truncate(true).open(path).unwrap()
+}
+
 fn written(format: Format, disk: &Disk, options: &Options, path: &Path) {
-    let file = File::create(path).unwrap();
+    let file = made(path);
     let mut writer = create(format, NumBytes::new(disk.size), options, &file).unwrap();
     write(disk, &mut writer);
     writer.finish().unwrap();
@@ -262,12 +266,10 @@ fn same_disk_gives_same_bytes_alone_and_together() {
     for disk in disks().into_iter().filter(|disk| disk.size <= GIB) {
         let formats: Vec<Format> = Format::ALL.into_iter().filter(|format| takes(*format, disk.size)).collect();
         let path = |format: Format, how: &str| folder.path().join(format!("{how}-{format:?}"));
-        let files: Vec<File> = formats.iter().map(|format| File::create(path(*format, "together")).unwrap()).collect();
-        let mut writers: Vec<Writer<'_>> = formats
-            .iter()
-            .zip(&files)
-            .map(|(format, file)| create(*format, NumBytes::new(disk.size), &options(), file).unwrap())
-            .collect();
+        let files: Vec<(Format, File)> =
+            formats.iter().map(|format| (*format, made(&path(*format, "together")))).collect();
+        let files: Vec<(Format, &File)> = files.iter().map(|(format, file)| (*format, file)).collect();
+        let mut writers = create_all(&files, NumBytes::new(disk.size), &options()).unwrap();
         let mut tee = Tee::new(writers.iter_mut().map(|writer| -> &mut dyn Sink { writer }).collect());
         // In other pieces than alone.
         for (at, data) in &disk.writes {
