@@ -88,7 +88,7 @@ fn like(format: Format) -> Option<&'static [&'static str]> {
         Format::VhdDynamic => &["-O", "vpc", "-o", "subformat=dynamic,force_size=on"],
         Format::Vhdx => &["-O", "vhdx", "-o", "block_size=1M"],
         Format::Vdi => &["-O", "vdi"],
-        Format::RawZstd | Format::RawXz | Format::GceTarGz => return None,
+        Format::RawZstd | Format::RawXz | Format::GceTarGz | Format::Ova | Format::Vagrant => return None,
     })
 }
 

@@ -11,6 +11,8 @@
 //! | [`Vdi`](Format::Vdi)                    | VirtualBox                            | 1 MiB    |
 //! | [`RawZstd`](Format::RawZstd), [`RawXz`](Format::RawXz) | whoever writes disks   | none     |
 //! | [`GceTarGz`](Format::GceTarGz)          | Google's cloud                        | none     |
+//! | [`Ova`](Format::Ova)                    | VMware and VirtualBox, as a machine   | 64 KiB   |
+//! | [`Vagrant`](Format::Vagrant)            | Vagrant with libvirt                  | 64 KiB   |
 //!
 //! Every writer is a [`Sink`](rootsmith_ondisk::Sink) that holds tables and a few clusters, never the disk; a [`Tee`] feeds
 //! several at once, so that the content is read once. Clusters of zeros are left out. Nothing depends on a clock, on chance or
@@ -37,6 +39,7 @@
 #![warn(clippy::as_conversions, clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::as_conversions, clippy::arithmetic_side_effects))]
 
+mod archive;
 mod compress;
 mod deflated;
 mod error;
@@ -44,9 +47,11 @@ mod file;
 mod gce;
 mod number;
 mod options;
+mod ova;
 mod qcow2;
 mod raw;
 mod tee;
+mod vagrant;
 mod vdi;
 mod vhd;
 mod vhdx;

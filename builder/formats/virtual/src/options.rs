@@ -33,11 +33,15 @@ pub enum Format {
     RawXz,
     /// The disk itself in a tar file, compressed by gzip: what Google's cloud takes.
     GceTarGz,
+    /// A virtual machine to import into VMware or VirtualBox: a descriptor, checksums, and a VMDK for transport.
+    Ova,
+    /// A box for Vagrant with libvirt: what it is, and a qcow2 with deflated clusters.
+    Vagrant,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Format; 12] = [
+    pub const ALL: [Format; 14] = [
         Format::Qcow2,
         Format::Qcow2Zlib,
         Format::Qcow2Zstd,
@@ -50,6 +54,8 @@ impl Format {
         Format::RawZstd,
         Format::RawXz,
         Format::GceTarGz,
+        Format::Ova,
+        Format::Vagrant,
     ];
 
     /// What file names end with, without the dot.
@@ -63,6 +69,8 @@ impl Format {
             Format::RawZstd => "img.zst",
             Format::RawXz => "img.xz",
             Format::GceTarGz => "tar.gz",
+            Format::Ova => "ova",
+            Format::Vagrant => "box",
         }
     }
 
@@ -80,7 +88,7 @@ impl Format {
     /// A size that is no multiple of this cannot be said in the format.
     pub(crate) const fn unit(self) -> u64 {
         match self {
-            Format::VmdkStreamOptimized | Format::VmdkMonolithicSparse => crate::vmdk::GRAIN,
+            Format::VmdkStreamOptimized | Format::VmdkMonolithicSparse | Format::Ova => crate::vmdk::GRAIN,
             Format::GceTarGz => crate::gce::UNIT,
             _ => SECTOR,
         }
@@ -89,8 +97,8 @@ impl Format {
     /// The largest disk.
     pub(crate) const fn limit(self) -> u64 {
         match self {
-            Format::Qcow2 | Format::Qcow2Zlib | Format::Qcow2Zstd => crate::qcow2::LIMIT,
-            Format::VmdkStreamOptimized | Format::VmdkMonolithicSparse => crate::vmdk::LIMIT,
+            Format::Qcow2 | Format::Qcow2Zlib | Format::Qcow2Zstd | Format::Vagrant => crate::qcow2::LIMIT,
+            Format::VmdkStreamOptimized | Format::VmdkMonolithicSparse | Format::Ova => crate::vmdk::LIMIT,
             Format::VhdFixed | Format::VhdDynamic => crate::vhd::LIMIT,
             Format::Vhdx => crate::vhdx::LIMIT,
             Format::Vdi => crate::vdi::LIMIT,
@@ -115,6 +123,8 @@ impl fmt::Display for Format {
             Format::RawZstd => "raw image with zstd",
             Format::RawXz => "raw image with xz",
             Format::GceTarGz => "tar file for GCE",
+            Format::Ova => "OVA",
+            Format::Vagrant => "Vagrant box",
         })
     }
 }
@@ -143,11 +153,13 @@ pub struct Options {
     pub adapter: Adapter,
     /// The oldest virtual hardware of VMware's that takes a VMDK.
     pub hardware_version: u32,
+    /// Boots by UEFI alone: what an OVA and a Vagrant box ask for then.
+    pub uefi: bool,
 }
 
 impl Options {
-    /// For LSI Logic's controller and hardware version 10: ESXi 5.5, Workstation 10 and everything later.
+    /// For LSI Logic's controller, UEFI, and hardware version 10: ESXi 5.5, Workstation 10 and everything later.
     pub fn new(id: Uuid, time: UnixTime, name: &str) -> Options {
-        Options { id, time, name: name.to_owned(), adapter: Adapter::LsiLogic, hardware_version: 10 }
+        Options { id, time, name: name.to_owned(), adapter: Adapter::LsiLogic, hardware_version: 10, uefi: true }
     }
 }

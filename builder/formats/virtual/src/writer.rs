@@ -9,7 +9,7 @@ use rootsmith_types::NumBytes;
 use crate::compress::Method;
 use crate::deflated::{Deflated, Deflating};
 use crate::number::{add, index, is_zero, wide};
-use crate::{CreateError, Format, Options, gce, qcow2, raw, vdi, vhd, vhdx, vmdk};
+use crate::{CreateError, Format, Options, gce, ova, qcow2, raw, vagrant, vdi, vhd, vhdx, vmdk};
 
 #[cfg(test)]
 mod tests;
@@ -99,6 +99,8 @@ fn made<'a>(format: Format, bytes: u64, options: &Options, file: &'a File) -> Re
         Format::VmdkStreamOptimized => {
             return Ok(Made::Deflated(Box::new(vmdk::Stream::new(file, 0, bytes, options)?)));
         }
+        Format::Ova => return Ok(Made::Deflated(Box::new(ova::Ova::new(file, bytes, options)?))),
+        Format::Vagrant => return Ok(Made::Deflated(Box::new(vagrant::Vagrant::new(file, bytes, options)))),
         Format::Qcow2 => Box::new(qcow2::Qcow2::new(file, 0, bytes, None)),
         Format::Qcow2Zstd => Box::new(qcow2::Qcow2::new(file, 0, bytes, Some(Method::Zstd))),
         Format::VmdkMonolithicSparse => Box::new(vmdk::Sparse::new(file, bytes, options)?),

@@ -16,6 +16,9 @@ const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 /// Formats that are unpacked before anybody opens them.
 const UNPACKED: [Format; 3] = [Format::RawZstd, Format::RawXz, Format::GceTarGz];
+/// Archives that carry a disk beside other files: as what, and how the file in them is called.
+const CARRIED: [(Format, Format, &str); 2] =
+    [(Format::Ova, Format::VmdkStreamOptimized, "disk.vmdk"), (Format::Vagrant, Format::Qcow2Zlib, "box.img")];
 
 /// A disk: its size, and what is written to it.
 struct Disk {
@@ -69,7 +72,8 @@ fn options() -> Options {
 
 /// Formats that a hypervisor opens.
 fn opened() -> impl Iterator<Item = Format> {
-    Format::ALL.into_iter().filter(|format| !UNPACKED.contains(format))
+    let carried = |format: &Format| CARRIED.iter().any(|(carried, ..)| carried == format);
+    Format::ALL.into_iter().filter(move |format| !UNPACKED.contains(format) && !carried(format))
 }
 
 /// The name of QEMU's driver.
@@ -83,7 +87,7 @@ fn driver(format: Format) -> &'static str {
 /// Whether `size` can be said in `format`, and soon.
 fn takes(format: Format, size: u64) -> bool {
     match format {
-        Format::VmdkStreamOptimized | Format::VmdkMonolithicSparse => size.is_multiple_of(64 << 10),
+        Format::VmdkStreamOptimized | Format::VmdkMonolithicSparse | Format::Ova => size.is_multiple_of(64 << 10),
         Format::GceTarGz => size == GIB,
         Format::RawZstd | Format::RawXz => size < GIB,
         _ => true,
@@ -411,4 +415,53 @@ fn tar_file_holds_one_disk_in_the_old_gnu_kind() {
     unpacking.wait().unwrap();
     assert_eq!(header[257..265], *b"ustar  \0");
     assert_eq!(header[124..136], [&[0x80, 0, 0, 0][..], &(9 * GIB).to_be_bytes()].concat());
+}
+
+#[test]
+fn archives_carry_the_disk_as_their_machine_takes_it() {
+    if missing("qemu-img") || missing("tar") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let (original, alone, archive) = (at("raw"), at("alone"), at("archive"));
+    let run = |command: &[&str]| {
+        let output = Command::new(command[0]).args(&command[1..]).current_dir(folder.path()).output().unwrap();
+        assert!(output.status.success(), "{command:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for disk in disks() {
+        raw(&disk, &original);
+        for (format, within, file) in CARRIED.into_iter().filter(|(format, ..)| takes(*format, disk.size)) {
+            written(format, &disk, &options(), &archive);
+            let listed = run(&["tar", "-tf", "archive"]);
+            let members: &[&str] = match format {
+                Format::Ova => &["disk.ovf", "disk.mf", "disk.vmdk"],
+                _ => &["metadata.json", "Vagrantfile", "box.img"],
+            };
+            assert_eq!(listed.lines().collect::<Vec<_>>(), members);
+            run(&["tar", "-xf", "archive"]);
+            judge(within, &disk, &original, &at(file));
+            written(within, &disk, &options(), &alone);
+            assert!(fs::read(&alone).unwrap() == fs::read(at(file)).unwrap(), "{format}: {}", disk.name);
+        }
+        if !takes(Format::Ova, disk.size) {
+            continue;
+        }
+        // The manifest in the words of `sha256sum`.
+        let manifest = fs::read_to_string(at("disk.mf")).unwrap();
+        let lines = manifest.lines().map(|line| line.replace("SHA256(", "SHA256 (").replace(")=", ") ="));
+        fs::write(at("sums"), lines.map(|line| line + "\n").collect::<String>()).unwrap();
+        assert_eq!(run(&["sha256sum", "--check", "sums"]), "disk.ovf: OK\ndisk.vmdk: OK\n");
+        let length = fs::metadata(at("disk.vmdk")).unwrap().len();
+        let descriptor = fs::read_to_string(at("disk.ovf")).unwrap();
+        assert!(descriptor.contains(&format!("ovf:size=\"{length}\"")), "{descriptor}");
+        assert!(descriptor.contains(&format!("ovf:capacity=\"{}\"", disk.size)), "{descriptor}");
+        if !missing("xmllint") {
+            run(&["xmllint", "--noout", "disk.ovf"]);
+        }
+        let gib = disk.size.div_ceil(GIB);
+        let metadata: Value = serde_json::from_slice(&fs::read(at("metadata.json")).unwrap()).unwrap();
+        assert_eq!(metadata, serde_json::json!({ "provider": "libvirt", "format": "qcow2", "virtual_size": gib }));
+    }
 }

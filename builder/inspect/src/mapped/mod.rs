@@ -3,6 +3,7 @@
 //! Each format finds a piece; this reads it. Nothing is unpacked ahead, and any byte can be asked for from any thread.
 
 mod cache;
+mod file;
 
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use flate2::bufread::{DeflateDecoder, ZlibDecoder};
 
 pub(crate) use self::cache::Cache;
+pub(crate) use self::file::ImageFile;
 use crate::{OpenError, ReadAt, Source};
 
 /// Memory for decompressed pieces.
