@@ -77,13 +77,11 @@ pub(crate) fn describe(source: &Source) -> String {
     if source.read_at(0, &mut head).is_err() {
         return "unreadable".to_owned();
     }
-    let known: [(&[u8], &str); 8] = [
+    let known: [(&[u8], &str); 6] = [
         (b"\x7fELF", "an ELF program"),
         (b"MZ", "a program for UEFI or Windows"),
         (b"PK\x03\x04", "a zip archive"),
-        (b"KDMV", "a VMDK disk, which cannot be read yet"),
-        (b"vhdxfile", "a VHDX disk, which cannot be read yet"),
-        (b"conectix", "a VHD disk, which cannot be read yet"),
+        (b"conectix", "the beginning of a VHD disk, whose end is missing"),
         (b"!<arch>\n", "an ar archive, as a `.deb` is"),
         (b"070701", "a cpio archive, which cannot be read yet"),
     ];

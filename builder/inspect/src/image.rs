@@ -15,7 +15,9 @@ use rootsmith_types::{Arch, TreePath, Uuid};
 use crate::compose::{self, Mounts};
 use crate::grows;
 use crate::guess::{self, Guess};
-use crate::{FileSource, OpenError, Part, Partition, Source, Table, TableKind, Volume, disk, folder, oci, qcow2, tar};
+use crate::{
+    FileSource, OpenError, Part, Partition, Source, Table, TableKind, Volume, disk, folder, oci, tar, wrapped,
+};
 
 /// EFI system partition (UEFI 2.10, table 5.7).
 const ESP: Uuid =
@@ -24,6 +26,8 @@ const ESP: Uuid =
 const MBR_ESP: u8 = 0xef;
 /// No text that is read here is larger.
 const MAX_TEXT: u64 = 1 << 20;
+/// A disk in a VMDK in an OVA that was compressed: more are no accident.
+const MAX_LAYERS: usize = 6;
 /// Where the partition table of an MBR begins; before it stands code, and a disk signature.
 const BOOT_CODE: usize = 440;
 
@@ -56,8 +60,8 @@ pub(crate) struct Found {
 }
 
 impl Image {
-    /// Opens whatever is at `path`: a raw or qcow2 disk, a bare file system, an archive, an OCI layout, a folder. Compressed
-    /// archives are unpacked into files without a name in `scratch`; nothing else is written.
+    /// Opens whatever is at `path`: a disk, raw or a virtual machine's, a bare file system, an archive, an OCI layout, a folder. What is
+    /// compressed is unpacked into files without a name in `scratch`; nothing else is written.
     pub fn open(path: &Path, scratch: &Path) -> Result<Image, OpenError> {
         let host = |source: io::Error| OpenError::Host { path: path.to_owned(), source };
         if fs::metadata(path).map_err(host)?.is_dir() {
@@ -71,18 +75,29 @@ impl Image {
 
     /// The same for bytes from anywhere.
     pub fn of_source(source: Source, scratch: &Path) -> Result<Image, OpenError> {
-        let mut layers = Vec::new();
-        let source = if qcow2::is(&source) {
-            layers.push("qcow2");
-            qcow2::open(source)?
-        } else {
-            source
-        };
+        Image::within(Vec::new(), source, scratch)
+    }
+
+    /// What is in `layers`.
+    fn within(mut layers: Vec<&'static str>, source: Source, scratch: &Path) -> Result<Image, OpenError> {
+        if layers.len() > MAX_LAYERS {
+            return Err(OpenError::Unknown { found: format!("one in another more than {MAX_LAYERS} times") });
+        }
+        let (format, source) = wrapped::opened(source)?;
+        layers.extend(format);
         if let Some(volume) = guess::open(&source)? {
             return Ok(Image::of_volume(layers, volume));
         }
         if tar::is(&source) {
-            return Ok(Image::of_volume(layers, tar::open(&source, scratch)?));
+            let volume = tar::open(&source, scratch)?;
+            let carried = if volume.filesystem == "tar" { wrapped::carried(&volume.tree) } else { None };
+            let Some(carried) = carried else { return Ok(Image::of_volume(layers, volume)) };
+            layers.push(carried.layer);
+            return Image::within(layers, carried.of(volume), scratch);
+        }
+        if let Some((compression, unpacked)) = tar::unpacked(&source, scratch)? {
+            layers.push(compression);
+            return Image::within(layers, unpacked, scratch);
         }
         match disk::table(&source)? {
             Some(table) => Image::of_disk(layers, &source, table),

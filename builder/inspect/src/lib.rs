@@ -3,6 +3,8 @@
 //! | module     | opens                                                | reader                                |
 //! |------------|------------------------------------------------------|---------------------------------------|
 //! | `qcow2`    | a qcow2 image as the raw disk in it                  | our own                               |
+//! | `vmdk`, `vhd`, `vhdx`, `vdi` | the same for other virtual machines' disks | our own                       |
+//! | `wrapped`  | disks that are compressed, or carried in an archive  | the others                            |
 //! | `disk`     | partition tables: GPT, MBR, hybrid                   | our own                               |
 //! | `ext4`     | ext2, ext3, ext4, with an unreplayed journal, too    | our own                               |
 //! | `fat`      | FAT12, FAT16, FAT32                                  | `hadris-fat` for names, our own       |
@@ -39,7 +41,12 @@ mod squashfs;
 mod tar;
 #[cfg(test)]
 mod testing;
+mod vdi;
+mod vhd;
+mod vhdx;
+mod vmdk;
 mod volume;
+mod wrapped;
 
 pub use disk::{Partition, Table, TableKind};
 pub use error::OpenError;
@@ -47,6 +54,7 @@ pub use image::Image;
 pub use oci::{Bundle, BundledImage};
 pub use source::{FileSource, Part, ReadAt, Source};
 pub use volume::{Files, Volume};
+pub use wrapped::Disk;
 
 /// Most entries of one file system; each costs some hundred bytes of memory.
 pub(crate) const MAX_ENTRIES: usize = 4 << 20;

@@ -17,7 +17,7 @@ pub(crate) mod budget;
 mod damage;
 pub(crate) mod decompress;
 pub(crate) mod growing;
-mod header;
+pub(crate) mod header;
 #[cfg(test)]
 pub(crate) mod judge;
 pub(crate) mod members;
@@ -57,8 +57,41 @@ fn open_within(source: &Source, scratch: &Path, budget: &Budget) -> Result<Volum
     if let Some(image) = oci::archived(&tree, &packs, scratch)? {
         return Ok(image);
     }
+    Ok(volume(tree, packs))
+}
+
+/// Opens one that is not compressed, whatever it holds.
+pub(crate) fn in_place(source: &Source) -> Result<Volume, OpenError> {
+    let budget = Budget::default();
+    let mut growing = Growing::new("tar", 1, &budget);
+    let mut stream = stream::InPlace::new(Arc::clone(source));
+    members::read(&mut stream, &budget, Ends::Marked, &mut |member| growing.put(member, 0))?;
+    let (tree, packs) = growing.finish(vec![Arc::clone(source)]);
+    Ok(volume(tree, packs))
+}
+
+/// What is compressed and no archive: the compression, and all of it in a file without a name in `scratch`. `None` when it is not
+/// compressed.
+pub(crate) fn unpacked(source: &Source, scratch: &Path) -> Result<Option<(&'static str, Source)>, OpenError> {
+    let unreadable = |error| OpenError::unread("disk", "its beginning", error);
+    let compression = Compression::of(source).map_err(unreadable)?;
+    if compression == Compression::Plain {
+        return Ok(None);
+    }
+    let all = |stream: &mut dyn stream::Stream| loop {
+        let n = stream.available()?.len();
+        if n == 0 {
+            return Ok(());
+        }
+        stream.advance(n);
+    };
+    let unpacked = stream::decompressed(source, compression, scratch, &Budget::default(), all)?;
+    Ok(Some((compression.layer(), unpacked)))
+}
+
+fn volume(tree: Tree, packs: Packs) -> Volume {
     let size = NumBytes::new(packs.size());
-    Ok(Volume {
+    Volume {
         tree,
         filesystem: "tar",
         arch: None,
@@ -67,7 +100,7 @@ fn open_within(source: &Source, scratch: &Path, budget: &Budget) -> Result<Volum
         size,
         available: None,
         files: Box::new(packs),
-    })
+    }
 }
 
 /// The files of an archive, whatever they are.
