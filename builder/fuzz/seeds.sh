@@ -6,7 +6,7 @@ work=$(mktemp -d)
 trap 'rm -r "$work"' EXIT
 export SOURCE_DATE_EPOCH=1700000000 LC_ALL=C.UTF-8
 
-for target in table qcow2 ext4 fat squashfs tar oci; do
+for target in table qcow2 virtual_disk ext4 fat squashfs tar oci; do
     rm -rf "$target"
     mkdir "$target"
 done
@@ -51,6 +51,15 @@ qcow2 zlib compat=1.1,cluster_size=512 -c
 qcow2 zstd compat=1.1,cluster_size=4096,compression_type=zstd -c
 qcow2 extended compat=1.1,cluster_size=16k,extended_l2=on
 qcow2 prealloc compat=1.1,cluster_size=1024,preallocation=metadata
+
+# The disks of other virtual machines; where blocks have a MiB or more, of a disk with nothing in it. A VHDX has some MiB in any case.
+other() { qemu-img convert -f raw -O "$2" -o "$3" "$4" "virtual_disk/$1"; }
+truncate -s 48K "$work/nothing"
+other sparse vmdk subformat=monolithicSparse "$work/disk"
+other stream vmdk subformat=streamOptimized "$work/disk"
+other fixed vpc subformat=fixed,force_size=on "$work/disk"
+other dynamic vpc subformat=dynamic,force_size=on "$work/nothing"
+other vdi vdi static=off "$work/nothing"
 
 # File systems.
 for kind in ext2 ext4; do

@@ -9,7 +9,7 @@ use rootsmith_types::Sha256Digest;
 
 use crate::{OpenError, Source, Volume};
 
-/// Of each content, and of a qcow2's disk from either end.
+/// Of each content, and of a virtual machine's disk from either end.
 const READ: u64 = 1 << 20;
 /// Most contents that are read; hostile trees can name one place a thousand times.
 const CONTENTS: usize = 256;
@@ -64,15 +64,40 @@ fn seal(image: &mut [u8], sector: usize) -> Option<()> {
 pub fn qcow2(data: &[u8]) {
     let source = source(data);
     let _ = crate::qcow2::is(&source);
-    if let Ok(disk) = crate::qcow2::open(source) {
-        let mut chunk = vec![0; CHUNK];
-        for from in [0, disk.size().saturating_sub(READ)] {
-            let mut at = from;
-            while at < disk.size().min(from.saturating_add(READ)) {
-                let length = (disk.size() - at).min(CHUNK as u64);
-                let _ = disk.read_at(at, &mut chunk[..length as usize]);
-                at += length;
-            }
+    ends(crate::qcow2::open(source));
+}
+
+/// VMDK, VHD, VHDX and VDI, by what the bytes begin or end with; once as they are, and once with the checksums of a VHDX's headers and
+/// region tables put right, since those cannot be guessed.
+pub fn virtual_disk(data: &[u8]) {
+    let mut sealed = data.to_vec();
+    for (at, length) in [(64, 4), (128, 4), (192, 64), (256, 64)] {
+        if let Some(structure) = sealed.get_mut(at << 10..(at + length) << 10) {
+            structure[4..8].fill(0);
+            let sum = crc32c::crc32c(structure).to_le_bytes();
+            structure[4..8].copy_from_slice(&sum);
+        }
+    }
+    for data in [data, &sealed] {
+        let source = source(data);
+        if let Ok(disk) = crate::vhd::open(source.clone()) {
+            ends(Ok(disk));
+        }
+        ends(crate::wrapped::opened(source).map(|(_, disk)| disk));
+    }
+}
+
+/// Reads a disk from either end.
+fn ends(disk: Result<Source, OpenError>) {
+    let Ok(disk) = disk else { return };
+    let mut chunk = vec![0; CHUNK];
+    for from in [0, disk.size().saturating_sub(READ)] {
+        let mut at = from;
+        while at < disk.size().min(from.saturating_add(READ)) {
+            let length = (disk.size() - at).min(CHUNK as u64);
+            let _ = disk.read_at(at, &mut chunk[..length as usize]);
+            let _ = disk.hole(at, READ);
+            at += length;
         }
     }
 }
