@@ -229,7 +229,10 @@ pub(crate) const OUTPUT: &[Key] = &[
     key("user"),
     key("working-dir"),
     key("labels"),
-    later("compress", "a `tar` and the layer of an `oci` are always compressed with zstd, a `raw` disk never"),
+    later(
+        "compress",
+        "a `tar` and the layer of an `oci` are always compressed with zstd; a disk's `format` says it: `raw.zst`, `qcow2-zstd`",
+    ),
 ];
 
 /// The keys of `[[output]]` beside `kind` that mean something for a disk.

@@ -11,6 +11,7 @@ use rootsmith_types::{Arch, Located, NumBytes, Origin, PackageName, TreePath};
 
 mod board;
 mod by_arch;
+mod disk_format;
 mod kernel;
 mod machine;
 mod oci;
@@ -20,6 +21,7 @@ mod service;
 
 pub use board::{Board, Firmware, Piece, RawBlob, SECTOR};
 pub use by_arch::ByArch;
+pub use disk_format::DiskFormat;
 pub use kernel::{KernelBase, KernelPatch, KernelSource};
 pub use machine::{CloudInit, CloudNetwork, Group, Interface, Mount, Network, NetworkManager, User};
 pub use oci::Oci;
@@ -403,7 +405,7 @@ pub struct Disk {
     pub table: Located<PartitionTable>,
     /// How it boots: each way that is named, with the same kernel. Not empty.
     pub boot: Vec<Located<BootMethod>>,
-    /// Container formats.
+    /// What it is written as: each a file of its own, with a name of its own. Not empty.
     pub format: Vec<Located<DiskFormat>>,
     /// Partitions, in order. Exactly one is the root, and exactly one is what firmware reads.
     pub partitions: Vec<Partition>,
@@ -473,13 +475,6 @@ impl BootMethod {
             BootMethod::RaspberryPi => "raspberry-pi",
         }
     }
-}
-
-/// A container of a disk image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DiskFormat {
-    /// The bytes of the disk.
-    Raw,
 }
 
 /// One partition.

@@ -104,6 +104,11 @@ pub(crate) fn outputs(outputs: &[Output], kernel: bool, findings: &Findings) {
 }
 
 fn disk(disk: &Disk, origin: &Origin, kernel: bool, findings: &Findings) {
+    let names = disk.format.iter().map(|format| {
+        let extension = format.value.extension();
+        (&format.origin, format!("format whose file ends with `.{extension}`: both files would have the same name"))
+    });
+    no_duplicates(names, findings);
     let root = "{ type = \"root\", filesystem = \"ext4\", size = \"minimal\" }";
     one(disk, |kind| kind == PartitionKind::Root, "root", root, origin, findings);
     let uefi = disk.boot.iter().any(|method| method.value.is_uefi());

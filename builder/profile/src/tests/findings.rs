@@ -161,7 +161,7 @@ fn what_the_design_promises_and_we_cannot_yet_is_said_so() {
         scripts = { dash = 'ignore' }
         output = [
             { kind = 'squashfs' },
-            { kind = 'disk', table = 'gpt', boot = 'grub', format = ['qcow2'], partitions = [
+            { kind = 'disk', table = 'gpt', boot = 'grub', format = ['raw'], partitions = [
                 { type = 'swap', size = '1GiB' }, { type = 'root', filesystem = 'btrfs', size = 'minimal' } ] },
             { kind = 'tar', compress = 'zstd' },
         ]
@@ -182,14 +182,12 @@ fn what_the_design_promises_and_we_cannot_yet_is_said_so() {
       hint: supported today: `disk`, `tar` and `oci`
     p.toml:12:40: boot method `grub` is not supported yet
       hint: supported today: `uki`, `systemd-boot`, `extlinux` and `raspberry-pi`
-    p.toml:12:58: disk format `qcow2` is not supported yet
-      hint: supported today: `raw`
     p.toml:13:10: partition `swap` is not supported yet
       hint: supported today: `boot`, `esp`, `firmware` and `root`
     p.toml:13:65: root file system `btrfs` is not supported yet
       hint: supported today: `ext4`
     p.toml:14:17: `output.compress` is not supported yet
-      hint: a `tar` and the layer of an `oci` are always compressed with zstd, a `raw` disk never
+      hint: a `tar` and the layer of an `oci` are always compressed with zstd; a disk's `format` says it: `raw.zst`, `qcow2-zstd`
     "#);
 }
 
@@ -255,6 +253,23 @@ fn values_that_make_no_sense() {
     p.toml:13:27: unknown key `table` in an output of kind `tar`
       hint: known here: `kind`
     "#);
+}
+
+#[test]
+fn formats_of_one_name() {
+    let text = LEAST.replace(
+        "{ kind = \"tar\" }",
+        "{ kind = 'disk', table = 'gpt', boot = 'uki', format = ['raw', 'vhd', 'raw.zst', 'raw', 'vhd-fixed', 'qcow'],
+         partitions = [{ type = 'esp', size = '64MiB' }, { type = 'root', size = 'minimal' }] }",
+    );
+    let text = format!("{text}\nkernel = {{ package = 'linux' }}\n");
+    insta::assert_snapshot!(findings(&[("p.toml", &text)]), @"
+    p.toml:6:99: there is a second format whose file ends with `.vhd`: both files would have the same name [the second]
+      note: the first is p.toml:6:74
+      hint: take one of them out
+    p.toml:6:112: `qcow` is not a disk format
+      hint: did you mean `qcow2`?
+    ");
 }
 
 #[test]
