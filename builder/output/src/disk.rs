@@ -13,6 +13,7 @@ use rootsmith_tree::{Blobs, Content, Tree};
 use rootsmith_types::{Arch, NumBytes, Origin, Problems, Sha256Digest, UnixTime, Uuid};
 
 use crate::OutputError;
+use crate::formats::{self, DiskFile};
 use crate::sink::FileSink;
 
 /// Partitions begin and end on such boundaries, as every partitioning tool has it today.
@@ -72,6 +73,8 @@ impl DiskIds {
 
 /// What goes on a disk.
 pub struct DiskInput<'a> {
+    /// The image and its architecture, as its files are called.
+    pub name: &'a str,
     /// The `[[output]]`.
     pub disk: &'a Disk,
     /// For the root partition's type.
@@ -146,8 +149,14 @@ pub fn root_size(input: &DiskInput<'_>) -> Result<(NumBytes, NumBytes), Problems
     }
 }
 
-/// Plans the disk, then writes it to `file` (empty, at `path`) in one ascending pass.
-pub fn write_disk(input: &DiskInput<'_>, file: &File, path: &Path) -> Result<DiskLayout, Problems> {
+/// Plans the disk, then writes it to `file` (empty, at `path`), and in the same ascending pass to `others` as what they are to be.
+pub fn write_disk(
+    input: &DiskInput<'_>,
+    file: &File,
+    path: &Path,
+    others: &[DiskFile<'_>],
+) -> Result<DiskLayout, Problems> {
+    formats::check(input)?;
     let root = input.disk.partitions.iter().find(|partition| partition.kind.value == PartitionKind::Root);
     let root = match root {
         Some(partition) => Some(plan_root(input, partition)?),
@@ -174,7 +183,10 @@ pub fn write_disk(input: &DiskInput<'_>, file: &File, path: &Path) -> Result<Dis
     let failed = |source| OutputError::io(path, "write", size)(source);
     file.set_len(size.get()).map_err(failed)?;
     let mut sink = FileSink::new(file);
-    disk.write(&mut sink).map_err(failed)?;
+    formats::write(input, &disk, &mut sink, others).map_err(|error| match error {
+        formats::WriteError::Io(source) => failed(source),
+        formats::WriteError::Refused(error) => error,
+    })?;
     Ok(DiskLayout {
         size,
         written: sink.into_written(),
@@ -211,6 +223,7 @@ fn options(input: &DiskInput<'_>) -> layout::Options {
         align: if input.board.is_some() { ALIGN_CARD } else { ALIGN },
         first: NumBytes::new(first),
         size: if input.disk.power_of_two { layout::Size::PowerOfTwo } else { layout::Size::Minimal },
+        unit: formats::unit(input.disk),
     }
 }
 

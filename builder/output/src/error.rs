@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use rootsmith_types::{Blame, Explain, NumBytes, Origin, Subject};
+use rootsmith_types::{Arch, Blame, Explain, NumBytes, Origin, Subject};
 
 /// Why an output could not be written. Refusals of a format come as that format's own error.
 #[derive(Debug)]
@@ -48,6 +48,20 @@ pub enum OutputError {
         /// Why not.
         error: Box<rootsmith_disk::PlanError>,
     },
+    /// The disk cannot be said in one of its formats.
+    Format {
+        /// The word in `format`.
+        origin: Origin,
+        /// Why not.
+        error: Box<rootsmith_virtual::CreateError>,
+    },
+    /// Nobody runs what a format describes on the image's architecture.
+    NoMachine {
+        /// The word in `format`.
+        origin: Origin,
+        /// What the image is for.
+        arch: Arch,
+    },
 }
 
 impl OutputError {
@@ -81,6 +95,10 @@ impl fmt::Display for OutputError {
                 write!(f, "the {what} partition is {size}, its content needs {needed}")
             }
             OutputError::Blob { error, .. } => error.fmt(f),
+            OutputError::Format { error, .. } => error.fmt(f),
+            OutputError::NoMachine { arch, .. } => {
+                write!(f, "an OVA describes a machine of VMware or VirtualBox, and these have none for `{arch}`")
+            }
         }
     }
 }
@@ -90,9 +108,10 @@ impl std::error::Error for OutputError {}
 impl Explain for OutputError {
     fn subject(&self) -> Subject {
         match self {
-            OutputError::PartitionTooSmall { origin, .. } | OutputError::Blob { origin, .. } => {
-                Subject::Profile(origin.clone())
-            }
+            OutputError::PartitionTooSmall { origin, .. }
+            | OutputError::Blob { origin, .. }
+            | OutputError::Format { origin, .. }
+            | OutputError::NoMachine { origin, .. } => Subject::Profile(origin.clone()),
             _ => Subject::Host,
         }
     }
@@ -113,13 +132,18 @@ impl Explain for OutputError {
                 Some(format!("give it at least `size = \"{mib}MiB\"`, or `size = \"minimal\"`"))
             }
             OutputError::Blob { error, .. } => error.help(),
+            OutputError::Format { error, .. } => error.help(),
+            OutputError::NoMachine { .. } => Some("leave `ova` out, or use `qcow2`".to_owned()),
             OutputError::Io { .. } => None,
         }
     }
 
     fn blame(&self) -> Blame {
         match self {
-            OutputError::PartitionTooSmall { .. } | OutputError::Blob { .. } => Blame::Inputs,
+            OutputError::PartitionTooSmall { .. } | OutputError::Blob { .. } | OutputError::NoMachine { .. } => {
+                Blame::Inputs
+            }
+            OutputError::Format { error, .. } => error.blame(),
             _ => Blame::Host,
         }
     }

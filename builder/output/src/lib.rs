@@ -5,6 +5,7 @@
 
 mod disk;
 mod error;
+mod formats;
 mod oci;
 mod sink;
 mod staging;
@@ -12,6 +13,7 @@ mod tar;
 
 pub use disk::{DiskIds, DiskInput, DiskLayout, RawPiece, names, partuuid, root_size, write_disk};
 pub use error::OutputError;
+pub use formats::DiskFile;
 pub use oci::{OciInput, write_oci};
 pub use staging::Staging;
 pub use tar::write_tar;

@@ -44,6 +44,11 @@ impl Staging {
         Ok((file, path))
     }
 
+    /// Creates a file without a name, open for reading and writing: it is gone when it is closed.
+    pub fn scratch(&self) -> Result<File, OutputError> {
+        tempfile::tempfile_in(&self.folder).map_err(failed(&self.folder, "write"))
+    }
+
     /// Where the files will be.
     pub fn target(&self) -> &Path {
         &self.target

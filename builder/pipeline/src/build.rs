@@ -10,15 +10,16 @@ use rootsmith_bmap::BlockMap;
 use rootsmith_configure::identity_plan;
 use rootsmith_fetch::Cache;
 use rootsmith_lock::{Lock, Target};
-use rootsmith_output::{OciInput, OutputError, Staging, write_disk, write_oci, write_tar};
+use rootsmith_output::{DiskFile, OciInput, OutputError, Staging, write_disk, write_oci, write_tar};
 use rootsmith_preflight::{Report, Verdict, Wanted};
-use rootsmith_profile::{Disk, Oci, OutputKind, Profile};
+use rootsmith_profile::{Disk, DiskFormat, Oci, OutputKind, Profile};
 use rootsmith_tree::Tree;
 use rootsmith_types::{Arch, NumBytes, Problems, Sha256Digest};
 
 use crate::bootable::tree_error;
 use crate::check;
 use crate::container;
+use crate::formats;
 use crate::layers::layers;
 use crate::places::{Failure, Places};
 use crate::prepare::{Prepared, prepare};
@@ -191,27 +192,34 @@ impl Work<'_> {
         Ok((files, report))
     }
 
-    /// The image and, for whoever writes it to a card, its block map.
+    /// The disk in each of its formats and, for whoever writes it to a card, its block map. The raw disk is written in any case: it is
+    /// what is read back as a disk, and what the other files are compared with.
     fn disk(&self, disk: &Disk, staging: &Staging, host: Host<'_>) -> Result<(Vec<MadeFile>, Report), Problems> {
         let Prepared { arch, ids, ref assembly, .. } = *self.prepared;
-        let name = format!("{}.img", self.prepared.name);
-        let shown = format!("writing {name}");
+        let name = &self.prepared.name;
+        let shown = format!("writing {}", formats::shown(name, disk));
         host.progress.started(&shown, None);
-        let (file, path) = staging.create(&name)?;
-        let root = &assembly.tree;
-        let esp = &self.prepared.esp;
-        let layout = write_disk(&self.prepared.disk_input(disk, self.cache), &file, &path)?;
+        let raw_name = format!("{name}.img");
+        let keeps_raw = disk.format.iter().any(|format| format.value == DiskFormat::Raw);
+        let (file, path) = match keeps_raw {
+            true => staging.create(&raw_name)?,
+            false => (staging.scratch()?, staging.target().join(&raw_name)),
+        };
+        let others = formats::create(name, disk, staging)?;
+        let files: Vec<DiskFile<'_>> =
+            others.iter().map(|other| DiskFile { format: other.format, file: &other.file }).collect();
+        let layout = write_disk(&self.prepared.disk_input(disk, self.cache), &file, &path, &files)?;
         host.progress.finished(&shown);
 
-        let shown = format!("verifying {name}");
+        let shown = format!("verifying {}", formats::shown(name, disk));
         host.progress.started(&shown, None);
         let wanted = check::Wanted {
-            file: &name,
+            file: &raw_name,
             profile: self.profile,
             disk,
             ids,
-            root,
-            esp,
+            root: &assembly.tree,
+            esp: &self.prepared.esp,
             raw: &self.prepared.raw,
             cache: self.cache,
             arch,
@@ -219,15 +227,26 @@ impl Work<'_> {
             brought: &self.prepared.brought,
         };
         let map = || BlockMap::of(&file, layout.size.get(), &layout.written);
-        let (report, map) = rayon::join(|| check::check_disk(&wanted, &file), map);
+        let ((report, map), others) = rayon::join(
+            || rayon::join(|| check::check_disk(&wanted, &file), map),
+            || formats::read_back(&others, &file, &layout),
+        );
         host.progress.finished(&shown);
         let (map, sha256) = map.map_err(|source| OutputError::Io { path, doing: "read back", source })?;
-        let written = NumBytes::new(map.mapped());
-        let image = MadeFile { name, size: layout.size, written, sha256 };
-        let (name, text) = (format!("{}.bmap", image.name), map.to_xml());
-        write_text(staging, &name, &text)?;
-        let (size, sha256) = (NumBytes::new(text.len() as u64), Sha256Digest::of(text.as_bytes()));
-        Ok((vec![image, MadeFile { name, size, written: size, sha256 }], report?))
+        let mut made = Vec::new();
+        if keeps_raw {
+            let written = NumBytes::new(map.mapped());
+            made.push(MadeFile { name: raw_name.clone(), size: layout.size, written, sha256 });
+        }
+        if disk.format.iter().any(|format| format.value.is_raw()) {
+            let (name, text) = (format!("{raw_name}.bmap"), map.to_xml());
+            write_text(staging, &name, &text)?;
+            let (size, sha256) = (NumBytes::new(text.len() as u64), Sha256Digest::of(text.as_bytes()));
+            made.push(MadeFile { name, size, written: size, sha256 });
+        }
+        let report = report?;
+        made.extend(others?);
+        Ok((made, report))
     }
 
     fn tar(&self, staging: &Staging, jobs: usize, host: Host<'_>) -> Result<MadeFile, Problems> {

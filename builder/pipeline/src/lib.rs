@@ -8,6 +8,7 @@ mod bootable;
 mod build;
 mod check;
 mod container;
+mod formats;
 mod host;
 mod inputs;
 mod kernel_source;

@@ -156,6 +156,7 @@ impl Prepared {
 
     pub(crate) fn disk_input<'a>(&'a self, disk: &'a Disk, cache: &'a Cache) -> DiskInput<'a> {
         DiskInput {
+            name: &self.name,
             disk,
             arch: self.arch,
             root: &self.assembly.tree,
