@@ -12,7 +12,7 @@ use crate::{BootError, Tools, Vm};
 /// How a qcow2 image begins (QEMU, `docs/interop/qcow2.rst`).
 const QCOW2_MAGIC: [u8; 4] = *b"QFI\xfb";
 
-/// All arguments. `variables` is the machine's own copy of the firmware's variables.
+/// All arguments. `variables` is the machine's own copy of UEFI's variables.
 ///
 /// - Devices are few (`-nodefaults`, no SATA), because each one costs the guest's udev time under emulation.
 /// - The network gives an address, so that a system which waits for one comes up, but leads nowhere (`restrict`): a boot must
@@ -32,11 +32,12 @@ pub(crate) fn arguments(vm: &Vm<'_>, tools: &Tools, variables: &Path) -> Result<
     add(&["-object", "rng-builtin,id=rng", "-device", "virtio-rng-pci,rng=rng"]);
     // Place 0 is left to a `-kernel` among the further arguments.
     add(&["-device", "virtio-blk-pci,drive=disk,bootindex=1"]);
-    for (options, path) in [
-        ("if=pflash,format=raw,unit=0,readonly=on".to_owned(), &*tools.firmware_code),
-        ("if=pflash,format=raw,unit=1".to_owned(), variables),
-        (format!("if=none,id=disk,format={format},snapshot={snapshot}"), vm.image),
-    ] {
+    let uefi = tools.uefi.iter().flat_map(|uefi| {
+        let code = ("if=pflash,format=raw,unit=0,readonly=on".to_owned(), &*uefi.code);
+        [code, ("if=pflash,format=raw,unit=1".to_owned(), variables)]
+    });
+    let disk = (format!("if=none,id=disk,format={format},snapshot={snapshot}"), vm.image);
+    for (options, path) in uefi.chain([disk]) {
         out.push("-drive".into());
         out.push(drive(&options, path));
     }

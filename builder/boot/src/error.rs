@@ -15,6 +15,11 @@ pub enum BootError {
         /// The image's.
         arch: Arch,
     },
+    /// Its machines have no BIOS.
+    NoBios {
+        /// The image's.
+        arch: Arch,
+    },
     /// The host lacks something.
     Missing {
         /// The image's.
@@ -80,6 +85,7 @@ impl fmt::Display for BootError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             BootError::Unsupported { arch } => write!(f, "images for {arch} cannot be booted here"),
+            BootError::NoBios { arch } => write!(f, "no machine for {arch} has a BIOS"),
             BootError::Missing { arch, missing } => {
                 write!(f, "booting an image for {arch} needs {}", MissingTool::list(missing))
             }
@@ -119,6 +125,7 @@ impl Explain for BootError {
             BootError::Unsupported { .. } => {
                 Some("boot it on the board itself; amd64 and arm64 can be booted here".to_owned())
             }
+            BootError::NoBios { .. } => Some("start it as UEFI does: `--firmware uefi`".to_owned()),
             BootError::Missing { missing, .. } => Some(MissingTool::help(missing)),
             BootError::Scratch { .. } => Some("choose another folder with `TMPDIR`".to_owned()),
             BootError::TimedOut { kvm: false, .. } => {
@@ -152,7 +159,10 @@ impl Explain for BootError {
 
     fn blame(&self) -> Blame {
         match self {
-            BootError::Unsupported { .. } | BootError::Panicked { .. } | BootError::TimedOut { .. } => Blame::Inputs,
+            BootError::Unsupported { .. }
+            | BootError::NoBios { .. }
+            | BootError::Panicked { .. }
+            | BootError::TimedOut { .. } => Blame::Inputs,
             BootError::Ended { failed, .. } => {
                 if *failed {
                     Blame::Host

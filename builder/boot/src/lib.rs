@@ -1,11 +1,11 @@
 //! Run an image under QEMU until it says what we expect on its serial console.
 //!
 //! ```text
-//! find_tools ── QEMU, UEFI firmware, does KVM work? ──► Tools
+//! find_tools ── QEMU, firmware, does KVM work? ──► Tools
 //! boot       ── start, read the console, look for the text ──► Transcript, or what went wrong and the last lines
 //! ```
 //!
-//! The image is a whole disk with an EFI system partition. QEMU is always ended and waited for, whatever happens.
+//! The image is a whole disk that UEFI or a BIOS starts. QEMU is always ended and waited for, whatever happens.
 
 mod accelerator;
 mod command;
@@ -27,7 +27,7 @@ pub use command::read_only_disk;
 pub use error::BootError;
 pub use overlay::overlay;
 pub use seeds::hand_over;
-pub use tools::{Tools, find_tools};
+pub use tools::{Firmware, Tools, Uefi, find_tools};
 
 use console::Console;
 use process::Machine;
@@ -80,8 +80,10 @@ pub fn boot(
         .map_err(|error| BootError::Scratch { path: vm.scratch.to_owned(), error })?;
     // The firmware writes its variables, so each machine has its own.
     let variables = scratch.path().join("variables.fd");
-    let copy = fs::read(&tools.firmware_vars).and_then(|content| fs::write(&variables, content));
-    copy.map_err(|error| BootError::Scratch { path: variables.clone(), error })?;
+    if let Some(uefi) = &tools.uefi {
+        let copy = fs::read(&uefi.vars).and_then(|content| fs::write(&variables, content));
+        copy.map_err(|error| BootError::Scratch { path: variables.clone(), error })?;
+    }
     let arguments = command::arguments(vm, tools, &variables)?;
     let mut machine = Machine::start(&tools.qemu, &arguments, scratch.path())?;
 

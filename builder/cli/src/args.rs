@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use rootsmith_boot::Firmware;
 use rootsmith_preflight::live::WayIn;
 use rootsmith_types::Arch;
 
@@ -132,6 +133,9 @@ pub(crate) struct BootArgs {
     /// The image's architecture
     #[arg(long, value_parser = parse_arch, default_value = "amd64")]
     pub(crate) arch: Arch,
+    /// What starts the machine: uefi, or bios (amd64)
+    #[arg(long, value_name = "FIRMWARE", value_parser = parse_firmware, default_value = "uefi")]
+    pub(crate) firmware: Firmware,
     /// Memory of the machine, in MiB
     #[arg(long, value_name = "MIB", default_value_t = 1536)]
     pub(crate) memory: u32,
@@ -258,6 +262,14 @@ fn parse_arch(text: &str) -> Result<Arch, String> {
         let known: Vec<&str> = Arch::ALL.iter().map(|arch| arch.debian()).collect();
         format!("known architectures: {}", known.join(", "))
     })
+}
+
+fn parse_firmware(text: &str) -> Result<Firmware, String> {
+    match text {
+        "uefi" => Ok(Firmware::Uefi),
+        "bios" => Ok(Firmware::Bios),
+        _ => Err("known firmware: uefi, bios".to_owned()),
+    }
 }
 
 fn parse_way_in(text: &str) -> Result<WayIn, String> {

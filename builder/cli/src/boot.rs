@@ -20,7 +20,7 @@ pub(crate) fn boot(args: &BootArgs, environment: &Environment) -> Result<(), Exi
     }
     let failed =
         |problems: Problems| ExitCode::from(report::print_problems(&problems, &Places::default(), environment));
-    let tools = find_tools(args.arch, &environment.path).map_err(|error| failed(error.into()))?;
+    let tools = find_tools(args.arch, args.firmware, &environment.path).map_err(|error| failed(error.into()))?;
     let extra = further_disks(args).map_err(|error| failed(error.into()))?;
     let vm = Vm {
         image: &args.image,

@@ -25,7 +25,7 @@ const DISK: u64 = 16 << 30;
 pub(crate) fn check_live(args: &BootArgs, environment: &Environment) -> Result<(), u8> {
     let failed = |problems: Problems| report::print_problems(&problems, &Places::default(), environment);
     let sets = preflight::wanted(&args.sets)?.unwrap_or_else(|| preflight::usual(&USUAL));
-    let tools = find_tools(args.arch, &environment.path).map_err(|error| failed(error.into()))?;
+    let tools = find_tools(args.arch, args.firmware, &environment.path).map_err(|error| failed(error.into()))?;
 
     let image = preflight::open(&args.image, environment)?;
     let boot = image.boot_facts();
