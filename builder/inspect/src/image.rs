@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rootsmith_preflight::{
-    BootFacts, BootVolume, DiskStart, Facts, PartitionFacts, PartitionRole, RootFacts, find_device_trees, find_entries,
-    find_firmware_files,
+    BiosStart, BootFacts, BootVolume, DiskStart, Facts, PartitionFacts, PartitionRole, RootFacts, find_device_trees,
+    find_entries, find_firmware_files,
 };
 use rootsmith_tree::{Blob, Blobs, Node, PackId, Tree};
 use rootsmith_types::{Arch, TreePath, Uuid};
@@ -28,8 +28,6 @@ const MBR_ESP: u8 = 0xef;
 const MAX_TEXT: u64 = 1 << 20;
 /// A disk in a VMDK in an OVA that was compressed: more are no accident.
 const MAX_LAYERS: usize = 6;
-/// Where the partition table of an MBR begins; before it stands code, and a disk signature.
-const BOOT_CODE: usize = 440;
 
 /// An opened image. As [`Blobs`] it serves the contents of its own tree.
 pub struct Image {
@@ -47,7 +45,7 @@ pub struct Image {
     root: usize,
     /// Whose contents a container of [`Image::tree`] holds.
     packs: Vec<(usize, PackId)>,
-    bios: bool,
+    bios: BiosStart,
     start: DiskStart,
     /// Every partition, opened or not.
     partitions: Vec<PartitionFacts>,
@@ -115,7 +113,7 @@ impl Image {
             volumes: vec![Found { volume, partition: None }],
             root: 0,
             packs: Vec::new(),
-            bios: false,
+            bios: BiosStart::Nothing,
             start: DiskStart::default(),
             partitions: Vec::new(),
         }
@@ -143,8 +141,7 @@ impl Image {
         }
         let root = compose::root(&volumes, &partitions).ok_or(OpenError::NoRoot { partitions: seen })?;
         let Mounts { tree, packs, notes } = compose::mount(&volumes, root, &partitions);
-        let mut first = [0; BOOT_CODE];
-        let bios = source.read_at(0, &mut first).is_ok() && first.iter().any(|&byte| byte != 0);
+        let bios = BiosStart::read(|offset, buf| source.read_at(offset, buf));
         let start = DiskStart::read(|offset, buf| source.read_at(offset, buf));
         let notes = table.notes.iter().cloned().chain(notes).collect();
         let mut image =
@@ -185,7 +182,7 @@ impl Image {
                 available: root.available.unwrap_or_default(),
                 grows: grows::root_grows(&self.tree, self),
             },
-            bios: self.bios,
+            bios: self.bios.clone(),
             device_trees: find_device_trees(&volumes, |dtb| {
                 rootsmith_kernel::device_tree::bootargs(dtb).ok().flatten()
             }),

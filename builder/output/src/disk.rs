@@ -7,12 +7,14 @@ use std::ops::Range;
 use std::path::Path;
 
 use rootsmith_disk as layout;
+use rootsmith_grub::CoreImage;
 use rootsmith_ondisk::{Image, Sink};
 use rootsmith_profile::{Board, BootMethod, Disk, Partition, PartitionKind, PartitionSize, PartitionTable, SECTOR};
 use rootsmith_tree::{Blobs, Content, Tree};
 use rootsmith_types::{Arch, NumBytes, Origin, Problems, Sha256Digest, UnixTime, Uuid};
 
 use crate::OutputError;
+use crate::bios::{BEHIND_MBR, Bios, CORE_IMAGE, core_sector};
 use crate::formats::{self, DiskFile};
 use crate::sink::FileSink;
 
@@ -34,6 +36,8 @@ pub struct DiskIds {
     pub root_partition: Uuid,
     /// Of the partition that firmware reads, in a GPT.
     pub boot_partition: Uuid,
+    /// Of the partition that GRUB's core image is in.
+    pub bios_partition: Uuid,
     /// Of the root file system.
     pub root_filesystem: Uuid,
     /// Seed of its directory hashes.
@@ -59,6 +63,7 @@ impl DiskIds {
             signature: short("disk signature").max(1),
             root_partition: of("root partition"),
             boot_partition: of("esp partition"),
+            bios_partition: of("bios boot partition"),
             root_filesystem: of("root file system"),
             hash_seed: of("root hash seed"),
             boot_volume: short("esp volume"),
@@ -85,6 +90,8 @@ pub struct DiskInput<'a> {
     pub esp: &'a Tree,
     /// What lies outside the partitions.
     pub raw: &'a [RawPiece],
+    /// What a BIOS starts.
+    pub bios: Option<&'a CoreImage>,
     /// The machine, where it is a board.
     pub board: Option<&'a Board>,
     /// Where contents are.
@@ -125,14 +132,21 @@ pub fn names(kind: PartitionKind) -> (&'static str, &'static str) {
         PartitionKind::Root => ("root", "root"),
         PartitionKind::Esp => ("esp", "ESP"),
         PartitionKind::Firmware => ("firmware", "FIRMWARE"),
+        PartitionKind::BiosBoot => ("bios-boot", ""),
     }
 }
 
 /// `PARTUUID` of the partition of `kind`, as Linux spells it.
 pub fn partuuid(disk: &Disk, ids: &DiskIds, kind: PartitionKind) -> String {
     match disk.table.value {
-        PartitionTable::Gpt | PartitionTable::Hybrid if kind == PartitionKind::Root => ids.root_partition.to_string(),
-        PartitionTable::Gpt | PartitionTable::Hybrid => ids.boot_partition.to_string(),
+        PartitionTable::Gpt | PartitionTable::Hybrid => {
+            let guid = match kind {
+                PartitionKind::Root => ids.root_partition,
+                PartitionKind::Esp | PartitionKind::Firmware => ids.boot_partition,
+                PartitionKind::BiosBoot => ids.bios_partition,
+            };
+            guid.to_string()
+        }
         PartitionTable::Mbr => {
             let at = disk.partitions.iter().position(|partition| partition.kind.value == kind).unwrap_or_default();
             format!("{:08x}-{:02x}", ids.signature, at + 1)
@@ -166,19 +180,24 @@ pub fn write_disk(
         Some(partition) => Some(plan_boot(input, partition)?),
         None => None,
     };
-    let mut partitions = Vec::new();
-    for partition in &input.disk.partitions {
-        let image: Option<&dyn Image> = match partition.kind.value {
-            PartitionKind::Root => root.as_ref().map(|plan| plan as &dyn Image),
-            PartitionKind::Esp | PartitionKind::Firmware => boot.as_ref().map(|plan| plan as &dyn Image),
-        };
-        partitions.extend(image.map(|image| entry(input, partition, image)));
-    }
     let pieces: Vec<Piece<'_>> =
         input.raw.iter().map(|raw| Piece { content: &raw.content, blobs: input.blobs }).collect();
-    let blobs = input.raw.iter().zip(&pieces);
-    let blobs = blobs.map(|(raw, image)| layout::Blob { name: raw.name.clone(), offset: raw.offset, image }).collect();
-    let disk = layout::plan(partitions, blobs, &options(input)).map_err(|error| placed(error, input))?;
+    let bios = Bios::plan(input)?;
+    let images = Images {
+        root: root.as_ref().map(|plan| plan as &dyn Image),
+        boot: boot.as_ref().map(|plan| plan as &dyn Image),
+        pieces: &pieces,
+    };
+    // Where the core image will lie has to be in it, and does not depend on it.
+    let bios = match bios {
+        Some(bios) => {
+            let first: Vec<u64> =
+                lay_out(input, &images, Some(&bios))?.partitions().iter().map(|(first, _)| *first).collect();
+            Some(bios.placed_at(core_sector(input.disk, first)))
+        }
+        None => None,
+    };
+    let disk = lay_out(input, &images, bios.as_ref())?;
     let size = disk.size();
     let failed = |source| OutputError::io(path, "write", size)(source);
     file.set_len(size.get()).map_err(failed)?;
@@ -192,6 +211,37 @@ pub fn write_disk(
         written: sink.into_written(),
         root_available: root.map_or(NumBytes::new(0), |plan| plan.available()),
     })
+}
+
+/// What lies on the disk, beside what a BIOS starts.
+struct Images<'a> {
+    root: Option<&'a dyn Image>,
+    boot: Option<&'a dyn Image>,
+    /// In the order of [`DiskInput::raw`].
+    pieces: &'a [Piece<'a>],
+}
+
+fn lay_out<'a>(
+    input: &DiskInput<'_>,
+    images: &Images<'a>,
+    bios: Option<&'a Bios<'_>>,
+) -> Result<layout::Plan<'a>, Problems> {
+    let mut partitions = Vec::new();
+    for partition in &input.disk.partitions {
+        let image = match partition.kind.value {
+            PartitionKind::Root => images.root,
+            PartitionKind::Esp | PartitionKind::Firmware => images.boot,
+            PartitionKind::BiosBoot => bios.map(|bios| bios as &dyn Image),
+        };
+        partitions.extend(image.map(|image| entry(input, partition, image)));
+    }
+    let blobs = input.raw.iter().zip(images.pieces);
+    let blobs = blobs.map(|(raw, image)| layout::Blob { name: raw.name.clone(), offset: raw.offset, image });
+    let bios_blob = bios.filter(|_| input.disk.table.value == PartitionTable::Mbr);
+    let bios_blob = bios_blob.map(|image| layout::Blob { name: CORE_IMAGE.to_owned(), offset: BEHIND_MBR, image });
+    let mut options = options(input);
+    options.boot_code = bios.map_or(options.boot_code, |bios| bios.placed.boot);
+    layout::plan(partitions, blobs.chain(bios_blob).collect(), &options).map_err(|error| placed(error, input))
 }
 
 /// What is wrong with a blob is wrong where the profile asks for it.
@@ -222,6 +272,7 @@ fn options(input: &DiskInput<'_>) -> layout::Options {
         signature: input.ids.signature,
         align: if input.board.is_some() { ALIGN_CARD } else { ALIGN },
         first: NumBytes::new(first),
+        boot_code: [0; layout::BOOT_CODE],
         size: if input.disk.power_of_two { layout::Size::PowerOfTwo } else { layout::Size::Minimal },
         unit: formats::unit(input.disk),
     }
@@ -237,8 +288,10 @@ fn entry<'a>(input: &DiskInput<'_>, partition: &Partition, image: &'a dyn Image)
         PartitionKind::Esp if raspberry_pi => (layout::types::ESP, layout::types::MBR_FAT, input.ids.boot_partition),
         PartitionKind::Esp => (layout::types::ESP, layout::types::MBR_ESP, input.ids.boot_partition),
         PartitionKind::Firmware => (layout::types::BASIC_DATA, layout::types::MBR_FAT, input.ids.boot_partition),
+        // Never in an MBR.
+        PartitionKind::BiosBoot => (layout::types::BIOS_BOOT, 0, input.ids.bios_partition),
     };
-    let boots = partition.kind.value != PartitionKind::Root;
+    let boots = matches!(partition.kind.value, PartitionKind::Esp | PartitionKind::Firmware);
     let grows = if partition.grow { layout::types::GROW_FILE_SYSTEM } else { 0 };
     // U-Boot looks for `extlinux.conf` on partitions that are marked so, else on the first one.
     let marked = boots && input.disk.boots_by(BootMethod::Extlinux);
@@ -315,6 +368,6 @@ fn plan_boot<'a>(input: &DiskInput<'a>, partition: &Partition) -> Result<rootsmi
     })
 }
 
-fn too_small(what: &'static str, origin: &Origin, size: NumBytes, needed: NumBytes) -> OutputError {
+pub(crate) fn too_small(what: &'static str, origin: &Origin, size: NumBytes, needed: NumBytes) -> OutputError {
     OutputError::PartitionTooSmall { what, origin: origin.clone(), size, needed }
 }

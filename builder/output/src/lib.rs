@@ -3,6 +3,7 @@
 //! [`Staging`] is the folder beside the final one that a build writes into; [`Staging::publish`] gives the files their
 //! names, the manifest last. [`write_disk`], [`write_tar`] and [`write_oci`] fill one file each.
 
+mod bios;
 mod disk;
 mod error;
 mod formats;
@@ -11,6 +12,7 @@ mod sink;
 mod staging;
 mod tar;
 
+pub use bios::core_sector;
 pub use disk::{DiskIds, DiskInput, DiskLayout, RawPiece, names, partuuid, root_size, write_disk};
 pub use error::OutputError;
 pub use formats::DiskFile;

@@ -121,6 +121,7 @@ pub(crate) fn prepare_disk(
                     put(assembly, "/etc/repart.d/50-root.conf", "[Partition]\nType=root\n", date)?;
                 }
             }
+            PartitionKind::BiosBoot => {}
             kind @ (PartitionKind::Esp | PartitionKind::Firmware) => {
                 let (device, nofail) = match busybox {
                     true => (format!("UUID={}", ids.boot_serial()), ""),

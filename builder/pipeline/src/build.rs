@@ -221,6 +221,7 @@ impl Work<'_> {
             root: &assembly.tree,
             esp: &self.prepared.esp,
             raw: &self.prepared.raw,
+            bios: self.prepared.bios.as_ref(),
             cache: self.cache,
             arch,
             root_available: layout.root_available,

@@ -6,12 +6,13 @@ use std::os::unix::fs::FileExt;
 
 use rootsmith_assemble::AssembleError;
 use rootsmith_fetch::Cache;
-use rootsmith_output::{DiskIds, RawPiece, partuuid};
+use rootsmith_grub::CoreImage;
+use rootsmith_output::{DiskIds, RawPiece, core_sector, partuuid};
 use rootsmith_preflight::{
-    BootFacts, BootVolume, Brought, DiskStart, Facts, PartitionFacts, PartitionRole, Report, RootFacts,
+    BiosStart, BootFacts, BootVolume, Brought, DiskStart, Facts, PartitionFacts, PartitionRole, Report, RootFacts,
     Wanted as WantedSet, find_device_trees, find_entries, find_firmware_files,
 };
-use rootsmith_profile::{Disk, PartitionKind, Profile};
+use rootsmith_profile::{Disk, PartitionKind, Profile, SECTOR};
 use rootsmith_tree::{Content, Tree};
 use rootsmith_types::{Arch, NumBytes, Problems, Sha256Digest, Sha256Writer};
 use rootsmith_verify::{Kind, ReadBack, Slice, What, compare, partitions, read_back};
@@ -34,6 +35,7 @@ pub(crate) struct Wanted<'a> {
     pub(crate) root: &'a Tree,
     pub(crate) esp: &'a Tree,
     pub(crate) raw: &'a [RawPiece],
+    pub(crate) bios: Option<&'a CoreImage>,
     pub(crate) cache: &'a Cache,
     pub(crate) arch: Arch,
     pub(crate) root_available: NumBytes,
@@ -52,25 +54,27 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
     for (partition, found) in wanted.disk.partitions.iter().zip(&found) {
         let slice = Slice::new(image, found.offset, found.length);
         let role = role(partition.kind.value);
-        let (kind, tree, filesystem) = match partition.kind.value {
-            PartitionKind::Root => (Kind::Ext4, wanted.root, "ext4"),
-            PartitionKind::Esp | PartitionKind::Firmware => (Kind::Fat, wanted.esp, "vfat"),
+        let read = match partition.kind.value {
+            PartitionKind::Root => Some((Kind::Ext4, wanted.root, "ext4")),
+            PartitionKind::Esp | PartitionKind::Firmware => Some((Kind::Fat, wanted.esp, "vfat")),
+            PartitionKind::BiosBoot => None,
         };
         let partuuid = partuuid(wanted.disk, &wanted.ids, partition.kind.value);
         if found.partuuid != partuuid {
             let (index, found) = (found.index, &found.partuuid);
             return Err(wanted.differs(format!("partition {index} has PARTUUID {found} instead of {partuuid}")));
         }
+        let mut of_table =
+            PartitionFacts { role, partuuid, partlabel: found.name.clone(), filesystem: None, uuid: None, label: None };
+        let Some((kind, tree, filesystem)) = read else {
+            facts.push(of_table);
+            continue;
+        };
         let read = read_back(kind, slice)?;
         compare_trees(wanted.file, tree, wanted.cache, &read)?;
-        facts.push(PartitionFacts {
-            role,
-            partuuid,
-            partlabel: found.name.clone(),
-            filesystem: Some(filesystem.to_owned()),
-            uuid: read.uuid.clone(),
-            label: read.label.clone(),
-        });
+        of_table.filesystem = Some(filesystem.to_owned());
+        (of_table.uuid, of_table.label) = (read.uuid.clone(), read.label.clone());
+        facts.push(of_table);
         match role {
             PartitionRole::Root => root = Some((read, found.length, partition.grow)),
             _ => esp = Some(read),
@@ -81,6 +85,9 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
         if !same(&slice, &raw.content, wanted.cache).map_err(AssembleError::Store)? {
             return Err(wanted.differs(format!("`{}` at byte {} has other bytes", raw.name, raw.offset.get())));
         }
+    }
+    if let Some(core) = wanted.bios {
+        wanted.check_bios(core, image, found.iter().map(|partition| partition.offset / SECTOR))?;
     }
     // Without a root there is nothing to judge: the loader of profiles demands exactly one.
     let Some((root, length, grows)) = root else { return Err(wanted.differs("there is no root".to_owned())) };
@@ -95,7 +102,7 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
             available: wanted.root_available,
             grows,
         },
-        bios: false,
+        bios: BiosStart::read(|offset, buf| image.read_exact_at(buf, offset)),
         device_trees: find_device_trees(&volumes, |dtb| rootsmith_kernel::device_tree::bootargs(dtb).ok().flatten()),
         table: table_kind(wanted.disk),
         start: DiskStart::read(|offset, buf| image.read_exact_at(buf, offset)),
@@ -109,6 +116,22 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
 impl Wanted<'_> {
     fn differs(&self, difference: String) -> Problems {
         InputError::ReadBack { file: self.file.to_owned(), difference }.into()
+    }
+
+    /// Boot sector and core image are those that were planned for the place where the image has them. `first` are the first
+    /// sectors of its partitions.
+    fn check_bios(&self, core: &CoreImage, image: &File, first: impl Iterator<Item = u64>) -> Result<(), Problems> {
+        let sector = core_sector(self.disk, first);
+        let placed = core.place(sector);
+        let parts = [("the boot sector", 0, &placed.boot[..]), ("GRUB's core image", sector * SECTOR, &placed.core)];
+        for (what, at, wanted) in parts {
+            let mut found = vec![0; wanted.len()];
+            image.read_exact_at(&mut found, at).map_err(|error| self.differs(format!("{what}: {error}")))?;
+            if found != wanted {
+                return Err(self.differs(format!("{what} at byte {at} has other bytes")));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -3,12 +3,13 @@
 use rootsmith_assemble::{Assembly, Package, drop_paths, embed, overlay, unpack};
 use rootsmith_configure::{configure, enable_services};
 use rootsmith_fetch::{Cache, Download};
+use rootsmith_grub::{CoreImage, format::SECTOR};
 use rootsmith_kernel::config::{read_fragments, redefinitions};
 use rootsmith_lock::{Lock, Role, Target};
 use rootsmith_output::{DiskIds, DiskInput, RawPiece, names, partuuid, root_size};
 use rootsmith_preflight::{
-    BootFacts, BootVolume, Brought, DiskStart, Facts, PartitionFacts, PartitionRole, Report, RootFacts, TableKind,
-    Wanted, find_device_trees, find_entries, find_firmware_files,
+    BiosStart, BootFacts, BootVolume, Brought, DiskStart, Facts, PartitionFacts, PartitionRole, Report, RootFacts,
+    TableKind, Wanted, find_device_trees, find_entries, find_firmware_files,
 };
 use rootsmith_profile::{Board, Disk, OutputKind, PartitionKind, PartitionTable, Profile};
 use rootsmith_tree::{Metadata, Tree};
@@ -36,6 +37,8 @@ pub(crate) struct Prepared {
     pub(crate) esp: Tree,
     /// What lies outside the partitions.
     pub(crate) raw: Vec<RawPiece>,
+    /// What a BIOS starts.
+    pub(crate) bios: Option<CoreImage>,
     pub(crate) board: Option<Board>,
     pub(crate) ids: DiskIds,
     pub(crate) date: UnixTime,
@@ -123,15 +126,15 @@ pub(crate) fn prepare(
     places.owners = assembly.owners.clone();
     timer.lap("overlay");
 
-    let esp = match (disk, &kernel) {
+    let (esp, bios) = match (disk, &kernel) {
         (Some(disk), Some(kernel)) => {
             let (tree, packages, ids) = (&assembly.tree, boot_packages.as_slice(), &ids);
             let Host { sources, processes, .. } = host;
             let files =
                 boot_files::BootFiles { profile, disk, tree, kernel, packages, ids, arch, date, sources, processes };
-            boot_files::boot_tree(&files, cache)?
+            (boot_files::boot_tree(&files, cache)?, boot_files::core_image(&files, cache)?)
         }
-        _ => Tree::new(Metadata::root(0o755, date)),
+        _ => (Tree::new(Metadata::root(0o755, date)), None),
     };
     let raw = match disk {
         Some(_) => boot_files::blobs(profile, &boot_packages, host.sources, cache)?,
@@ -140,7 +143,7 @@ pub(crate) fn prepare(
     timer.lap("boot files");
     let brought = payloads.brought(profile, &assembly);
     let board = profile.board.clone();
-    Ok(Prepared { arch, name, target, assembly, esp, raw, board, ids, date, packages, scripts, notes, brought })
+    Ok(Prepared { arch, name, target, assembly, esp, raw, bios, board, ids, date, packages, scripts, notes, brought })
 }
 
 impl Prepared {
@@ -162,6 +165,7 @@ impl Prepared {
             root: &self.assembly.tree,
             esp: &self.esp,
             raw: &self.raw,
+            bios: self.bios.as_ref(),
             board: self.board.as_ref(),
             blobs: cache,
             ids: self.ids,
@@ -178,6 +182,21 @@ impl Prepared {
         raw.content.read_at(cache, at, &mut buf[..there])
     }
 
+    /// What a BIOS will find: the same wherever the core image lies.
+    fn bios_start(&self) -> BiosStart {
+        let Some(core) = &self.bios else { return BiosStart::Nothing };
+        let placed = core.place(1);
+        let mut disk = placed.boot.to_vec();
+        disk.resize(SECTOR, 0);
+        disk.extend_from_slice(&placed.core);
+        BiosStart::read(|offset, buf| {
+            let at = usize::try_from(offset).ok();
+            let there = at.and_then(|at| disk.get(at..at.checked_add(buf.len())?));
+            buf.copy_from_slice(there.ok_or(std::io::ErrorKind::UnexpectedEof)?);
+            Ok(())
+        })
+    }
+
     fn boot_facts(&self, disk: &Disk, cache: &Cache) -> Result<BootFacts, Problems> {
         let root = &self.assembly.tree;
         let volumes = [
@@ -189,17 +208,18 @@ impl Prepared {
         let partitions = disk.partitions.iter().map(|partition| {
             let kind = partition.kind.value;
             let (filesystem, uuid) = match kind {
-                PartitionKind::Root => ("ext4", self.ids.root_filesystem.to_string()),
-                PartitionKind::Esp | PartitionKind::Firmware => ("vfat", self.ids.boot_serial()),
+                PartitionKind::Root => (Some("ext4"), Some(self.ids.root_filesystem.to_string())),
+                PartitionKind::Esp | PartitionKind::Firmware => (Some("vfat"), Some(self.ids.boot_serial())),
+                PartitionKind::BiosBoot => (None, None),
             };
             let (name, label) = names(partition.kind.value);
             PartitionFacts {
                 role: role(kind),
                 partuuid: partuuid(disk, &self.ids, kind),
                 partlabel: if named { name.to_owned() } else { String::new() },
-                filesystem: Some(filesystem.to_owned()),
-                uuid: Some(uuid),
-                label: Some(label.to_owned()),
+                filesystem: filesystem.map(str::to_owned),
+                uuid,
+                label: filesystem.map(|_| label.to_owned()),
             }
         });
         let (size, available) = root_size(&self.disk_input(disk, cache))?;
@@ -208,7 +228,7 @@ impl Prepared {
             entries: find_entries(&volumes, 0),
             partitions: partitions.collect(),
             root: RootFacts { filesystem: "ext4".to_owned(), size, available, grows },
-            bios: false,
+            bios: self.bios_start(),
             device_trees: find_device_trees(&volumes, |dtb| {
                 rootsmith_kernel::device_tree::bootargs(dtb).ok().flatten()
             }),
@@ -233,7 +253,7 @@ pub(crate) fn role(kind: PartitionKind) -> PartitionRole {
     match kind {
         PartitionKind::Root => PartitionRole::Root,
         PartitionKind::Esp => PartitionRole::Esp,
-        PartitionKind::Firmware => PartitionRole::Other,
+        PartitionKind::Firmware | PartitionKind::BiosBoot => PartitionRole::Other,
     }
 }
 

@@ -32,8 +32,8 @@ pub struct BootFacts {
     pub partitions: Vec<PartitionFacts>,
     /// The root file system.
     pub root: RootFacts,
-    /// Whether the first sector holds code, which a BIOS would run.
-    pub bios: bool,
+    /// What a BIOS would run.
+    pub bios: BiosStart,
     /// The device trees beside the kernel, on whichever partition, in the order of their paths.
     pub device_trees: Vec<DeviceTree>,
     /// What kind of partition table there is.
@@ -42,6 +42,25 @@ pub struct BootFacts {
     pub start: DiskStart,
     /// The names in the root folder of the first FAT file system, in small letters: firmware of boards lies there.
     pub firmware: Vec<String>,
+}
+
+/// What is in the first sector of a disk, for a BIOS.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum BiosStart {
+    /// No code.
+    #[default]
+    Nothing,
+    /// Code that nobody here knows.
+    Unknown,
+    /// GRUB, with a core image that would be loaded.
+    Grub {
+        /// The commands in the core image.
+        config: Option<String>,
+        /// Where `grub.cfg` is looked for.
+        prefix: Option<String>,
+    },
+    /// GRUB that would not start: a lower-case phrase.
+    Broken(String),
 }
 
 /// What kind of partition table a disk has.

@@ -24,8 +24,8 @@ mod view;
 pub use check::{check, check_brought};
 pub use entries::{BootVolume, find_device_trees, find_entries, find_firmware_files};
 pub use facts::{
-    BootEntry, BootFacts, Brought, ConfigTxt, DeviceTree, DiskStart, EntryKind, Facts, HandedTree, PartitionFacts,
-    PartitionRole, RootFacts, TableKind, TreeSource,
+    BiosStart, BootEntry, BootFacts, Brought, ConfigTxt, DeviceTree, DiskStart, EntryKind, Facts, HandedTree,
+    PartitionFacts, PartitionRole, RootFacts, TableKind, TreeSource,
 };
 pub use finding::{Failure, Finding, Grade, Grading, Report, Upstream, Verdict};
 pub use packages::Packages;

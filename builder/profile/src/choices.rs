@@ -208,7 +208,7 @@ pub(crate) const BOOT_METHODS: Words<BootMethod> = Words {
         ("systemd-boot", Some(BootMethod::SystemdBoot)),
         ("extlinux", Some(BootMethod::Extlinux)),
         ("raspberry-pi", Some(BootMethod::RaspberryPi)),
-        ("grub", None),
+        ("grub", Some(BootMethod::Grub)),
     ],
 };
 
@@ -243,6 +243,7 @@ pub(crate) const PARTITIONS: Words<Option<PartitionKind>> = Words {
         ("boot", Some(None)),
         ("esp", Some(Some(PartitionKind::Esp))),
         ("firmware", Some(Some(PartitionKind::Firmware))),
+        ("bios-boot", Some(Some(PartitionKind::BiosBoot))),
         ("root", Some(Some(PartitionKind::Root))),
         ("home", None),
         ("var", None),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use rootsmith_types::{Arch, Blame, Explain, Note, NumBytes, Origin, Problem, Problems, Subject};
 
+use crate::bios::BiosProblem;
 use crate::model::Text;
 
 /// All that is wrong with a profile and the files it names; never empty.
@@ -284,6 +285,13 @@ pub enum ProfileError {
         /// The one behind it.
         behind: Origin,
     },
+    /// GRUB would not start it, or not as asked.
+    Bios {
+        /// What stands in its way.
+        origin: Origin,
+        /// Why.
+        problem: BiosProblem,
+    },
     /// `dependencies = false`, but the essential packages come along, without what they need.
     EssentialAlone {
         /// `dependencies`.
@@ -329,6 +337,7 @@ impl ProfileError {
             | ProfileError::NoKernel { origin }
             | ProfileError::NothingToSign { origin }
             | ProfileError::GrowNotLast { origin, .. }
+            | ProfileError::Bios { origin, .. }
             | ProfileError::EssentialAlone { origin }
             | ProfileError::FreeWithoutMinimal { origin, .. } => Some(origin),
         }
@@ -384,6 +393,7 @@ impl fmt::Display for ProfileError {
                 f.write_str("no disk of the profile is started by UEFI, which alone checks signatures")
             }
             ProfileError::GrowNotLast { .. } => f.write_str("only the last partition can grow"),
+            ProfileError::Bios { problem, .. } => problem.fmt(f),
             ProfileError::EssentialAlone { .. } => {
                 f.write_str("essential packages come along, but not what they depend on")
             }
@@ -447,6 +457,9 @@ impl Explain for ProfileError {
             }
             ProfileError::NotOfBoard { asked, .. } => vec![at("the board is named", asked)],
             ProfileError::GrowNotLast { behind, .. } => vec![at("the partition behind it is", behind)],
+            ProfileError::Bios { problem, .. } => {
+                problem.note().map(|(text, origin)| at(&text, origin)).into_iter().collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -528,6 +541,7 @@ impl Explain for ProfileError {
                 "add `[kernel]` with a `package`, or make a `tar` instead of a `disk`".to_owned()
             }
             ProfileError::GrowNotLast { .. } => "move it to the end of `partitions`, or leave `grow` out".to_owned(),
+            ProfileError::Bios { problem, .. } => problem.help().to_owned(),
             ProfileError::EssentialAlone { .. } => {
                 "write `essential = false` as well, or leave `dependencies` out".to_owned()
             }

@@ -12,6 +12,7 @@
 //! |             | `board`, `service`, `machine` and `output` are tables with much in them  |
 //! | `relations` | what must fit together                                                   |
 
+mod bios;
 mod board;
 mod choices;
 mod error;
@@ -33,6 +34,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub use bios::BiosProblem;
 pub use error::{ProfileError, ProfileErrors};
 pub use load::load;
 pub use model::*;

@@ -421,7 +421,8 @@ impl Disk {
 
     /// The partition that firmware reads.
     pub fn boot_partition(&self) -> Option<&Partition> {
-        self.partitions.iter().find(|partition| partition.kind.value != PartitionKind::Root)
+        let read = |kind| matches!(kind, PartitionKind::Esp | PartitionKind::Firmware);
+        self.partitions.iter().find(|partition| read(partition.kind.value))
     }
 }
 
@@ -458,6 +459,8 @@ pub enum BootMethod {
     Extlinux,
     /// `config.txt` and `cmdline.txt`, which the firmware of a Raspberry Pi reads.
     RaspberryPi,
+    /// GRUB, started by a BIOS, and `grub.cfg`.
+    Grub,
 }
 
 impl BootMethod {
@@ -473,6 +476,7 @@ impl BootMethod {
             BootMethod::SystemdBoot => "systemd-boot",
             BootMethod::Extlinux => "extlinux",
             BootMethod::RaspberryPi => "raspberry-pi",
+            BootMethod::Grub => "grub",
         }
     }
 }
@@ -499,6 +503,8 @@ pub enum PartitionKind {
     Esp,
     /// A FAT partition that firmware other than UEFI reads.
     Firmware,
+    /// Where GRUB's core image lies in a GPT, for a BIOS: no file system.
+    BiosBoot,
     /// The root file system, ext4.
     Root,
 }

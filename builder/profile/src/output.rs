@@ -14,6 +14,9 @@ use crate::model::{
 use crate::value::{self, Value};
 use crate::words;
 
+/// Twice as much as a BIOS can load of a core image.
+const BIOS_BOOT: NumBytes = NumBytes::mib(1);
+
 /// One output of the image called `name`; `None` when something in it is wrong, which is noted.
 pub(crate) fn output(table: &Fields<'_>, name: Option<&str>, board: Option<&Board>) -> Option<Output> {
     let kind = table.required("kind", "kind = \"disk\"", |text| OUTPUT_KINDS.read(text))?;
@@ -125,9 +128,20 @@ fn partition(table: &Fields<'_>, firmware: PartitionKind) -> Option<Partition> {
         Some(PartitionKind::Esp | PartitionKind::Firmware) => {
             table.text("filesystem", |text| FIRMWARE_FILESYSTEMS.read(text))
         }
+        Some(PartitionKind::BiosBoot) => {
+            for key in ["filesystem", "free", "grow"] {
+                table.refuse(key, "a `bios-boot` partition", &["type", "size"]);
+            }
+            None
+        }
         None => None,
     };
-    let size = table.required("size", "size = \"64MiB\"", words::partition_size);
+    let size = match kind.as_ref().map(|kind| kind.value) {
+        Some(PartitionKind::BiosBoot) if table.get("size").is_none() => {
+            Some(table.default(PartitionSize::Fixed(BIOS_BOOT)))
+        }
+        _ => table.required("size", "size = \"64MiB\"", words::partition_size),
+    };
     let free = table.text("free", words::size);
     let grow = table.boolean("grow").is_some_and(|grow| grow.value);
     if let (Some(free), Some(PartitionSize::Fixed(size))) = (&free, size.as_ref().map(|size| size.value)) {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rootsmith_types::{Arch, Explain, Located, NumBytes, SourceEntry, Sources, Subject};
 
+mod bios;
 mod board;
 mod findings;
 mod kernel;

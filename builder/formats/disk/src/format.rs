@@ -5,7 +5,7 @@
 //!
 //! | byte     | holds                                   |
 //! |----------|-----------------------------------------|
-//! | 0..440   | boot code: zeros, no BIOS starts here   |
+//! | 0..440   | boot code; zeros where no BIOS starts   |
 //! | 440..444 | the disk's signature                    |
 //! | 446..510 | four [`Record`]s of 16 bytes            |
 //! | 510..512 | [`SIGNATURE`]                           |
@@ -14,6 +14,8 @@ use std::mem::offset_of;
 
 use zerocopy::little_endian::{U16, U32};
 use zerocopy::{Immutable, IntoBytes, KnownLayout, Unaligned};
+
+use crate::BOOT_CODE;
 
 /// The last two bytes of an MBR.
 pub(crate) const SIGNATURE: [u8; 2] = [0x55, 0xaa];
@@ -53,8 +55,8 @@ const _: () = assert!(size_of::<Record>() == 16 && offset_of!(Record, starting_l
 #[derive(Debug, Clone, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub(crate) struct Mbr {
-    /// Zeros.
-    pub(crate) boot_code: [u8; 440],
+    /// Zeros here; the plan puts in what it is given.
+    pub(crate) boot_code: [u8; BOOT_CODE],
     /// Linux makes the partitions' `PARTUUID`s of it.
     pub(crate) unique_mbr_disk_signature: U32,
     /// Zero.

@@ -27,5 +27,5 @@ pub mod types;
 
 pub use claim::{Claim, Owner};
 pub use error::PlanError;
-pub use options::{BLOCK, Options, Size, Table};
+pub use options::{BLOCK, BOOT_CODE, Options, Size, Table};
 pub use plan::{Blob, Partition, Plan, plan};

@@ -11,6 +11,7 @@
 
 use zerocopy::IntoBytes;
 
+use crate::BOOT_CODE;
 use crate::format::{ACTIVE, CYLINDERS, GPT_PROTECTIVE, HEADS, Mbr, Record, SECTORS, SIGNATURE};
 
 /// An address that has no cylinder, head and sector: the last one that has, as `sfdisk` and `sgdisk` write it.
@@ -66,7 +67,7 @@ fn sector(signature: u32, records: impl IntoIterator<Item = Record>) -> Vec<u8> 
         *place = record;
     }
     let mbr = Mbr {
-        boot_code: [0; 440],
+        boot_code: [0; BOOT_CODE],
         unique_mbr_disk_signature: signature.into(),
         unknown: 0.into(),
         partition_record,

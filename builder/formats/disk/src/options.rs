@@ -7,6 +7,9 @@ use rootsmith_types::{NumBytes, Uuid};
 /// Bytes in a logical block.
 pub const BLOCK: u64 = 512;
 
+/// Bytes in front of the disk's signature and the partition records.
+pub const BOOT_CODE: usize = 440;
+
 /// Kinds of partition tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Table {
@@ -85,6 +88,8 @@ pub struct Options {
     pub size: Size,
     /// The disk's size is a whole number of these bytes, a power of two: clouds count in GiB.
     pub unit: NumBytes,
+    /// What a BIOS runs, at the beginning of the first block; zeros are none.
+    pub boot_code: [u8; BOOT_CODE],
 }
 
 impl Options {
@@ -98,6 +103,7 @@ impl Options {
             first: NumBytes::new(0),
             size: Size::Minimal,
             unit: NumBytes::new(1),
+            boot_code: [0; BOOT_CODE],
         }
     }
 }

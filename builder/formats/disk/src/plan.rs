@@ -9,7 +9,7 @@ use rootsmith_types::{NumBytes, Uuid};
 use crate::claim::{self, Claim, Owner};
 use crate::gpt::{Tables, wide};
 use crate::mbr::{self, Shown};
-use crate::{BLOCK, Options, PlanError, Size, Table};
+use crate::{BLOCK, BOOT_CODE, Options, PlanError, Size, Table};
 
 mod check;
 #[cfg(test)]
@@ -116,7 +116,8 @@ pub fn plan<'a>(
     size = size.checked_next_multiple_of(options.unit.get().max(1)).ok_or(PlanError::TooLarge)?;
     // Aligned, and never empty.
     let places: Vec<_> = ranges.iter().map(|it| (it.start / BLOCK, (it.end / BLOCK).saturating_sub(1))).collect();
-    let (head, tail) = tables(&partitions, &places, size, options)?;
+    let (mut head, tail) = tables(&partitions, &places, size, options)?;
+    head[..BOOT_CODE].copy_from_slice(&options.boot_code);
     Ok(Plan { head, tail, parts, partitions: places, blobs: blob_ranges, size })
 }
 

@@ -17,6 +17,8 @@ pub const ROOT_ARM64: Uuid = guid(0xb921b045_1df0_41c3_af44_4c6f280d3fae);
 pub const ROOT_ARM: Uuid = guid(0x69dad710_2ce4_4e3c_b16c_21a1d49abed3);
 /// Root file system on 64-bit RISC-V, `72ec70a6-cf74-40e6-bd49-4bda08e8f224`.
 pub const ROOT_RISCV64: Uuid = guid(0x72ec70a6_cf74_40e6_bd49_4bda08e8f224);
+/// What GRUB loads from a GPT when a BIOS starts it, `21686148-6449-6e6f-744e-656564454649`.
+pub const BIOS_BOOT: Uuid = guid(0x21686148_6449_6e6f_744e_656564454649);
 /// A file system of Microsoft's, FAT among them: what firmware other than UEFI reads,
 /// `ebd0a0a2-b9e5-4433-87c0-68b6b72699c7`.
 pub const BASIC_DATA: Uuid = guid(0xebd0a0a2_b9e5_4433_87c0_68b6b72699c7);
@@ -68,6 +70,7 @@ mod tests {
             (root(Arch::Arm64), theirs::LINUX_ROOT_ARM_64),
             (root(Arch::Armhf), theirs::LINUX_ROOT_ARM_32),
             (BASIC_DATA, theirs::BASIC),
+            (BIOS_BOOT, theirs::BIOS),
             (LINUX_DATA, theirs::LINUX_FS),
         ] {
             assert_eq!(ours.as_bytes(), theirs.guid.as_bytes());

@@ -58,7 +58,7 @@ pub(crate) fn elf(sections: &[Section<'_>]) -> Vec<u8> {
     out[32..36].copy_from_slice(&table.to_le_bytes());
     let count = u16::try_from(headers.len()).unwrap_or(0);
     for (at, value) in [(40, 52), (46, 40), (48, count), (50, count.saturating_sub(1))] {
-        out[at..at + 2].copy_from_slice(&u16::to_le_bytes(value));
+        out[at..][..2].copy_from_slice(&u16::to_le_bytes(value));
     }
     out
 }

@@ -5,17 +5,20 @@
 //! | `uki`          | `/EFI/BOOT/BOOT<ARCH>.EFI`: kernel, initramfs and command line in one                   |
 //! | `systemd-boot` | `/EFI/BOOT/BOOT<ARCH>.EFI`, `/loader/loader.conf`, `/loader/entries/linux.conf`         |
 //! | `extlinux`     | `/extlinux/extlinux.conf`, `/dtbs/…`                                                    |
+//! | `grub`         | `/grub/grub.cfg`; what reads it lies outside of this partition                          |
 //! | `raspberry-pi` | `/config.txt`, `/cmdline.txt`, device trees by their names alone                        |
 //!
 //! All but `uki` name the same `/vmlinuz` and `/initrd.img`, so that a disk may boot in several ways with one kernel. A kernel that has all
 //! that its root needs built in gets no initramfs, and finds its root by the identifier of its partition.
 
 mod extlinux;
+mod grub;
 mod pieces;
 mod raspberry_pi;
 mod secure_boot;
 mod uefi;
 
+pub(crate) use grub::core_image;
 pub(crate) use pieces::{blobs, boot_packages};
 
 use std::collections::BTreeSet;
@@ -67,6 +70,7 @@ pub(crate) fn boot_tree(files: &BootFiles<'_>, blobs: &dyn Blobs) -> Result<Tree
             BootMethod::Uki => uefi::uki(files, &mut boot, blobs)?,
             BootMethod::SystemdBoot => uefi::systemd_boot(files, &mut boot)?,
             BootMethod::Extlinux => extlinux::write(files, &mut boot)?,
+            BootMethod::Grub => grub::write(files, &mut boot)?,
             BootMethod::RaspberryPi => raspberry_pi::write(files, &mut boot)?,
         }
     }

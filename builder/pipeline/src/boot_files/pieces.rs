@@ -4,10 +4,11 @@ use std::io::Read;
 
 use rootsmith_assemble::Package;
 use rootsmith_output::RawPiece;
-use rootsmith_profile::{Disk, Piece, Profile, RawBlob};
+use rootsmith_profile::{BootMethod, Disk, Piece, Profile, RawBlob};
 use rootsmith_tree::{Blobs, Content};
 use rootsmith_types::{Located, PackageName, Problems, Sha256Writer, Sources};
 
+use super::grub;
 use crate::inputs::InputError;
 
 /// Packages that are taken apart for booting, never installed: busybox for the initramfs, what UEFI starts, and what the
@@ -19,6 +20,9 @@ pub(crate) fn boot_packages<'a>(
     let mut names: Vec<(&str, Option<&Located<PackageName>>)> = vec![("busybox-static", None)];
     if disk.boot.iter().any(|method| method.value.is_uefi()) {
         names.push(("systemd-boot-efi", None));
+    }
+    if disk.boots_by(BootMethod::Grub) {
+        names.push((grub::PACKAGE, None));
     }
     let blobs = profile.blobs.iter().map(|blob| &blob.content);
     for package in blobs.chain(profile.firmware.iter().map(|file| &file.content)).filter_map(Piece::package) {

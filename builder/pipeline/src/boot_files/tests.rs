@@ -69,7 +69,7 @@ fn boot(profile: &'static str, builtin: &str) -> Result<Tree, Problems> {
         kernel: &kernel,
         packages: &[],
         ids: &ids,
-        arch: Arch::Arm64,
+        arch: profile.image.arch[0].value,
         date: 0,
         sources: &sources,
         processes: &Programs::new(""),
@@ -109,4 +109,33 @@ partitions = [{ type = 'boot', size = '64MiB' }, { type = 'root', size = 'minima
 ";
     let error = boot(GROWS, "kernel/fs/ext4/ext4.ko\n").unwrap_err();
     assert!(error.to_string().contains("busybox"), "{error}");
+}
+
+#[test]
+fn grub_starts_the_kernel_with_the_same_words_and_speaks_where_it_will() {
+    const GRUB: &str = "
+schema = 1
+image = { name = 'small', arch = ['amd64'] }
+distribution = { id = 'debian', suite = 'trixie' }
+init = { system = 'systemd' }
+[kernel]
+source = 'linux-source-6.12'
+base = 'tinyconfig'
+cmdline = ['console=ttyS0', 'console=ttyS1,9600n8', 'a=$b;{c}', 'console=tty0']
+[[output]]
+kind = 'disk'
+table = 'mbr'
+boot = 'grub'
+partitions = [{ type = 'boot', size = '64MiB' }, { type = 'root', size = 'minimal' }]
+";
+    let boot = boot(GRUB, "kernel/fs/ext4/ext4.ko\nkernel/drivers/block/virtio_blk.ko\n").unwrap();
+    let text = content(&boot, &TreePath::literal("/grub/grub.cfg")).unwrap().read(&NoBlobs, 4096).unwrap();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let signature = DiskIds::derive(&Sha256Digest::of(b"small")).signature;
+    let wanted = format!(
+        "if serial --unit=1 --speed=9600; then\n  terminal_input console serial\n  terminal_output console serial\nfi\n\
+         set timeout_style=hidden\nset timeout=0\n\nmenuentry 'small 6.12.118' {{\n  linux /vmlinuz root=PARTUUID={signature:08x}-02 ro \
+         rootwait console=ttyS0 console=ttyS1,9600n8 'a=$b;{{c}}' console=tty0\n}}\n"
+    );
+    assert_eq!(text, wanted);
 }

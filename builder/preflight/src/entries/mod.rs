@@ -4,10 +4,12 @@
 //! |-----------------------------|------------------------------------------------------------------|------------------------------|
 //! | unified kernel images       | `/EFI/BOOT`, `/EFI/Linux` of the EFI system partition            | UAPI.5                       |
 //! | boot loader entries         | `/loader/entries/*.conf` there or on `/boot`                     | UAPI.1                       |
+//! | GRUB for a BIOS             | the first sector, and what that loads                            | `formats/grub`               |
 //! | GRUB                        | `grub.cfg` on `/boot` or the EFI system partition                | GNU GRUB manual, 6           |
 //! | extlinux                    | `extlinux.conf` on any partition                                 | U-Boot, `doc/README.distro`  |
 //! | Raspberry Pi                | `config.txt`, `cmdline.txt` on a FAT partition                   | Raspberry Pi documentation   |
 
+mod bios;
 mod extlinux;
 mod grub;
 mod loader;

@@ -5,7 +5,7 @@ use super::fstab::find;
 use crate::elf::runnable;
 use crate::facts::{default_path, path};
 use crate::view::View;
-use crate::{BootFacts, EntryKind, PartitionRole};
+use crate::{BiosStart, BootEntry, BootFacts, EntryKind, PartitionRole};
 
 pub(super) fn init(view: &View<'_>) -> Outcome {
     let name = view.init();
@@ -20,20 +20,38 @@ pub(super) fn init(view: &View<'_>) -> Outcome {
 
 pub(super) fn entry(view: &View<'_>) -> Outcome {
     let Some(boot) = view.facts.boot else { return Outcome::unknown("there is no disk to start from") };
-    let arch = view.facts.arch;
     let mut wrong = Vec::new();
     match started_by(view, boot) {
         Ok(_) => {}
         Err(reasons) => wrong.extend(reasons),
     }
-    let Some(entry) = boot.default_entry(arch) else {
+    let Some(entry) = boot.default_entry(view.facts.arch) else {
         if wrong.is_empty() {
             wrong.push("there is a boot loader, but no entry for it that could be found".to_owned());
         }
         return Outcome::unless(wrong, "");
     };
-    let path = &entry.path;
-    wrong.extend(entry.missing.iter().map(|file| format!("`{path}` names `{file}`, which is not there")));
+    wrong.extend(unstartable(view, entry));
+    let mut evidence = format!("`{}`", entry.path);
+    match by_bios(boot) {
+        Ok(Some(other)) if other.path != entry.path => {
+            wrong.extend(unstartable(view, other));
+            if root_of(other) != root_of(entry) {
+                wrong.push(format!("`{}` and `{}` have different roots", entry.path, other.path));
+            }
+            evidence.push_str(&format!("; from a BIOS `{}`", other.path));
+        }
+        Ok(_) => {}
+        Err(reason) => wrong.push(reason),
+    }
+    Outcome::unless(wrong, evidence)
+}
+
+/// What is wrong with an entry by itself.
+fn unstartable(view: &View<'_>, entry: &BootEntry) -> Vec<String> {
+    let (arch, path) = (view.facts.arch, &entry.path);
+    let missing = entry.missing.iter().map(|file| format!("`{path}` names `{file}`, which is not there"));
+    let mut wrong: Vec<String> = missing.collect();
     // Of a program for UEFI that is named by a boot loader, only kernels with an EFI stub say what they are for.
     if let Some(machine) = entry.machine.filter(|machine| *machine != arch) {
         wrong.push(format!("`{path}` is for {machine}, the image for {arch}"));
@@ -49,7 +67,28 @@ pub(super) fn entry(view: &View<'_>) -> Outcome {
     {
         wrong.push(format!("`{path}` has kernel {release}, the tree {}", kernel.release));
     }
-    Outcome::unless(wrong, format!("`{path}`"))
+    wrong
+}
+
+/// What GRUB starts when a BIOS starts it; nothing where no code is, or code that nobody here knows.
+fn by_bios(boot: &BootFacts) -> Result<Option<&BootEntry>, String> {
+    let (config, prefix) = match &boot.bios {
+        BiosStart::Nothing | BiosStart::Unknown => return Ok(None),
+        BiosStart::Broken(reason) => return Err(format!("the boot sector is GRUB's, and would not start: {reason}")),
+        BiosStart::Grub { config, prefix } => (config, prefix),
+    };
+    let mut entries = boot.entries.iter().filter(|entry| entry.kind == EntryKind::Grub);
+    // `(,gpt2)/grub`; commands in the core image may lead elsewhere.
+    let folder = prefix.as_deref().filter(|_| config.is_none()).and_then(|prefix| prefix.split_once(')'));
+    let Some((_, folder)) = folder else { return Ok(entries.next()) };
+    let file = format!("{folder}/grub.cfg");
+    let found = entries.find(|entry| entry.path.strip_prefix(&file).is_some_and(|rest| rest.starts_with(':')));
+    found.map(Some).ok_or_else(|| format!("a BIOS starts GRUB, for which `{file}` has no entry"))
+}
+
+/// The last word counts.
+fn root_of(entry: &BootEntry) -> Option<&str> {
+    entry.words().filter(|word| word.starts_with("root=")).last()
 }
 
 /// What starts the entry: UEFI, firmware of a board, or a BIOS. `Err` says what each would have needed.
@@ -66,8 +105,9 @@ fn started_by(view: &View<'_>, boot: &BootFacts) -> Result<(), Vec<String>> {
         Some(_) if esp => return Ok(()),
         _ => {}
     }
+    let by_code = matches!(boot.bios, BiosStart::Unknown | BiosStart::Grub { .. });
     // Firmware that reads no partition of type ESP: a Raspberry Pi's, or U-Boot; or a BIOS that runs the first sector.
-    if is(EntryKind::RaspberryPi) || is(EntryKind::Extlinux) || (boot.bios && is(EntryKind::Grub)) {
+    if is(EntryKind::RaspberryPi) || is(EntryKind::Extlinux) || (by_code && is(EntryKind::Grub)) {
         return Ok(());
     }
     let mut wrong = Vec::new();

@@ -262,7 +262,7 @@ fn make() -> Image {
             available: NumBytes::mib(2048),
             grows: false,
         },
-        bios: false,
+        bios: crate::BiosStart::Nothing,
         device_trees: Vec::new(),
         table: TableKind::Gpt,
         start: DiskStart::default(),

@@ -118,8 +118,36 @@ fn boot_loaders_start_it_as_well() {
     // By a BIOS, without an EFI system partition.
     image.boot.entries.remove(0);
     image.boot.partitions[0].role = PartitionRole::Other;
-    image.boot.bios = true;
+    image.boot.bios = BiosStart::Unknown;
     assert_eq!(image.finding("boot.entry").verdict, Verdict::Pass);
+}
+
+#[test]
+fn what_a_bios_starts_is_judged_beside_what_uefi_starts() {
+    let mut image = good();
+    let grub = |prefix: &str| BiosStart::Grub { config: None, prefix: Some(prefix.to_owned()) };
+    let entry = image.boot.entries[0].clone();
+    let path = "/grub/grub.cfg: Debian".to_owned();
+    image.boot.entries.push(BootEntry { kind: EntryKind::Grub, path, ..entry });
+    image.boot.bios = grub("(,gpt2)/grub");
+    let shown = |image: &Image| image.finding("boot.entry").evidence.join("\n");
+    assert_eq!(shown(&image), "`/EFI/BOOT/BOOTX64.EFI`; from a BIOS `/grub/grub.cfg: Debian`");
+    image.boot.bios = grub("(,gpt2)/boot/grub");
+    assert_eq!(shown(&image), "a BIOS starts GRUB, for which `/boot/grub/grub.cfg` has no entry");
+    image.boot.bios = BiosStart::Broken("it loads sector 9, which cannot be read".to_owned());
+    assert_eq!(
+        shown(&image),
+        "the boot sector is GRUB's, and would not start: it loads sector 9, which cannot be read"
+    );
+    image.boot.bios = grub("(,gpt2)/grub");
+    let other = &mut image.boot.entries[1];
+    (other.missing, other.linux) = (vec!["/vmlinuz".to_owned()], false);
+    other.cmdline = Some("root=/dev/sda1".to_owned());
+    assert_eq!(
+        shown(&image),
+        "`/grub/grub.cfg: Debian` names `/vmlinuz`, which is not there\n\
+         `/EFI/BOOT/BOOTX64.EFI` and `/grub/grub.cfg: Debian` have different roots"
+    );
 }
 
 #[test]

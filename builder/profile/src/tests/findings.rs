@@ -161,7 +161,7 @@ fn what_the_design_promises_and_we_cannot_yet_is_said_so() {
         scripts = { dash = 'ignore' }
         output = [
             { kind = 'squashfs' },
-            { kind = 'disk', table = 'gpt', boot = 'grub', format = ['raw'], partitions = [
+            { kind = 'disk', table = 'gpt', boot = 'uki', format = ['raw'], partitions = [
                 { type = 'swap', size = '1GiB' }, { type = 'root', filesystem = 'btrfs', size = 'minimal' } ] },
             { kind = 'tar', compress = 'zstd' },
         ]
@@ -180,10 +180,8 @@ fn what_the_design_promises_and_we_cannot_yet_is_said_so() {
       hint: write `dash = { ignore = "why its scripts are not needed" }`
     p.toml:11:10: output `squashfs` is not supported yet
       hint: supported today: `disk`, `tar` and `oci`
-    p.toml:12:40: boot method `grub` is not supported yet
-      hint: supported today: `uki`, `systemd-boot`, `extlinux` and `raspberry-pi`
     p.toml:13:10: partition `swap` is not supported yet
-      hint: supported today: `boot`, `esp`, `firmware` and `root`
+      hint: supported today: `boot`, `esp`, `firmware`, `bios-boot` and `root`
     p.toml:13:65: root file system `btrfs` is not supported yet
       hint: supported today: `ext4`
     p.toml:14:17: `output.compress` is not supported yet

@@ -102,6 +102,19 @@ fn verify(disk: &[u8]) {
 }
 
 #[test]
+fn boot_code_changes_nothing_else() {
+    for table in Table::ALL {
+        let made = |boot_code| {
+            let options = Options { boot_code, ..options(table) };
+            Memory::of(&plan(vec![partition(1, "esp", &ESP), partition(2, "root", &ROOT)], vec![], &options).unwrap())
+        };
+        let (without, with) = (made([0; BOOT_CODE]).unwrap(), made([0xa5; BOOT_CODE]).unwrap());
+        assert!(with[..BOOT_CODE] == [0xa5; BOOT_CODE] && with[BOOT_CODE..] == without[BOOT_CODE..], "{table}");
+        verify(&with);
+    }
+}
+
+#[test]
 fn an_image_cannot_write_into_its_neighbour() {
     let plan = plan(vec![partition(1, "x", &Spills)], vec![], &Options::new(uuid(0))).unwrap();
     assert!(Memory::of(&plan).is_err());

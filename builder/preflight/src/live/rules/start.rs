@@ -14,10 +14,14 @@ pub(crate) fn init(answers: &Answers) -> Result<Outcome, Silent> {
 }
 
 pub(crate) fn entry(answers: &Answers) -> Result<Outcome, Silent> {
-    Ok(if answers.is_yes("efi")? {
-        Outcome::yes("the firmware started it: `/sys/firmware/efi` is there")
-    } else {
-        Outcome::no("UEFI did not start it: there is no `/sys/firmware/efi`")
+    if answers.is_yes("efi")? {
+        return Ok(Outcome::yes("the firmware started it: `/sys/firmware/efi` is there"));
+    }
+    // What GRUB puts in front of the words of its entry.
+    let by_grub = answers.one("cmdline")?.split(' ').find(|word| word.starts_with("BOOT_IMAGE="));
+    Ok(match by_grub {
+        Some(word) => Outcome::yes(format!("GRUB started it from a BIOS: `{word}`, and no `/sys/firmware/efi`")),
+        None => Outcome::no("UEFI did not start it: there is no `/sys/firmware/efi`"),
     })
 }
 
