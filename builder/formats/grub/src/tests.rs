@@ -98,3 +98,25 @@ fn parts_that_are_something_else_are_refused_by_name() {
     parts.modules.push(large);
     assert!(matches!(CoreImage::assemble(&parts, "(hd0)/"), Err(GrubError::TooLarge { room: 0x6f000, .. })));
 }
+
+/// Any disk is an answer or an error.
+#[test]
+fn damage_is_no_panic() {
+    let whole = disk(&core_image(&["fat", "normal", "linux"], "(,gpt2)/grub"), 1);
+    let whole = &whole[..8192];
+    let mut state = 1_u64;
+    let mut draw = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    for _ in 0..3000 {
+        let mut disk = whole.to_vec();
+        for _ in 0..=draw(4) {
+            // The fields are in the first three sectors; what is compressed begins at 0x720.
+            let at = [draw(1536), 0x720 + draw(256), 0x5c + draw(8), 1012 + draw(12), 1032 + draw(14)][draw(5)];
+            disk[at] = draw(256) as u8;
+        }
+        disk.truncate(whole.len() - draw(2) * draw(whole.len()));
+        let _ = found(&disk);
+    }
+}
