@@ -7,6 +7,9 @@ use rootsmith_secureboot::SecureBootError;
 use rootsmith_tree::TreeError;
 use rootsmith_types::{Arch, Blame, Explain, InvalidPath, Origin, PackageName, Sha256Digest, Subject, TreePath};
 
+/// What takes the number of tries off the name of an entry that came up.
+pub(crate) const BLESS: &str = "/usr/lib/systemd/systemd-bless-boot";
+
 /// An input that no single step can judge.
 #[derive(Debug, Clone)]
 pub(crate) enum InputError {
@@ -103,6 +106,11 @@ pub(crate) enum InputError {
         /// The partition.
         origin: Origin,
     },
+    /// Tries of a boot are counted, but nothing in the image would say that one was good.
+    NothingBlesses {
+        /// `boot-tries`.
+        origin: Origin,
+    },
     /// A container of the image would start a program that it cannot start.
     ContainerProgram {
         /// Where it is named.
@@ -178,6 +186,9 @@ impl fmt::Display for InputError {
             InputError::NothingGrows { .. } => {
                 f.write_str("the partition is to grow on first boot, but nothing in the image would do it")
             }
+            InputError::NothingBlesses { .. } => {
+                write!(f, "tries of a boot are counted, but the image has no `{BLESS}` to say that one was good")
+            }
             InputError::ContainerProgram { program, reason, .. } => {
                 write!(f, "a container of the image cannot start `{program}`: {reason}")
             }
@@ -217,6 +228,7 @@ impl Explain for InputError {
             | InputError::SecureBoot { origin, .. }
             | InputError::OwnFileDigest { origin, .. }
             | InputError::NothingGrows { origin, .. }
+            | InputError::NothingBlesses { origin }
             | InputError::ContainerProgram { origin, .. }
             | InputError::ContainerAccount { origin, .. }
             | InputError::ContainerFolder { origin, .. } => Subject::Profile(origin.clone()),
@@ -251,6 +263,9 @@ impl Explain for InputError {
             }
             InputError::NothingGrows { instead, .. } => Some((*instead).to_owned()),
             InputError::SecureBoot { help, .. } => Some((*help).to_owned()),
+            InputError::NothingBlesses { .. } => {
+                Some("add `systemd-boot` to `packages.include`, or leave `boot-tries` out".to_owned())
+            }
             InputError::ContainerProgram { .. } => {
                 Some("name a program by its path in the image, or add the package that has it".to_owned())
             }

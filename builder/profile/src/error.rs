@@ -19,6 +19,15 @@ pub struct ProfileErrors {
     pub files: Vec<Text>,
 }
 
+/// Why tries of a boot would not be counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Uncounted {
+    /// No systemd-boot on the disk.
+    NoLoader,
+    /// An init that has no word for systemd-boot.
+    Init,
+}
+
 impl fmt::Display for ProfileErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, error) in self.errors.iter().enumerate() {
@@ -285,6 +294,13 @@ pub enum ProfileError {
         /// The one behind it.
         behind: Origin,
     },
+    /// `boot-tries`, but nothing counts them, or nothing says that a boot was good.
+    NotCounted {
+        /// `boot-tries`.
+        origin: Origin,
+        /// What is in the way, and what to do.
+        why: Uncounted,
+    },
     /// GRUB would not start it, or not as asked.
     Bios {
         /// What stands in its way.
@@ -338,6 +354,7 @@ impl ProfileError {
             | ProfileError::NothingToSign { origin }
             | ProfileError::GrowNotLast { origin, .. }
             | ProfileError::Bios { origin, .. }
+            | ProfileError::NotCounted { origin, .. }
             | ProfileError::EssentialAlone { origin }
             | ProfileError::FreeWithoutMinimal { origin, .. } => Some(origin),
         }
@@ -394,6 +411,12 @@ impl fmt::Display for ProfileError {
             }
             ProfileError::GrowNotLast { .. } => f.write_str("only the last partition can grow"),
             ProfileError::Bios { problem, .. } => problem.fmt(f),
+            ProfileError::NotCounted { why: Uncounted::NoLoader, .. } => {
+                f.write_str("nothing on the disk counts tries")
+            }
+            ProfileError::NotCounted { why: Uncounted::Init, .. } => {
+                f.write_str("nothing in the image says that a try was good")
+            }
             ProfileError::EssentialAlone { .. } => {
                 f.write_str("essential packages come along, but not what they depend on")
             }
@@ -542,6 +565,12 @@ impl Explain for ProfileError {
             }
             ProfileError::GrowNotLast { .. } => "move it to the end of `partitions`, or leave `grow` out".to_owned(),
             ProfileError::Bios { problem, .. } => problem.help().to_owned(),
+            ProfileError::NotCounted { why: Uncounted::NoLoader, .. } => {
+                "write `boot = \"systemd-boot\"`, which counts, or leave `boot-tries` out".to_owned()
+            }
+            ProfileError::NotCounted { why: Uncounted::Init, .. } => {
+                "only `systemd` does: take it for `init.system`, or leave `boot-tries` out".to_owned()
+            }
             ProfileError::EssentialAlone { .. } => {
                 "write `essential = false` as well, or leave `dependencies` out".to_owned()
             }

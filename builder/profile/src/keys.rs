@@ -218,6 +218,7 @@ pub(crate) const OUTPUT: &[Key] = &[
     key("kind"),
     key("table"),
     key("boot"),
+    key("boot-tries"),
     key("format"),
     key("partitions"),
     key("size"),
@@ -236,7 +237,7 @@ pub(crate) const OUTPUT: &[Key] = &[
 ];
 
 /// The keys of `[[output]]` beside `kind` that mean something for a disk.
-pub(crate) const OF_DISK: &[&str] = &["table", "boot", "format", "partitions", "size"];
+pub(crate) const OF_DISK: &[&str] = &["table", "boot", "boot-tries", "format", "partitions", "size"];
 
 /// The same for a container image.
 pub(crate) const OF_OCI: &[&str] = &["ref", "layers", "entrypoint", "cmd", "env", "user", "working-dir", "labels"];

@@ -35,6 +35,6 @@ mod words;
 mod tests;
 
 pub use bios::BiosProblem;
-pub use error::{ProfileError, ProfileErrors};
+pub use error::{ProfileError, ProfileErrors, Uncounted};
 pub use load::load;
 pub use model::*;

@@ -405,6 +405,8 @@ pub struct Disk {
     pub table: Located<PartitionTable>,
     /// How it boots: each way that is named, with the same kernel. Not empty.
     pub boot: Vec<Located<BootMethod>>,
+    /// `boot-tries`: how often systemd-boot tries what has not come up yet, before it takes another entry.
+    pub boot_tries: Option<Located<u32>>,
     /// What it is written as: each a file of its own, with a name of its own. Not empty.
     pub format: Vec<Located<DiskFormat>>,
     /// Partitions, in order. Exactly one is the root, and exactly one is what firmware reads.

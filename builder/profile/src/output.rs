@@ -55,6 +55,7 @@ fn disk(table: &Fields<'_>, board: Option<&Board>) -> Option<Disk> {
         Some(board) if table.get("boot").is_none() => board.boot.clone(),
         _ => boot_methods(table),
     };
+    let boot_tries = table.number("boot-tries", words::tries);
     let power_of_two = table.text("size", |text| DISK_SIZES.read(text)).is_some();
     let format = match table.get("format") {
         Some(_) => {
@@ -71,6 +72,7 @@ fn disk(table: &Fields<'_>, board: Option<&Board>) -> Option<Disk> {
     Some(Disk {
         table: partition_table?,
         boot: if boot.is_empty() { None? } else { boot },
+        boot_tries,
         format,
         power_of_two,
         // A partition that could not be read must not be missed a second time.

@@ -2,11 +2,11 @@
 
 use rootsmith_types::{Located, Origin};
 
-use crate::error::ProfileError;
+use crate::error::{ProfileError, Uncounted};
 use crate::fields::Findings;
 use crate::model::{
-    Board, CloudInit, CloudNetwork, Disk, Group, Image, Kernel, Mount, Network, Output, OutputKind, Partition,
-    PartitionKind, Payload, PayloadKind, Restart, SecureBoot, Service, User,
+    Board, BootMethod, CloudInit, CloudNetwork, Disk, Group, Image, Init, InitSystem, Kernel, Mount, Network, Output,
+    OutputKind, Partition, PartitionKind, Payload, PayloadKind, Restart, SecureBoot, Service, User,
 };
 
 /// A kernel for every architecture. `table` is where `[kernel]` is written.
@@ -145,6 +145,21 @@ pub(crate) fn secure_boot(secure_boot: Option<&SecureBoot>, outputs: &[Output], 
         && !outputs.iter().any(uefi)
     {
         findings.push_missing(ProfileError::NothingToSign { origin: secure_boot.origin.clone() });
+    }
+}
+
+/// Tries are counted by systemd-boot, and systemd tells it when one was good.
+pub(crate) fn tries(outputs: &[Output], init: Option<&Init>, findings: &Findings) {
+    for output in outputs {
+        let OutputKind::Disk(disk) = &output.kind else { continue };
+        let Some(tries) = &disk.boot_tries else { continue };
+        let refuse = |why| findings.push(ProfileError::NotCounted { origin: tries.origin.clone(), why });
+        if !disk.boots_by(BootMethod::SystemdBoot) {
+            refuse(Uncounted::NoLoader);
+        }
+        if init.is_some_and(|init| init.system.value != InitSystem::Systemd) {
+            refuse(Uncounted::Init);
+        }
     }
 }
 

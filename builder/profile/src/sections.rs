@@ -76,6 +76,7 @@ pub(crate) fn profile(table: &Table, start: &Origin, loader: &Loader<'_>) -> Opt
     if let (Some(image), Some(kernel)) = (&image, &kernel) {
         relations::kernel(image, kernel, root.get("kernel").map(|value| &value.origin), &loader.findings);
     }
+    relations::tries(&outputs, init.as_ref(), &loader.findings);
     bios::check(&outputs, image.as_ref(), kernel.as_ref(), &loader.findings);
     if let Some(board) = &board {
         relations::board(board, image.as_ref(), &outputs, &loader.findings);

@@ -287,6 +287,12 @@ pub(crate) fn id(text: &str) -> Result<u32, Refusal> {
     id.ok_or(Refusal::Invalid { expected: "the number of an account", hint: "write a whole number from 0 on" })
 }
 
+/// How often something is tried; systemd-boot takes any number, and nobody waits for more.
+pub(crate) fn tries(text: &str) -> Result<u32, Refusal> {
+    let tries = text.parse().ok().filter(|tries| (1..=99).contains(tries));
+    tries.ok_or(Refusal::Invalid { expected: "a number of tries", hint: "write a whole number from 1 to 99: `3`" })
+}
+
 /// A field of `/etc/passwd`: one line without `:`.
 pub(crate) fn account_field(text: &str) -> Result<String, Refusal> {
     let ok = !text.contains(':') && !text.chars().any(char::is_control);

@@ -4,12 +4,14 @@
 //! |----------------|-----------------------------------------------------------------------------------------|
 //! | `uki`          | `/EFI/BOOT/BOOT<ARCH>.EFI`: kernel, initramfs and command line in one                   |
 //! | `systemd-boot` | `/EFI/BOOT/BOOT<ARCH>.EFI`, `/loader/loader.conf`, `/loader/entries/linux.conf`         |
+//! | both           | systemd-boot, `/loader/loader.conf`, and the image in `/EFI/Linux`                      |
 //! | `extlinux`     | `/extlinux/extlinux.conf`, `/dtbs/…`                                                    |
 //! | `grub`         | `/grub/grub.cfg`; what reads it lies outside of this partition                          |
 //! | `raspberry-pi` | `/config.txt`, `/cmdline.txt`, device trees by their names alone                        |
 //!
-//! All but `uki` name the same `/vmlinuz` and `/initrd.img`, so that a disk may boot in several ways with one kernel. A kernel that has all
-//! that its root needs built in gets no initramfs, and finds its root by the identifier of its partition.
+//! All but `uki` name the same `/vmlinuz` and `/initrd.img`, so that a disk may boot in several ways with one kernel. What systemd-boot
+//! starts may carry the number of its tries: `linux+3.conf`. A kernel that has all that its root needs built in gets no initramfs, and
+//! finds its root by the identifier of its partition.
 
 mod extlinux;
 mod grub;
@@ -58,7 +60,12 @@ pub(crate) fn boot_tree(files: &BootFiles<'_>, blobs: &dyn Blobs) -> Result<Tree
     let initrd = initrd(files, blobs)?;
     let tree = Tree::new(Metadata::root(0o755, files.date));
     let mut boot = Partition { tree, date: files.date, cmdline: cmdline(files, initrd.is_some()), initrd };
-    if files.disk.boot.iter().any(|method| method.value != BootMethod::Uki) {
+    let in_uki = |method: BootMethod| match method {
+        BootMethod::Uki => true,
+        BootMethod::SystemdBoot => files.disk.boots_by(BootMethod::Uki),
+        _ => false,
+    };
+    if !files.disk.boot.iter().all(|method| in_uki(method.value)) {
         boot.put(KERNEL, content(files.tree, &files.kernel.kernel.image)?)?;
         if let Some(initrd) = &boot.initrd {
             let content = stored(initrd, blobs)?;
