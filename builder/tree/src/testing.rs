@@ -1,4 +1,4 @@
-//! Random trees for the property tests of everything that stores trees.
+//! For the tests of everything that stores trees: random ones, those of folders, and what differs between two.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,6 +8,10 @@ use proptest::prelude::*;
 use rootsmith_types::TreePath;
 
 use crate::{Content, Metadata, Mtime, Node, NodeKind, Run, Sparse, Tree};
+
+mod folder;
+
+pub use folder::{Folder, differences};
 
 /// Any tree that a Linux filesystem can hold: deep, wide, with hard links, holes, devices, attributes, names of up to 255
 /// bytes and no text. Contents lie in memory, so `NoBlobs` is enough. At most about 700 entries and 2 MiB of contents.
