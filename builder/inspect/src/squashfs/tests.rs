@@ -4,8 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use insta::assert_snapshot;
+use proptest::prelude::*;
+use proptest::test_runner::Config;
+use rootsmith_squashfs::{Compression, Options, plan};
+use rootsmith_tree::NoBlobs;
+use rootsmith_tree::testing::{any_tree, differences};
 use rootsmith_types::TreePath;
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 use super::*;
 use crate::testing::{
@@ -100,6 +105,25 @@ fn devices_owners_and_attributes_are_seen() {
         assert_eq!(node(path).metadata.xattrs.as_ref().unwrap()[b"user.long".as_slice()], long, "{path}");
     }
     assert_eq!(node("/etc").metadata.xattrs, None);
+}
+
+proptest! {
+    #![proptest_config(Config { cases: 48, failure_persistence: None, ..Config::default() })]
+
+    /// What `unsquashfs` and the kernel cannot show is seen here: attributes of devices and links, modes of links.
+    #[test]
+    fn what_our_writer_put_in_comes_out(tree in any_tree(), which in 0usize..4, block_log in 12u32..=20) {
+        let options = Options { block_size: 1 << block_log, ..Options::new(Compression::ALL[which], 0) };
+        let file = NamedTempFile::new().unwrap();
+        plan(&tree, &NoBlobs, &options).unwrap().write(file.as_file()).unwrap();
+        let volume = open_at(file.path());
+        let mut wanted = tree.clone();
+        for path in tree.walk().map(|entry| entry.path) {
+            wanted.get_mut(&path).unwrap().metadata.mtime.nanoseconds = 0;
+        }
+        let different = differences((&wanted, &NoBlobs), (&volume.tree, &volume)).unwrap();
+        prop_assert!(different.is_empty(), "{:#?}", different);
+    }
 }
 
 /// A small image that holds something of everything, as bytes.
