@@ -19,6 +19,14 @@ pub const ROOT_ARM: Uuid = guid(0x69dad710_2ce4_4e3c_b16c_21a1d49abed3);
 pub const ROOT_RISCV64: Uuid = guid(0x72ec70a6_cf74_40e6_bd49_4bda08e8f224);
 /// What GRUB loads from a GPT when a BIOS starts it, `21686148-6449-6e6f-744e-656564454649`.
 pub const BIOS_BOOT: Uuid = guid(0x21686148_6449_6e6f_744e_656564454649);
+/// dm-verity hash tree over a root file system on x86-64, `2c7357ed-ebd2-46d9-aec1-23d437ec2bf5`.
+pub const ROOT_X86_64_VERITY: Uuid = guid(0x2c7357ed_ebd2_46d9_aec1_23d437ec2bf5);
+/// dm-verity hash tree over a root file system on 64-bit ARM, `df3300ce-d69f-4c92-978c-9bfb0f38d820`.
+pub const ROOT_ARM64_VERITY: Uuid = guid(0xdf3300ce_d69f_4c92_978c_9bfb0f38d820);
+/// dm-verity hash tree over a root file system on 32-bit ARM, `7386cdf2-203c-47a9-a498-f2ecce45a2d6`.
+pub const ROOT_ARM_VERITY: Uuid = guid(0x7386cdf2_203c_47a9_a498_f2ecce45a2d6);
+/// dm-verity hash tree over a root file system on 64-bit RISC-V, `b6ed5582-440b-4209-b8da-5ff7c419ea3d`.
+pub const ROOT_RISCV64_VERITY: Uuid = guid(0xb6ed5582_440b_4209_b8da_5ff7c419ea3d);
 /// A file system of Microsoft's, FAT among them: what firmware other than UEFI reads,
 /// `ebd0a0a2-b9e5-4433-87c0-68b6b72699c7`.
 pub const BASIC_DATA: Uuid = guid(0xebd0a0a2_b9e5_4433_87c0_68b6b72699c7);
@@ -50,6 +58,16 @@ pub fn root(arch: Arch) -> Uuid {
         Arch::Arm64 => ROOT_ARM64,
         Arch::Armhf => ROOT_ARM,
         Arch::Riscv64 => ROOT_RISCV64,
+    }
+}
+
+/// The type of a dm-verity hash tree over a root file system for `arch`.
+pub fn root_verity(arch: Arch) -> Uuid {
+    match arch {
+        Arch::Amd64 => ROOT_X86_64_VERITY,
+        Arch::Arm64 => ROOT_ARM64_VERITY,
+        Arch::Armhf => ROOT_ARM_VERITY,
+        Arch::Riscv64 => ROOT_RISCV64_VERITY,
     }
 }
 
