@@ -1,10 +1,11 @@
 //! Emits: contents as they come out of the compressors, then the tables that say where they are, the superblock last.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::sync::mpsc::{self, Receiver};
 
-use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use rootsmith_tree::NodeKind;
 use rootsmith_types::NumBytes;
 use zerocopy::IntoBytes;
@@ -18,9 +19,9 @@ use crate::inode::{self, Place, inode_type};
 use crate::metadata::{Chain, table};
 use crate::plan::Plan;
 
-/// Bytes that one thread compresses before what came out is written; at least [`ROW`] blocks.
-const BATCH: usize = 4 << 20;
-/// So few blocks would leave threads waiting for the slowest.
+/// Bytes for each thread that may be compressed before their turn to be written has come; at least [`ROW`] blocks.
+const AHEAD: usize = 2 << 20;
+/// With fewer blocks threads would wait for the slowest.
 const ROW: usize = 8;
 
 impl Plan<'_> {
@@ -53,26 +54,28 @@ impl Plan<'_> {
             fragments: Vec::with_capacity(contents.fragments() as usize),
         };
         let mut jobs = Jobs { pieces: &contents.pieces, done: 0 };
-        let row = (BATCH / self.options.block_size as usize).max(ROW) * rayon::current_num_threads();
-        let mut ready = (jobs.take(row), Vec::new());
-        ready.1 = self.pack(&ready.0, workers)?;
-        while !ready.0.is_empty() {
-            let batch = jobs.take(row);
-            let mut packed = Ok(Vec::new());
-            rayon::in_place_scope(|scope| {
-                scope.spawn(|_| packed = self.pack(&batch, workers));
-                ready.0.iter().zip(&ready.1).try_for_each(|(job, packed)| self.store(out, &mut written, job, packed))
-            })?;
-            ready = (batch, packed?);
-        }
+        let ahead = (AHEAD / self.options.block_size as usize).max(ROW) * rayon::current_num_threads();
+        rayon::in_place_scope_fifo(|scope| -> io::Result<()> {
+            let mut waiting = VecDeque::with_capacity(ahead);
+            loop {
+                while waiting.len() < ahead
+                    && let Some(job) = jobs.next()
+                {
+                    let (sender, receiver) = mpsc::sync_channel(1);
+                    scope.spawn_fifo(move |_| {
+                        // Nobody waits any more once there was an error.
+                        let _ = sender.send(workers.with(|worker| self.pack(job, worker)));
+                    });
+                    waiting.push_back((job, receiver));
+                }
+                let Some((job, receiver)) = waiting.pop_front() else { return Ok(()) };
+                self.store(out, &mut written, job, &received(&receiver)?)?;
+            }
+        })?;
         Ok(written)
     }
 
-    fn pack(&self, jobs: &[Job], workers: &Workers) -> io::Result<Vec<Packed>> {
-        jobs.par_iter().map(|job| workers.with(|worker| self.pack_one(job, worker))).collect()
-    }
-
-    fn pack_one(&self, job: &Job, worker: &mut Worker) -> io::Result<Packed> {
+    fn pack(&self, job: Job, worker: &mut Worker) -> io::Result<Packed> {
         let contents = &self.collected.contents;
         let block_size = u64::from(self.options.block_size);
         let mut filled = 0;
@@ -83,7 +86,7 @@ impl Plan<'_> {
             filled += length;
             content.read_at(self.blobs, from, place)
         };
-        match *job {
+        match job {
             Job::Block(number, block) => read(number, u64::from(block) * block_size)?,
             Job::Fragment(fragment) => {
                 for &number in contents.tails(fragment) {
@@ -103,8 +106,8 @@ impl Plan<'_> {
         })
     }
 
-    fn store(&self, out: &mut Out<'_>, written: &mut Written, job: &Job, packed: &Packed) -> io::Result<()> {
-        match *job {
+    fn store(&self, out: &mut Out<'_>, written: &mut Written, job: Job, packed: &Packed) -> io::Result<()> {
+        match job {
             Job::Block(number, block) => {
                 let first = self.collected.contents.stored[number as usize].blocks.start;
                 written.sizes[(first + block) as usize] = U32::new(packed.size);
@@ -270,6 +273,7 @@ struct Nodes {
 }
 
 /// One block to compress.
+#[derive(Debug, Clone, Copy)]
 enum Job {
     /// A block of a stored content.
     Block(u32, u32),
@@ -290,25 +294,38 @@ struct Jobs<'p> {
     done: u32,
 }
 
-impl Jobs<'_> {
-    /// The next `count` blocks; fewer at the end.
-    fn take(&mut self, count: usize) -> Vec<Job> {
-        let mut jobs = Vec::with_capacity(count.min(self.pieces.len()));
-        while jobs.len() < count {
-            let Some((piece, later)) = self.pieces.split_first() else { break };
-            match piece {
-                Piece::Fragment(number) => jobs.push(Job::Fragment(*number)),
-                Piece::Blocks(number, blocks) => {
-                    jobs.push(Job::Block(*number, blocks.start + self.done));
+impl Iterator for Jobs<'_> {
+    type Item = Job;
+
+    fn next(&mut self) -> Option<Job> {
+        let (piece, later) = self.pieces.split_first()?;
+        let job = match piece {
+            Piece::Fragment(number) => Job::Fragment(*number),
+            Piece::Blocks(number, blocks) => {
+                let block = blocks.start + self.done;
+                if block + 1 < blocks.end {
                     self.done += 1;
-                    if self.done < blocks.end - blocks.start {
-                        continue;
-                    }
+                    return Some(Job::Block(*number, block));
                 }
+                Job::Block(*number, block)
             }
-            self.done = 0;
-            self.pieces = later;
+        };
+        self.done = 0;
+        self.pieces = later;
+        Some(job)
+    }
+}
+
+/// What a thread hands over. Where this is a thread of the pool itself, it works meanwhile: with one thread nobody else would.
+fn received<T>(receiver: &Receiver<io::Result<T>>) -> io::Result<T> {
+    loop {
+        if let Ok(result) = receiver.try_recv() {
+            return result;
         }
-        jobs
+        if rayon::yield_now() != Some(rayon::Yield::Executed) {
+            // Another thread is at it.
+            let lost = |_| io::Error::other("internal error: a block was lost");
+            return receiver.recv().map_err(lost)?;
+        }
     }
 }
