@@ -4,9 +4,13 @@
 //! `Image` made of `Image`s. What is not written reads as zeros in a file, and whatever was there on a card that is written by block map: so
 //! only what nobody reads is left out.
 
+mod ordered;
+
 use std::io;
 
 use rootsmith_types::NumBytes;
+
+pub use ordered::in_order;
 
 /// Where an image goes. Offsets never go back: a sink may be a stream, a hash, or a compressor.
 pub trait Sink {

@@ -1,11 +1,10 @@
 //! Emits: contents as they come out of the compressors, then the tables that say where they are, the superblock last.
 
-use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::mpsc::{self, Receiver};
 
+use rootsmith_ondisk::in_order;
 use rootsmith_tree::NodeKind;
 use rootsmith_types::NumBytes;
 use zerocopy::IntoBytes;
@@ -53,25 +52,10 @@ impl Plan<'_> {
             sizes: vec![U32::new(0); contents.blocks as usize],
             fragments: Vec::with_capacity(contents.fragments() as usize),
         };
-        let mut jobs = Jobs { pieces: &contents.pieces, done: 0 };
+        let jobs = Jobs { pieces: &contents.pieces, done: 0 };
         let ahead = (AHEAD / self.options.block_size as usize).max(ROW) * rayon::current_num_threads();
-        rayon::in_place_scope_fifo(|scope| -> io::Result<()> {
-            let mut waiting = VecDeque::with_capacity(ahead);
-            loop {
-                while waiting.len() < ahead
-                    && let Some(job) = jobs.next()
-                {
-                    let (sender, receiver) = mpsc::sync_channel(1);
-                    scope.spawn_fifo(move |_| {
-                        // Nobody waits any more once there was an error.
-                        let _ = sender.send(workers.with(|worker| self.pack(job, worker)));
-                    });
-                    waiting.push_back((job, receiver));
-                }
-                let Some((job, receiver)) = waiting.pop_front() else { return Ok(()) };
-                self.store(out, &mut written, job, &received(&receiver)?)?;
-            }
-        })?;
+        let pack = |job| workers.with(|worker| self.pack(job, worker));
+        in_order(jobs, ahead, pack, |job, packed| self.store(out, &mut written, job, &packed))?;
         Ok(written)
     }
 
@@ -313,19 +297,5 @@ impl Iterator for Jobs<'_> {
         self.done = 0;
         self.pieces = later;
         Some(job)
-    }
-}
-
-/// What a thread hands over. Where this is a thread of the pool itself, it works meanwhile: with one thread nobody else would.
-fn received<T>(receiver: &Receiver<io::Result<T>>) -> io::Result<T> {
-    loop {
-        if let Ok(result) = receiver.try_recv() {
-            return result;
-        }
-        if rayon::yield_now() != Some(rayon::Yield::Executed) {
-            // Another thread is at it.
-            let lost = |_| io::Error::other("internal error: a block was lost");
-            return receiver.recv().map_err(lost)?;
-        }
     }
 }
