@@ -1,7 +1,8 @@
 //! One `[[output]]` of a profile to one file, under a temporary name until everything about it was checked.
 //!
 //! [`Staging`] is the folder beside the final one that a build writes into; [`Staging::publish`] gives the files their
-//! names, the manifest last. [`write_disk`], [`write_tar`] and [`write_oci`] fill one file each.
+//! names, the manifest last. [`write_disk`], [`write_tar`], [`write_oci`] and [`write_squashfs`] fill one file
+//! each.
 
 mod bios;
 mod disk;
@@ -9,6 +10,7 @@ mod error;
 mod formats;
 mod oci;
 mod sink;
+mod squashfs;
 mod staging;
 mod tar;
 
@@ -17,5 +19,6 @@ pub use disk::{DiskIds, DiskInput, DiskLayout, RawPiece, names, partuuid, root_s
 pub use error::OutputError;
 pub use formats::DiskFile;
 pub use oci::{OciInput, write_oci};
+pub use squashfs::{for_squashfs, write_squashfs};
 pub use staging::Staging;
 pub use tar::write_tar;

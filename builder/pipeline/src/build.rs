@@ -10,9 +10,11 @@ use rootsmith_bmap::BlockMap;
 use rootsmith_configure::identity_plan;
 use rootsmith_fetch::Cache;
 use rootsmith_lock::{Lock, Target};
-use rootsmith_output::{DiskFile, OciInput, OutputError, Staging, write_disk, write_oci, write_tar};
+use rootsmith_output::{
+    DiskFile, OciInput, OutputError, Staging, for_squashfs, write_disk, write_oci, write_squashfs, write_tar,
+};
 use rootsmith_preflight::{Report, Verdict, Wanted};
-use rootsmith_profile::{Disk, DiskFormat, Oci, OutputKind, Profile};
+use rootsmith_profile::{Disk, DiskFormat, Oci, OutputKind, Profile, Squashfs};
 use rootsmith_tree::Tree;
 use rootsmith_types::{Arch, NumBytes, Problems, Sha256Digest};
 
@@ -133,6 +135,8 @@ fn run(
     let folder = staging.target().to_owned();
     staging.publish(MANIFEST, &stale)?;
 
+    let mut notes = notes;
+    notes.extend(left_out_of_squashfs(profile, &assembly.tree));
     let mut summary = summarise(folder, files, &assembly, &packages, &scripts, &preflight);
     (summary.notes, summary.time) = (notes, timer.total());
     Ok(Built { summary, target })
@@ -168,6 +172,9 @@ impl Work<'_> {
                         }
                         OutputKind::Tar => self.tar(staging, jobs, host).map(|file| (vec![file], None)),
                         OutputKind::Oci(oci) => self.oci(oci, staging, jobs, host).map(|file| (vec![file], None)),
+                        OutputKind::Squashfs(squashfs) => {
+                            self.squashfs(squashfs, staging, host).map(|file| (vec![file], None))
+                        }
                     })
                 })
                 .collect();
@@ -290,6 +297,34 @@ impl Work<'_> {
         let sha256 = digest?;
         Ok(MadeFile { name, size, written: size, sha256 })
     }
+
+    fn squashfs(&self, squashfs: &Squashfs, staging: &Staging, host: Host<'_>) -> Result<MadeFile, Problems> {
+        let (tree, _) = for_squashfs(&self.prepared.assembly.tree);
+        let name = format!("{}.squashfs", self.prepared.name);
+        let shown = format!("writing {name}");
+        host.progress.started(&shown, None);
+        let (file, path) = staging.create(&name)?;
+        let size = write_squashfs(squashfs, &tree, self.cache, self.prepared.date, &file, &path)?;
+        host.progress.finished(&shown);
+
+        let shown = format!("verifying {name}");
+        host.progress.started(&shown, None);
+        let check = || check::check_squashfs(&name, &file, &tree, self.cache);
+        let (checked, digest) = rayon::join(check, || digest_of(&path));
+        host.progress.finished(&shown);
+        checked?;
+        let sha256 = digest?;
+        Ok(MadeFile { name, size, written: size, sha256 })
+    }
+}
+
+/// What a squashfs among the outputs has not, although the tree has.
+fn left_out_of_squashfs(profile: &Profile, tree: &Tree) -> Option<String> {
+    profile.outputs.iter().find(|output| matches!(output.kind, OutputKind::Squashfs(_)))?;
+    let (_, lists) = for_squashfs(tree);
+    let first = lists.first()?;
+    let more = if lists.len() > 1 { format!(" and {} more", lists.len() - 1) } else { String::new() };
+    Some(format!("squashfs has no access control lists: those of `{first}`{more} are left out of it"))
 }
 
 fn judge(report: &Report) -> Result<(), Problems> {

@@ -3,10 +3,13 @@
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
 
 use rootsmith_assemble::AssembleError;
 use rootsmith_fetch::Cache;
 use rootsmith_grub::CoreImage;
+use rootsmith_inspect::{FileSource, Image};
 use rootsmith_output::{DiskIds, RawPiece, core_sector, partuuid};
 use rootsmith_preflight::{
     BiosStart, BootFacts, BootVolume, Brought, DiskStart, Facts, PartitionFacts, PartitionRole, Report, RootFacts,
@@ -15,7 +18,9 @@ use rootsmith_preflight::{
 use rootsmith_profile::{Disk, PartitionKind, Profile, SECTOR};
 use rootsmith_tree::{Content, Tree};
 use rootsmith_types::{Arch, NumBytes, Problems, Sha256Digest, Sha256Writer};
-use rootsmith_verify::{Kind, ReadBack, Slice, What, compare, partitions, read_back};
+use rootsmith_verify::{
+    Difference, Kind, ReadBack, Seen, Slice, Times, What, compare, compare_seen, partitions, read_back,
+};
 
 use crate::inputs::InputError;
 use crate::prepare::{role, table_kind};
@@ -157,8 +162,24 @@ pub(crate) fn check_tar(file: &str, image: &File, length: u64, tree: &Tree, cach
     compare_trees(file, tree, cache, &read)
 }
 
+/// Reads a squashfs back with the reader of foreign images, which shares nothing with the writer, and compares.
+pub(crate) fn check_squashfs(file: &str, image: &File, tree: &Tree, cache: &Cache) -> Result<(), Problems> {
+    let unreadable = |error: &dyn std::fmt::Display| InputError::ReadBack {
+        file: file.to_owned(),
+        difference: format!("it cannot be read: {error}"),
+    };
+    let source = image.try_clone().and_then(FileSource::new).map_err(|error| unreadable(&error))?;
+    // Only archives need a scratch folder.
+    let found = Image::of_source(Arc::new(source), Path::new("")).map_err(|error| unreadable(&error))?;
+    let seen = Seen { mode: true, owner: true, mtime: Times::Seconds, xattrs: true, devices: true, hard_links: true };
+    report(file, tree, cache, compare_seen((tree, cache), (&found.tree, &found), &seen)?)
+}
+
 pub(crate) fn compare_trees(file: &str, tree: &Tree, cache: &Cache, read: &ReadBack<'_>) -> Result<(), Problems> {
-    let differences = compare(tree, cache, read)?;
+    report(file, tree, cache, compare(tree, cache, read)?)
+}
+
+fn report(file: &str, tree: &Tree, cache: &Cache, differences: Vec<Difference>) -> Result<(), Problems> {
     let n = differences.len();
     let mut errors = Vec::new();
     for difference in differences.into_iter().take(SHOWN) {

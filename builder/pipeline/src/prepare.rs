@@ -261,7 +261,7 @@ pub(crate) fn role(kind: PartitionKind) -> PartitionRole {
 pub(crate) fn disk(profile: &Profile) -> Option<&Disk> {
     profile.outputs.iter().find_map(|output| match &output.kind {
         OutputKind::Disk(disk) => Some(disk),
-        OutputKind::Tar | OutputKind::Oci(_) => None,
+        OutputKind::Tar | OutputKind::Oci(_) | OutputKind::Squashfs(_) => None,
     })
 }
 

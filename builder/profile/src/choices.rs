@@ -3,7 +3,7 @@
 use crate::fields::Refusal;
 use crate::model::{
     BootMethod, Caches, CloudNetwork, Database, DiskFormat, DistributionId, Enroll, FirstBoot, Hierarchy, InitSystem,
-    KillMode, NetworkManager, PartitionKind, PartitionTable, Pocket, Resource, Restart,
+    KillMode, NetworkManager, PartitionKind, PartitionTable, Pocket, Resource, Restart, SquashfsCompression,
 };
 
 /// A word out of a list; one without a value is in the design and not supported yet.
@@ -181,10 +181,22 @@ pub(crate) const OUTPUT_KINDS: Words<Kind> = Words {
     words: &[
         ("disk", Some(Kind::Disk)),
         ("tar", Some(Kind::Tar)),
-        ("squashfs", None),
+        ("squashfs", Some(Kind::Squashfs)),
         ("ext4", None),
         ("cpio", None),
         ("oci", Some(Kind::Oci)),
+    ],
+};
+
+/// `output.compression`.
+pub(crate) const SQUASHFS_COMPRESSIONS: Words<SquashfsCompression> = Words {
+    noun: "compression",
+    expected: "a compression of squashfs",
+    words: &[
+        ("zstd", Some(SquashfsCompression::Zstd)),
+        ("xz", Some(SquashfsCompression::Xz)),
+        ("gzip", Some(SquashfsCompression::Gzip)),
+        ("lz4", Some(SquashfsCompression::Lz4)),
     ],
 };
 
@@ -291,4 +303,6 @@ pub(crate) enum Kind {
     Tar,
     /// `oci`.
     Oci,
+    /// `squashfs`.
+    Squashfs,
 }

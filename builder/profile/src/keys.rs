@@ -230,6 +230,7 @@ pub(crate) const OUTPUT: &[Key] = &[
     key("user"),
     key("working-dir"),
     key("labels"),
+    key("compression"),
     later(
         "compress",
         "a `tar` and the layer of an `oci` are always compressed with zstd; a disk's `format` says it: `raw.zst`, `qcow2-zstd`",
@@ -241,6 +242,9 @@ pub(crate) const OF_DISK: &[&str] = &["table", "boot", "boot-tries", "format", "
 
 /// The same for a container image.
 pub(crate) const OF_OCI: &[&str] = &["ref", "layers", "entrypoint", "cmd", "env", "user", "working-dir", "labels"];
+
+/// The same for a squashfs.
+pub(crate) const OF_SQUASHFS: &[&str] = &["compression"];
 
 /// A partition of a disk.
 pub(crate) const PARTITION: &[Key] = &[

@@ -18,6 +18,7 @@ mod oci;
 mod payload;
 mod secure_boot;
 mod service;
+mod squashfs;
 
 pub use board::{Board, Firmware, Piece, RawBlob, SECTOR};
 pub use by_arch::ByArch;
@@ -28,6 +29,7 @@ pub use oci::Oci;
 pub use payload::{Account, Member, Payload, PayloadKind, Source, Unpacking};
 pub use secure_boot::{BootSigner, Enroll, SecureBoot};
 pub use service::{CgroupLimits, KillMode, Limit, Resource, Restart, Service};
+pub use squashfs::{Squashfs, SquashfsCompression};
 
 /// A merged profile.
 #[derive(Debug, Clone)]
@@ -396,6 +398,8 @@ pub enum OutputKind {
     Tar,
     /// `kind = "oci"`: `NAME-ARCH.oci.tar`.
     Oci(Oci),
+    /// `kind = "squashfs"`: `NAME-ARCH.squashfs`.
+    Squashfs(Squashfs),
 }
 
 /// A disk image.

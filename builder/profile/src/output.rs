@@ -3,13 +3,15 @@
 use rootsmith_types::{Located, NumBytes};
 
 use crate::choices::{
-    BOOT_METHODS, DISK_SIZES, FIRMWARE_FILESYSTEMS, FORMATS, Kind, OUTPUT_KINDS, PARTITIONS, ROOT_FILESYSTEMS, TABLES,
+    BOOT_METHODS, DISK_SIZES, FIRMWARE_FILESYSTEMS, FORMATS, Kind, OUTPUT_KINDS, PARTITIONS, ROOT_FILESYSTEMS,
+    SQUASHFS_COMPRESSIONS, TABLES,
 };
 use crate::error::ProfileError;
 use crate::fields::{Fields, Refusal};
-use crate::keys::{OF_DISK, OF_OCI, PARTITION};
+use crate::keys::{OF_DISK, OF_OCI, OF_SQUASHFS, PARTITION};
 use crate::model::{
-    Board, BootMethod, Disk, DiskFormat, Oci, Output, OutputKind, Partition, PartitionKind, PartitionSize,
+    Board, BootMethod, Disk, DiskFormat, Oci, Output, OutputKind, Partition, PartitionKind, PartitionSize, Squashfs,
+    SquashfsCompression,
 };
 use crate::value::{self, Value};
 use crate::words;
@@ -33,6 +35,10 @@ pub(crate) fn output(table: &Fields<'_>, name: Option<&str>, board: Option<&Boar
             refuse_all_but(table, "an output of kind `oci`", OF_OCI);
             OutputKind::Oci(oci(table, name)?)
         }
+        Kind::Squashfs => {
+            refuse_all_but(table, "an output of kind `squashfs`", OF_SQUASHFS);
+            OutputKind::Squashfs(squashfs(table)?)
+        }
     };
     Some(Output { origin: table.origin.clone(), kind })
 }
@@ -40,7 +46,7 @@ pub(crate) fn output(table: &Fields<'_>, name: Option<&str>, board: Option<&Boar
 /// Notes the keys that mean something in outputs of another kind only.
 fn refuse_all_but(table: &Fields<'_>, what: &str, known: &[&'static str]) {
     let shown: Vec<&'static str> = ["kind"].into_iter().chain(known.iter().copied()).collect();
-    for key in OF_DISK.iter().chain(OF_OCI).filter(|key| !known.contains(key)) {
+    for key in OF_DISK.iter().chain(OF_OCI).chain(OF_SQUASHFS).filter(|key| !known.contains(key)) {
         table.refuse(key, what, &shown);
     }
 }
@@ -104,6 +110,14 @@ fn oci(table: &Fields<'_>, name: Option<&str>) -> Option<Oci> {
     let (entrypoint, cmd) = (table.list("entrypoint", words::argument), table.list("cmd", words::argument));
     let (env, labels) = (pairs(table, "env", words::variable), pairs(table, "labels", words::line));
     Some(Oci { reference: reference?, layers, entrypoint, cmd, env, user, working_dir, labels })
+}
+
+fn squashfs(table: &Fields<'_>) -> Option<Squashfs> {
+    let compression = match table.get("compression") {
+        Some(_) => table.text("compression", |text| SQUASHFS_COMPRESSIONS.read(text))?,
+        None => table.default(SquashfsCompression::Zstd),
+    };
+    Some(Squashfs { compression })
 }
 
 /// The texts of a table whose keys are the user's own, in the order written.

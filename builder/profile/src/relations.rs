@@ -92,6 +92,7 @@ pub(crate) fn outputs(outputs: &[Output], kernel: bool, findings: &Findings) {
             OutputKind::Disk(_) => "disk",
             OutputKind::Tar => "tar",
             OutputKind::Oci(_) => "oci",
+            OutputKind::Squashfs(_) => "squashfs",
         };
         (&output.origin, format!("output of kind `{kind}`: their files would have the same name"))
     });
@@ -139,7 +140,7 @@ fn disk(disk: &Disk, origin: &Origin, kernel: bool, findings: &Findings) {
 pub(crate) fn secure_boot(secure_boot: Option<&SecureBoot>, outputs: &[Output], findings: &Findings) {
     let uefi = |output: &Output| match &output.kind {
         OutputKind::Disk(disk) => disk.boot.iter().any(|method| method.value.is_uefi()),
-        OutputKind::Tar | OutputKind::Oci(_) => false,
+        OutputKind::Tar | OutputKind::Squashfs(_) | OutputKind::Oci(_) => false,
     };
     if let Some(secure_boot) = secure_boot
         && !outputs.iter().any(uefi)
@@ -174,7 +175,7 @@ pub(crate) fn board(board: &Board, image: Option<&Image>, outputs: &[Output], fi
     }
     let disks = outputs.iter().filter_map(|output| match &output.kind {
         OutputKind::Disk(disk) => Some(disk),
-        OutputKind::Tar | OutputKind::Oci(_) => None,
+        OutputKind::Tar | OutputKind::Oci(_) | OutputKind::Squashfs(_) => None,
     });
     for disk in disks {
         if board.tables.iter().all(|table| table.value != disk.table.value) {

@@ -15,7 +15,7 @@ mod payload;
 
 use crate::{
     Account, CloudNetwork, KillMode, Limit, OutputKind, PartitionSize, PayloadKind, Profile, ProfileErrors, Resource,
-    Restart, Source, Unpacking, load,
+    Restart, Source, SquashfsCompression, Unpacking, load,
 };
 
 /// Files in memory.
@@ -135,6 +135,18 @@ fn a_container_image_speaks_the_words_of_its_configuration() {
     let profile = loaded(&[("p.toml", &text)]).unwrap();
     let OutputKind::Oci(oci) = &profile.outputs[0].kind else { panic!("{:?}", profile.outputs) };
     assert_eq!(oci.reference.value, "localhost/least:latest");
+}
+
+#[test]
+fn a_squashfs_is_compressed_by_zstd_unless_told_otherwise() {
+    let compression = |keys: &str| {
+        let text = format!("{}output = [{{ kind = \"squashfs\"{keys} }}]\n", &LEAST[..LEAST.find("output").unwrap()]);
+        let profile = loaded(&[("p.toml", &text)]).unwrap();
+        let OutputKind::Squashfs(squashfs) = &profile.outputs[0].kind else { panic!("{:?}", profile.outputs) };
+        squashfs.compression.value
+    };
+    assert_eq!(compression(""), SquashfsCompression::Zstd);
+    assert_eq!(compression(", compression = \"xz\""), SquashfsCompression::Xz);
 }
 
 #[test]

@@ -92,22 +92,32 @@ impl Explain for Difference {
 /// Every difference that the reader could see, in the order of paths. `blobs` holds the wanted contents; only those without
 /// a known digest are read.
 pub fn compare(wanted: &Tree, blobs: &dyn Blobs, found: &ReadBack<'_>) -> Result<Vec<Difference>, ReadBackError> {
-    let seen = &found.seen;
+    let mut differences = compare_seen((wanted, blobs), (&found.tree, found), &found.seen)?;
+    differences.retain(|difference| difference.what != What::Additional || !is_lost_and_found(&difference.path, found));
+    Ok(differences)
+}
+
+/// The same for a tree that another reader found, which sees what `seen` says.
+pub fn compare_seen(
+    (wanted, blobs): (&Tree, &dyn Blobs),
+    (found, found_blobs): (&Tree, &dyn Blobs),
+    seen: &Seen,
+) -> Result<Vec<Difference>, ReadBackError> {
     let mut differences = Vec::new();
     let mut compared = 0;
     let mut first_wanted = FirstNames::new(wanted);
-    let mut first_found = FirstNames::new(&found.tree);
+    let mut first_found = FirstNames::new(found);
     for entry in wanted.walk() {
         let mut differs = |what| differences.push(Difference { path: entry.path.clone(), what });
-        let Some(node) = found.tree.get(&entry.path) else {
+        let Some(node) = found.get(&entry.path) else {
             differs(What::Missing);
             continue;
         };
         compared += 1;
         compare_metadata(&entry, node, seen, &mut differs);
-        compare_kinds(entry.node, node, seen, (blobs, found), &mut differs)?;
+        compare_kinds(entry.node, node, seen, (blobs, found_blobs), &mut differs)?;
         if seen.hard_links {
-            let found_entry = Entry { path: entry.path.clone(), node, leaf: found.tree.leaf_id(&entry.path) };
+            let found_entry = Entry { path: entry.path.clone(), node, leaf: found.leaf_id(&entry.path) };
             let names = (first_wanted.of(&entry), first_found.of(&found_entry));
             if let (Some(wanted), Some(found)) = names
                 && wanted != found
@@ -117,10 +127,10 @@ pub fn compare(wanted: &Tree, blobs: &dyn Blobs, found: &ReadBack<'_>) -> Result
         }
     }
     let mut in_both = 0;
-    for entry in found.tree.walk() {
+    for entry in found.walk() {
         if wanted.get(&entry.path).is_some() {
             in_both += 1;
-        } else if !is_lost_and_found(&entry, found) {
+        } else {
             differences.push(Difference { path: entry.path, what: What::Additional });
         }
     }
@@ -137,11 +147,11 @@ pub fn compare(wanted: &Tree, blobs: &dyn Blobs, found: &ReadBack<'_>) -> Result
 }
 
 /// `mke2fs` and every other maker of ext4 leave an empty `/lost+found` for `e2fsck`.
-fn is_lost_and_found(entry: &Entry<'_>, found: &ReadBack<'_>) -> bool {
+fn is_lost_and_found(path: &TreePath, found: &ReadBack<'_>) -> bool {
     found.kind == Kind::Ext4
-        && entry.path.as_bytes() == b"/lost+found"
-        && entry.node.is_directory()
-        && found.tree.children(&entry.path).next().is_none()
+        && path.as_bytes() == b"/lost+found"
+        && found.tree.get(path).is_some_and(Node::is_directory)
+        && found.tree.children(path).next().is_none()
 }
 
 fn compare_metadata(wanted: &Entry<'_>, found: &Node, seen: &Seen, differs: &mut dyn FnMut(What)) {
@@ -154,6 +164,7 @@ fn compare_metadata(wanted: &Entry<'_>, found: &Node, seen: &Seen, differs: &mut
     }
     let mtime = match seen.mtime {
         Times::Exact => Some(meta.mtime),
+        Times::Seconds => Some(Mtime { nanoseconds: 0, ..meta.mtime }),
         Times::EvenSeconds if wanted.path.is_root() => None,
         Times::EvenSeconds => Some(even(meta.mtime)),
     };

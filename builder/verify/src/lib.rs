@@ -25,7 +25,7 @@ mod slice;
 mod table;
 mod tar;
 
-pub use compare::{Difference, What, compare};
+pub use compare::{Difference, What, compare, compare_seen};
 pub use error::ReadBackError;
 pub use oci::{FoundConfig, FoundImage, FoundRun, image};
 pub use read_back::{Kind, ReadBack, Seen, Times, read_back};

@@ -42,6 +42,8 @@ impl Kind {
 pub enum Times {
     /// To the nanosecond.
     Exact,
+    /// Rounded down to a second.
+    Seconds,
     /// As FAT has them: rounded down to an even second, from 1980 to 2107, and none for the root.
     EvenSeconds,
 }
