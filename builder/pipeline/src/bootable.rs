@@ -136,6 +136,11 @@ pub(crate) fn prepare_disk(
             }
         }
     }
+    if disk.boot_tries.is_some() {
+        // Nothing waits for a mount that may fail, and the name that carries the count is on this one.
+        let wait = "[Unit]\nRequiresMountsFor=/boot/efi\n";
+        put(assembly, "/etc/systemd/system/systemd-bless-boot.service.d/50-esp.conf", wait, date)?;
+    }
     put(assembly, "/etc/fstab", &fstab, date)
 }
 
