@@ -125,7 +125,7 @@ fn layered(folder: &Path, name: &str, greeting: &str) -> PathBuf {
     let profile = format!(
         "schema = 1\nextends = [\"hello-container.toml\"]\n\
          output = {{ replace = [{{ kind = \"oci\", ref = \"localhost/{name}:1\", layers = 4, \
-         cmd = [\"cat\", \"/etc/greeting\"], env = {{ PATH = \"/usr/bin\" }}, user = \"65534:65534\" }}] }}\n\
+         cmd = [\"busybox\", \"cat\", \"/etc/greeting\"], env = {{ PATH = \"/usr/bin\" }}, user = \"65534:65534\" }}] }}\n\
          [image]\nname = \"{name}\"\n[packages]\ninclude = [\"netbase\", \"tzdata\"]\n\
          [[overlay]]\nsource = \"overlays/{name}\"\n"
     );
