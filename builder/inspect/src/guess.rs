@@ -77,13 +77,12 @@ pub(crate) fn describe(source: &Source) -> String {
     if source.read_at(0, &mut head).is_err() {
         return "unreadable".to_owned();
     }
-    let known: [(&[u8], &str); 6] = [
+    let known: [(&[u8], &str); 5] = [
         (b"\x7fELF", "an ELF program"),
         (b"MZ", "a program for UEFI or Windows"),
         (b"PK\x03\x04", "a zip archive"),
         (b"conectix", "the beginning of a VHD disk, whose end is missing"),
         (b"!<arch>\n", "an ar archive, as a `.deb` is"),
-        (b"070701", "a cpio archive, which cannot be read yet"),
     ];
     match known.iter().find(|(magic, _)| head.starts_with(magic)) {
         Some((_, name)) => (*name).to_owned(),

@@ -16,7 +16,7 @@ use crate::compose::{self, Mounts};
 use crate::grows;
 use crate::guess::{self, Guess};
 use crate::{
-    FileSource, OpenError, Part, Partition, Source, Table, TableKind, Volume, disk, folder, oci, tar, wrapped,
+    FileSource, OpenError, Part, Partition, Source, Table, TableKind, Volume, cpio, disk, folder, oci, tar, wrapped,
 };
 
 /// EFI system partition (UEFI 2.10, table 5.7).
@@ -85,6 +85,9 @@ impl Image {
         layers.extend(format);
         if let Some(volume) = guess::open(&source)? {
             return Ok(Image::of_volume(layers, volume));
+        }
+        if cpio::is(&source) {
+            return Ok(Image::of_volume(layers, cpio::open(&source)?));
         }
         if tar::is(&source) {
             let volume = tar::open(&source, scratch)?;

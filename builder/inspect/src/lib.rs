@@ -10,6 +10,7 @@
 //! | `fat`      | FAT12, FAT16, FAT32                                  | `hadris-fat` for names, our own       |
 //! | `squashfs` | squashfs 4                                           | our own                               |
 //! | `tar`      | tar: plain, gzip, xz, Zstandard                      | our own, `flate2`, `liblzma`, `zstd`  |
+//! | `cpio`     | cpio: an initramfs, plain or compressed              | our own                               |
 //! | `oci`      | an OCI image layout, its layers applied              | our own                               |
 //! | `folder`   | a folder of the host                                 | `walkdir`, the host                   |
 //!
@@ -19,6 +20,7 @@
 
 mod broken;
 mod compose;
+mod cpio;
 mod disk;
 mod error;
 mod ext4;

@@ -61,12 +61,24 @@ impl Growing<'_> {
             What::CharDevice { major, minor } => NodeKind::CharDevice { major, minor },
             What::BlockDevice { major, minor } => NodeKind::BlockDevice { major, minor },
             What::Fifo => NodeKind::Fifo,
+            What::Socket => NodeKind::Socket,
         };
         let node = Node { kind, metadata };
         if self.tree.get(&path).is_some_and(|there| there.is_directory() != node.is_directory()) {
             self.tree.remove(&path);
         }
         self.tree.insert(&path, node).map_err(|error| self.damaged(&named, &error))
+    }
+
+    /// Gives the file `path`, which is there, its content.
+    pub(crate) fn fill(&mut self, path: &TreePath, data: Data, whole: u32) -> Result<(), OpenError> {
+        let content = self.content(data, whole)?;
+        let path = self.tree.resolve_parent(path).map_err(|error| self.damaged(path, &error))?;
+        match self.tree.get_mut(&path).map(|node| &mut node.kind) {
+            Some(NodeKind::File(there)) => *there = content,
+            _ => return Err(self.damaged(&path, &"it has content, and is no file")),
+        }
+        Ok(())
     }
 
     /// The tree, and where its contents are read: in `wholes`, the archives in their order.

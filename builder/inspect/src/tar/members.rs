@@ -37,9 +37,17 @@ pub(crate) enum What {
     File(Data),
     Symlink(Arc<[u8]>),
     HardLink(TreePath),
-    CharDevice { major: u32, minor: u32 },
-    BlockDevice { major: u32, minor: u32 },
+    CharDevice {
+        major: u32,
+        minor: u32,
+    },
+    BlockDevice {
+        major: u32,
+        minor: u32,
+    },
     Fifo,
+    /// Of a cpio: tar has none.
+    Socket,
 }
 
 /// Where the data of a file lies.
