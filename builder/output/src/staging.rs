@@ -49,6 +49,11 @@ impl Staging {
         tempfile::tempfile_in(&self.folder).map_err(failed(&self.folder, "write"))
     }
 
+    /// The folder itself, for files without a name: what else is put here is published.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Where the files will be.
     pub fn target(&self) -> &Path {
         &self.target

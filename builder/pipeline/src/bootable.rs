@@ -14,6 +14,9 @@ use crate::inputs::InputError;
 /// No configuration file, release file or stub is larger.
 pub(crate) const MAX_TEXT: u64 = 4 << 20;
 
+/// What a table of file systems begins with.
+pub(crate) const FSTAB: &str = "# <file system> <mount point> <type> <options> <dump> <pass>\n";
+
 /// The kernel of a tree, indexed.
 pub(crate) struct IndexedKernel {
     pub(crate) kernel: Kernel,
@@ -96,7 +99,7 @@ pub(crate) fn prepare_disk(
 ) -> Result<(), Problems> {
     // BusyBox's mount knows file systems by their own identifiers alone, and has no word for those that may be missing.
     let busybox = init == InitSystem::Busybox;
-    let mut fstab = String::from("# <file system> <mount point> <type> <options> <dump> <pass>\n");
+    let mut fstab = String::from(FSTAB);
     for partition in &disk.partitions {
         match partition.kind.value {
             PartitionKind::Root => {
@@ -171,7 +174,7 @@ fn growing_tools(init: InitSystem, disk: &Disk) -> (&'static [&'static str], &'s
     }
 }
 
-fn put(assembly: &mut Assembly, path: &'static str, text: &str, date: UnixTime) -> Result<(), Problems> {
+pub(crate) fn put(assembly: &mut Assembly, path: &'static str, text: &str, date: UnixTime) -> Result<(), Problems> {
     let path = TreePath::literal(path);
     if let Some(parent) = path.parent() {
         assembly.tree.create_directories(&parent, &Metadata::root(0o755, date)).map_err(tree_error)?;

@@ -5,24 +5,27 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rootsmith_assemble::{Assembly, Package};
+use rootsmith_assemble::{AssembleError, Assembly, Package};
 use rootsmith_bmap::BlockMap;
 use rootsmith_configure::identity_plan;
 use rootsmith_fetch::Cache;
 use rootsmith_lock::{Lock, Target};
 use rootsmith_output::{
-    DiskFile, OciInput, OutputError, Staging, for_squashfs, write_disk, write_oci, write_squashfs, write_tar,
+    DiskFile, OciInput, OutputError, Staging, for_squashfs, write_cpio, write_disk, write_oci, write_squashfs,
+    write_tar,
 };
 use rootsmith_preflight::{Report, Verdict, Wanted};
-use rootsmith_profile::{Disk, DiskFormat, Oci, OutputKind, Profile, Squashfs};
-use rootsmith_tree::Tree;
+use rootsmith_profile::{Cpio, Disk, DiskFormat, Oci, OutputKind, Profile, Squashfs};
+use rootsmith_tree::{Node, Tree, TreeError};
 use rootsmith_types::{Arch, NumBytes, Problems, Sha256Digest};
 
-use crate::bootable::tree_error;
+use crate::boot_files::MAX_IMAGE;
+use crate::bootable::{IndexedKernel, tree_error};
 use crate::check;
 use crate::container;
 use crate::formats;
 use crate::layers::layers;
+use crate::netboot;
 use crate::places::{Failure, Places};
 use crate::prepare::{Prepared, prepare};
 use crate::report::{self, GENERATOR, MANIFEST, MadeFile, Summary};
@@ -137,6 +140,7 @@ fn run(
 
     let mut notes = notes;
     notes.extend(left_out_of_squashfs(profile, &assembly.tree));
+    notes.extend(netboot::left_out(profile, &assembly.tree));
     let mut summary = summarise(folder, files, &assembly, &packages, &scripts, &preflight);
     (summary.notes, summary.time) = (notes, timer.total());
     Ok(Built { summary, target })
@@ -175,6 +179,7 @@ impl Work<'_> {
                         OutputKind::Squashfs(squashfs) => {
                             self.squashfs(squashfs, staging, host).map(|file| (vec![file], None))
                         }
+                        OutputKind::Cpio(cpio) => self.cpio(cpio, staging, jobs, host).map(|files| (files, None)),
                     })
                 })
                 .collect();
@@ -247,10 +252,7 @@ impl Work<'_> {
             made.push(MadeFile { name: raw_name.clone(), size: layout.size, written, sha256 });
         }
         if disk.format.iter().any(|format| format.value.is_raw()) {
-            let (name, text) = (format!("{raw_name}.bmap"), map.to_xml());
-            write_text(staging, &name, &text)?;
-            let (size, sha256) = (NumBytes::new(text.len() as u64), Sha256Digest::of(text.as_bytes()));
-            made.push(MadeFile { name, size, written: size, sha256 });
+            made.push(write_file(staging, format!("{raw_name}.bmap"), map.to_xml().as_bytes())?);
         }
         let report = report?;
         made.extend(others?);
@@ -316,6 +318,37 @@ impl Work<'_> {
         let sha256 = digest?;
         Ok(MadeFile { name, size, written: size, sha256 })
     }
+
+    /// What a machine is started from over the network: the kernel, the initramfs that is the whole system, and the words of the
+    /// kernel's command line.
+    fn cpio(&self, cpio: &Cpio, staging: &Staging, jobs: usize, host: Host<'_>) -> Result<Vec<MadeFile>, Problems> {
+        let Prepared { arch, date, ref assembly, ref kernel, .. } = *self.prepared;
+        let tree = netboot::for_cpio(&assembly.tree, date)?;
+        let name = format!("{}.initrd.{}", self.prepared.name, cpio.compression.value.extension());
+        let shown = format!("writing {name}");
+        host.progress.started(&shown, None);
+        let (file, path) = staging.create(&name)?;
+        let workers = u32::try_from(jobs).unwrap_or(1);
+        let (size, sha256) = write_cpio(cpio, &tree, self.cache, workers, &file, &path)?;
+        host.progress.finished(&shown);
+
+        let shown = format!("verifying {name}");
+        host.progress.started(&shown, None);
+        check::check_cpio(&name, &file, staging.folder(), &tree, self.cache)?;
+        host.progress.finished(&shown);
+        let mut made = vec![MadeFile { name, size, written: size, sha256 }];
+
+        // The loader of profiles lets no cpio through without a kernel.
+        if let Some(IndexedKernel { kernel, .. }) = kernel {
+            let missing = || tree_error(TreeError::NotFound(kernel.image.clone()));
+            let image = tree.lookup(&kernel.image).and_then(Node::content).ok_or_else(missing)?;
+            let data = image.read(self.cache, MAX_IMAGE).map_err(AssembleError::Store)?;
+            made.push(write_file(staging, format!("{}.vmlinuz", self.prepared.name), &data)?);
+        }
+        let words = format!("{}\n", netboot::cmdline(self.profile, arch));
+        made.push(write_file(staging, format!("{}.cmdline", self.prepared.name), words.as_bytes())?);
+        Ok(made)
+    }
 }
 
 /// What a squashfs among the outputs has not, although the tree has.
@@ -337,8 +370,14 @@ fn digest_of(path: &Path) -> Result<Sha256Digest, Problems> {
 }
 
 fn write_text(staging: &Staging, name: &str, text: &str) -> Result<(), Problems> {
-    let (mut file, path) = staging.create(name)?;
-    file.write_all(text.as_bytes()).map_err(|source| OutputError::write(path, source).into())
+    write_file(staging, name.to_owned(), text.as_bytes()).map(drop)
+}
+
+fn write_file(staging: &Staging, name: String, data: &[u8]) -> Result<MadeFile, Problems> {
+    let (mut file, path) = staging.create(&name)?;
+    file.write_all(data).map_err(|source| OutputError::write(path, source))?;
+    let size = NumBytes::new(data.len() as u64);
+    Ok(MadeFile { name, size, written: size, sha256: Sha256Digest::of(data) })
 }
 
 fn threads(error: rayon::ThreadPoolBuildError) -> Problems {

@@ -164,15 +164,26 @@ pub(crate) fn check_tar(file: &str, image: &File, length: u64, tree: &Tree, cach
 
 /// Reads a squashfs back with the reader of foreign images, which shares nothing with the writer, and compares.
 pub(crate) fn check_squashfs(file: &str, image: &File, tree: &Tree, cache: &Cache) -> Result<(), Problems> {
+    // Only what is compressed as a whole needs a scratch folder.
+    let found = opened(file, image, Path::new(""))?;
+    let seen = Seen { mode: true, owner: true, mtime: Times::Seconds, xattrs: true, devices: true, hard_links: true };
+    report(file, tree, cache, compare_seen((tree, cache), (&found.tree, &found), &seen)?)
+}
+
+/// The same for an initramfs, which is decompressed into a file without a name in `scratch`.
+pub(crate) fn check_cpio(file: &str, image: &File, scratch: &Path, tree: &Tree, cache: &Cache) -> Result<(), Problems> {
+    let seen = Seen { mode: true, owner: true, mtime: Times::Seconds, xattrs: false, devices: true, hard_links: true };
+    let found = opened(file, image, scratch)?;
+    report(file, tree, cache, compare_seen((tree, cache), (&found.tree, &found), &seen)?)
+}
+
+fn opened(file: &str, image: &File, scratch: &Path) -> Result<Image, Problems> {
     let unreadable = |error: &dyn std::fmt::Display| InputError::ReadBack {
         file: file.to_owned(),
         difference: format!("it cannot be read: {error}"),
     };
     let source = image.try_clone().and_then(FileSource::new).map_err(|error| unreadable(&error))?;
-    // Only archives need a scratch folder.
-    let found = Image::of_source(Arc::new(source), Path::new("")).map_err(|error| unreadable(&error))?;
-    let seen = Seen { mode: true, owner: true, mtime: Times::Seconds, xattrs: true, devices: true, hard_links: true };
-    report(file, tree, cache, compare_seen((tree, cache), (&found.tree, &found), &seen)?)
+    Ok(Image::of_source(Arc::new(source), scratch).map_err(|error| unreadable(&error))?)
 }
 
 pub(crate) fn compare_trees(file: &str, tree: &Tree, cache: &Cache, read: &ReadBack<'_>) -> Result<(), Problems> {

@@ -106,6 +106,29 @@ pub(crate) enum InputError {
         /// The partition.
         origin: Origin,
     },
+    /// The kernel cannot read the initramfs that is asked for.
+    NoInitramfs {
+        /// Where it is asked for.
+        origin: Origin,
+        /// The kernel.
+        release: String,
+        /// What its configuration does not have.
+        option: &'static str,
+        /// A compression that it does read.
+        instead: Option<&'static str>,
+    },
+    /// A system that is an initramfs has no init.
+    NothingToStart {
+        /// The output.
+        origin: Origin,
+    },
+    /// A system that is an initramfs looks like one that leads to another.
+    TakenForInitrd {
+        /// The output.
+        origin: Origin,
+        /// What makes it look so.
+        path: &'static str,
+    },
     /// Tries of a boot are counted, but nothing in the image would say that one was good.
     NothingBlesses {
         /// `boot-tries`.
@@ -186,6 +209,15 @@ impl fmt::Display for InputError {
             InputError::NothingGrows { .. } => {
                 f.write_str("the partition is to grow on first boot, but nothing in the image would do it")
             }
+            InputError::NoInitramfs { release, option, .. } => {
+                write!(f, "kernel {release} would not read the initramfs: it was built without `CONFIG_{option}`")
+            }
+            InputError::NothingToStart { .. } => {
+                f.write_str("the initramfs has neither `/init` nor `/sbin/init` for the kernel to start")
+            }
+            InputError::TakenForInitrd { path, .. } => {
+                write!(f, "the initramfs is the whole system, but `{path}` says that another one follows")
+            }
             InputError::NothingBlesses { .. } => {
                 write!(f, "tries of a boot are counted, but the image has no `{BLESS}` to say that one was good")
             }
@@ -228,6 +260,9 @@ impl Explain for InputError {
             | InputError::SecureBoot { origin, .. }
             | InputError::OwnFileDigest { origin, .. }
             | InputError::NothingGrows { origin, .. }
+            | InputError::NoInitramfs { origin, .. }
+            | InputError::NothingToStart { origin }
+            | InputError::TakenForInitrd { origin, .. }
             | InputError::NothingBlesses { origin }
             | InputError::ContainerProgram { origin, .. }
             | InputError::ContainerAccount { origin, .. }
@@ -262,6 +297,14 @@ impl Explain for InputError {
                 Some(format!("the profile wants {wanted}: take that file, or write the digest of this one"))
             }
             InputError::NothingGrows { instead, .. } => Some((*instead).to_owned()),
+            InputError::NoInitramfs { instead: Some(instead), .. } => {
+                Some(format!("write `compression = \"{instead}\"`"))
+            }
+            InputError::NoInitramfs { .. } => Some("name another kernel package, or make a `disk`".to_owned()),
+            InputError::NothingToStart { .. } => {
+                Some("add the package of an init, `systemd-sysv` or `busybox-static`, to `packages.include`".to_owned())
+            }
+            InputError::TakenForInitrd { .. } => Some("leave it out of the overlay that brings it".to_owned()),
             InputError::SecureBoot { help, .. } => Some((*help).to_owned()),
             InputError::NothingBlesses { .. } => {
                 Some("add `systemd-boot` to `packages.include`, or leave `boot-tries` out".to_owned())

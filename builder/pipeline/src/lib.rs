@@ -14,6 +14,7 @@ mod inputs;
 mod kernel_source;
 mod layers;
 mod mounts;
+mod netboot;
 mod payloads;
 mod places;
 mod prepare;

@@ -16,10 +16,11 @@ use rootsmith_tree::{Metadata, Tree};
 use rootsmith_types::{Arch, Problems, Sha256Digest, UnixTime};
 
 use crate::boot_files;
-use crate::bootable;
+use crate::bootable::{self, IndexedKernel};
 use crate::container;
 use crate::kernel_source;
 use crate::mounts::declared_mounts;
+use crate::netboot;
 use crate::payloads;
 use crate::places::Places;
 use crate::target::{arch_of, check_lock, resolve_target};
@@ -40,6 +41,7 @@ pub(crate) struct Prepared {
     /// What a BIOS starts.
     pub(crate) bios: Option<CoreImage>,
     pub(crate) board: Option<Board>,
+    pub(crate) kernel: Option<IndexedKernel>,
     pub(crate) ids: DiskIds,
     pub(crate) date: UnixTime,
     pub(crate) packages: Vec<Package>,
@@ -107,6 +109,7 @@ pub(crate) fn prepare(
     timer.lap("configure");
 
     let kernel = bootable::prepare_kernel(&mut assembly, profile, arch, cache, date)?;
+    netboot::check_kernel(profile, kernel.as_ref())?;
     if let Some(kernel) = &profile.kernel {
         notes.extend(redefinitions(&read_fragments(kernel.fragments_for(arch)).0));
     }
@@ -117,12 +120,14 @@ pub(crate) fn prepare(
     if let Some(disk) = disk {
         bootable::prepare_disk(&mut assembly, profile.init.system.value, disk, &ids, date)?;
     }
+    netboot::prepare(&mut assembly, profile, date)?;
     declared_mounts(&mut assembly, profile, cache, date)?;
     drop_paths(&mut assembly, profile);
     overlay(&mut assembly, profile, host.sources, date)?;
     embed(&mut assembly, profile, &payloads.taken, arch, cache, date)?;
     enable_services(&mut assembly, &input, cache)?;
     container::check_tree(profile, &assembly.tree, cache)?;
+    netboot::check_tree(profile, &assembly.tree)?;
     places.owners = assembly.owners.clone();
     timer.lap("overlay");
 
@@ -143,7 +148,23 @@ pub(crate) fn prepare(
     timer.lap("boot files");
     let brought = payloads.brought(profile, &assembly);
     let board = profile.board.clone();
-    Ok(Prepared { arch, name, target, assembly, esp, raw, bios, board, ids, date, packages, scripts, notes, brought })
+    Ok(Prepared {
+        arch,
+        name,
+        target,
+        assembly,
+        esp,
+        raw,
+        bios,
+        board,
+        kernel,
+        ids,
+        date,
+        packages,
+        scripts,
+        notes,
+        brought,
+    })
 }
 
 impl Prepared {
@@ -261,7 +282,7 @@ pub(crate) fn role(kind: PartitionKind) -> PartitionRole {
 pub(crate) fn disk(profile: &Profile) -> Option<&Disk> {
     profile.outputs.iter().find_map(|output| match &output.kind {
         OutputKind::Disk(disk) => Some(disk),
-        OutputKind::Tar | OutputKind::Oci(_) | OutputKind::Squashfs(_) => None,
+        OutputKind::Tar | OutputKind::Oci(_) | OutputKind::Squashfs(_) | OutputKind::Cpio(_) => None,
     })
 }
 

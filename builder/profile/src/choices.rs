@@ -2,8 +2,9 @@
 
 use crate::fields::Refusal;
 use crate::model::{
-    BootMethod, Caches, CloudNetwork, Database, DiskFormat, DistributionId, Enroll, FirstBoot, Hierarchy, InitSystem,
-    KillMode, NetworkManager, PartitionKind, PartitionTable, Pocket, Resource, Restart, SquashfsCompression,
+    BootMethod, Caches, CloudNetwork, CpioCompression, Database, DiskFormat, DistributionId, Enroll, FirstBoot,
+    Hierarchy, InitSystem, KillMode, NetworkManager, PartitionKind, PartitionTable, Pocket, Resource, Restart,
+    SquashfsCompression,
 };
 
 /// A word out of a list; one without a value is in the design and not supported yet.
@@ -183,12 +184,12 @@ pub(crate) const OUTPUT_KINDS: Words<Kind> = Words {
         ("tar", Some(Kind::Tar)),
         ("squashfs", Some(Kind::Squashfs)),
         ("ext4", None),
-        ("cpio", None),
+        ("cpio", Some(Kind::Cpio)),
         ("oci", Some(Kind::Oci)),
     ],
 };
 
-/// `output.compression`.
+/// `output.compression` of a squashfs.
 pub(crate) const SQUASHFS_COMPRESSIONS: Words<SquashfsCompression> = Words {
     noun: "compression",
     expected: "a compression of squashfs",
@@ -197,6 +198,17 @@ pub(crate) const SQUASHFS_COMPRESSIONS: Words<SquashfsCompression> = Words {
         ("xz", Some(SquashfsCompression::Xz)),
         ("gzip", Some(SquashfsCompression::Gzip)),
         ("lz4", Some(SquashfsCompression::Lz4)),
+    ],
+};
+
+/// `output.compression` of a cpio.
+pub(crate) const CPIO_COMPRESSIONS: Words<CpioCompression> = Words {
+    noun: "compression",
+    expected: "a compression of cpio",
+    words: &[
+        ("zstd", Some(CpioCompression::Zstd)),
+        ("xz", Some(CpioCompression::Xz)),
+        ("gzip", Some(CpioCompression::Gzip)),
     ],
 };
 
@@ -305,4 +317,6 @@ pub(crate) enum Kind {
     Oci,
     /// `squashfs`.
     Squashfs,
+    /// `cpio`.
+    Cpio,
 }

@@ -282,10 +282,19 @@ pub enum ProfileError {
         /// The table.
         origin: Origin,
     },
-    /// A disk that boots needs `[kernel]`.
+    /// A disk that boots, and an initramfs that is a whole system, need `[kernel]`.
     NoKernel {
         /// What asks for it.
         origin: Origin,
+        /// `disk`, `initramfs`.
+        what: &'static str,
+    },
+    /// A system that is an initramfs has no partitions for its `/etc/fstab` to name.
+    CpioBesideDisk {
+        /// The output of kind `cpio`.
+        origin: Origin,
+        /// The output of kind `disk`.
+        disk: Origin,
     },
     /// Only the last partition of a disk has free space after it.
     GrowNotLast {
@@ -350,7 +359,8 @@ impl ProfileError {
             | ProfileError::RootInCmdline { origin, .. }
             | ProfileError::NoPartition { origin, .. }
             | ProfileError::NotOfBoard { origin, .. }
-            | ProfileError::NoKernel { origin }
+            | ProfileError::NoKernel { origin, .. }
+            | ProfileError::CpioBesideDisk { origin, .. }
             | ProfileError::NothingToSign { origin }
             | ProfileError::GrowNotLast { origin, .. }
             | ProfileError::Bios { origin, .. }
@@ -405,7 +415,10 @@ impl fmt::Display for ProfileError {
             ProfileError::NoPartition { kind: "root", .. } => f.write_str("the disk has no root partition"),
             ProfileError::NoPartition { kind, .. } => write!(f, "the disk has no `{kind}` partition to boot from"),
             ProfileError::NotOfBoard { what, title, .. } => write!(f, "{what} is nothing for {title}"),
-            ProfileError::NoKernel { .. } => f.write_str("the disk is to boot, but the profile has no kernel"),
+            ProfileError::NoKernel { what, .. } => write!(f, "the {what} is to boot, but the profile has no kernel"),
+            ProfileError::CpioBesideDisk { .. } => {
+                f.write_str("the initramfs is the whole system, but `/etc/fstab` is about the disk beside it")
+            }
             ProfileError::NothingToSign { .. } => {
                 f.write_str("no disk of the profile is started by UEFI, which alone checks signatures")
             }
@@ -448,6 +461,7 @@ impl Explain for ProfileError {
             }
             ProfileError::NoPartition { .. } => "this disk",
             ProfileError::NoKernel { .. } => "needs a kernel",
+            ProfileError::CpioBesideDisk { .. } => "has no disk",
             ProfileError::NothingToSign { .. } => "has nothing to sign",
             ProfileError::GrowNotLast { .. } => "cannot grow",
             ProfileError::EssentialAlone { .. } => "would leave them broken",
@@ -479,6 +493,7 @@ impl Explain for ProfileError {
                 vec![at(&format!("`{arch}` is asked for"), asked)]
             }
             ProfileError::NotOfBoard { asked, .. } => vec![at("the board is named", asked)],
+            ProfileError::CpioBesideDisk { disk, .. } => vec![at("the disk is asked for", disk)],
             ProfileError::GrowNotLast { behind, .. } => vec![at("the partition behind it is", behind)],
             ProfileError::Bios { problem, .. } => {
                 problem.note().map(|(text, origin)| at(&text, origin)).into_iter().collect()
@@ -560,8 +575,15 @@ impl Explain for ProfileError {
                 "give an output of kind `disk` the boot method `uki` or `systemd-boot`, or take the table away"
                     .to_owned()
             }
-            ProfileError::NoKernel { .. } => {
+            ProfileError::NoKernel { what: "disk", .. } => {
                 "add `[kernel]` with a `package`, or make a `tar` instead of a `disk`".to_owned()
+            }
+            ProfileError::NoKernel { .. } => {
+                "add `[kernel]` with a `package`, or make a `tar` instead of a `cpio`".to_owned()
+            }
+            ProfileError::CpioBesideDisk { .. } => {
+                "write it a profile of its own, which extends this one: `output = { replace = [{ kind = \"cpio\" }] }`"
+                    .to_owned()
             }
             ProfileError::GrowNotLast { .. } => "move it to the end of `partitions`, or leave `grow` out".to_owned(),
             ProfileError::Bios { problem, .. } => problem.help().to_owned(),

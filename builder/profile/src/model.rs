@@ -11,6 +11,7 @@ use rootsmith_types::{Arch, Located, NumBytes, Origin, PackageName, TreePath};
 
 mod board;
 mod by_arch;
+mod cpio;
 mod disk_format;
 mod kernel;
 mod machine;
@@ -22,6 +23,7 @@ mod squashfs;
 
 pub use board::{Board, Firmware, Piece, RawBlob, SECTOR};
 pub use by_arch::ByArch;
+pub use cpio::{Cpio, CpioCompression};
 pub use disk_format::DiskFormat;
 pub use kernel::{KernelBase, KernelPatch, KernelSource};
 pub use machine::{CloudInit, CloudNetwork, Group, Interface, Mount, Network, NetworkManager, User};
@@ -400,6 +402,8 @@ pub enum OutputKind {
     Oci(Oci),
     /// `kind = "squashfs"`: `NAME-ARCH.squashfs`.
     Squashfs(Squashfs),
+    /// `kind = "cpio"`: `NAME-ARCH.vmlinuz` and `NAME-ARCH.initrd.zst`.
+    Cpio(Cpio),
 }
 
 /// A disk image.

@@ -3,15 +3,15 @@
 use rootsmith_types::{Located, NumBytes};
 
 use crate::choices::{
-    BOOT_METHODS, DISK_SIZES, FIRMWARE_FILESYSTEMS, FORMATS, Kind, OUTPUT_KINDS, PARTITIONS, ROOT_FILESYSTEMS,
-    SQUASHFS_COMPRESSIONS, TABLES,
+    BOOT_METHODS, CPIO_COMPRESSIONS, DISK_SIZES, FIRMWARE_FILESYSTEMS, FORMATS, Kind, OUTPUT_KINDS, PARTITIONS,
+    ROOT_FILESYSTEMS, SQUASHFS_COMPRESSIONS, TABLES,
 };
 use crate::error::ProfileError;
 use crate::fields::{Fields, Refusal};
-use crate::keys::{OF_DISK, OF_OCI, OF_SQUASHFS, PARTITION};
+use crate::keys::{OF_COMPRESSED, OF_DISK, OF_OCI, PARTITION};
 use crate::model::{
-    Board, BootMethod, Disk, DiskFormat, Oci, Output, OutputKind, Partition, PartitionKind, PartitionSize, Squashfs,
-    SquashfsCompression,
+    Board, BootMethod, Cpio, CpioCompression, Disk, DiskFormat, Oci, Output, OutputKind, Partition, PartitionKind,
+    PartitionSize, Squashfs, SquashfsCompression,
 };
 use crate::value::{self, Value};
 use crate::words;
@@ -36,8 +36,12 @@ pub(crate) fn output(table: &Fields<'_>, name: Option<&str>, board: Option<&Boar
             OutputKind::Oci(oci(table, name)?)
         }
         Kind::Squashfs => {
-            refuse_all_but(table, "an output of kind `squashfs`", OF_SQUASHFS);
+            refuse_all_but(table, "an output of kind `squashfs`", OF_COMPRESSED);
             OutputKind::Squashfs(squashfs(table)?)
+        }
+        Kind::Cpio => {
+            refuse_all_but(table, "an output of kind `cpio`", OF_COMPRESSED);
+            OutputKind::Cpio(cpio(table)?)
         }
     };
     Some(Output { origin: table.origin.clone(), kind })
@@ -46,7 +50,7 @@ pub(crate) fn output(table: &Fields<'_>, name: Option<&str>, board: Option<&Boar
 /// Notes the keys that mean something in outputs of another kind only.
 fn refuse_all_but(table: &Fields<'_>, what: &str, known: &[&'static str]) {
     let shown: Vec<&'static str> = ["kind"].into_iter().chain(known.iter().copied()).collect();
-    for key in OF_DISK.iter().chain(OF_OCI).chain(OF_SQUASHFS).filter(|key| !known.contains(key)) {
+    for key in OF_DISK.iter().chain(OF_OCI).chain(OF_COMPRESSED).filter(|key| !known.contains(key)) {
         table.refuse(key, what, &shown);
     }
 }
@@ -118,6 +122,14 @@ fn squashfs(table: &Fields<'_>) -> Option<Squashfs> {
         None => table.default(SquashfsCompression::Zstd),
     };
     Some(Squashfs { compression })
+}
+
+fn cpio(table: &Fields<'_>) -> Option<Cpio> {
+    let compression = match table.get("compression") {
+        Some(_) => table.text("compression", |text| CPIO_COMPRESSIONS.read(text))?,
+        None => table.default(CpioCompression::Zstd),
+    };
+    Some(Cpio { compression })
 }
 
 /// The texts of a table whose keys are the user's own, in the order written.

@@ -93,14 +93,27 @@ pub(crate) fn outputs(outputs: &[Output], kernel: bool, findings: &Findings) {
             OutputKind::Tar => "tar",
             OutputKind::Oci(_) => "oci",
             OutputKind::Squashfs(_) => "squashfs",
+            OutputKind::Cpio(_) => "cpio",
         };
         (&output.origin, format!("output of kind `{kind}`: their files would have the same name"))
     });
     no_duplicates(kinds, findings);
     for output in outputs {
-        if let OutputKind::Disk(disk) = &output.kind {
-            self::disk(disk, &output.origin, kernel, findings);
+        match &output.kind {
+            OutputKind::Disk(disk) => self::disk(disk, &output.origin, kernel, findings),
+            OutputKind::Cpio(_) => cpio(&output.origin, outputs, kernel, findings),
+            OutputKind::Tar | OutputKind::Oci(_) | OutputKind::Squashfs(_) => {}
         }
+    }
+}
+
+/// A system that is an initramfs has a kernel beside it, and no partitions.
+fn cpio(origin: &Origin, outputs: &[Output], kernel: bool, findings: &Findings) {
+    if !kernel {
+        findings.push_missing(ProfileError::NoKernel { origin: origin.clone(), what: "initramfs" });
+    }
+    if let Some(disk) = outputs.iter().find(|output| matches!(output.kind, OutputKind::Disk(_))) {
+        findings.push(ProfileError::CpioBesideDisk { origin: origin.clone(), disk: disk.origin.clone() });
     }
 }
 
@@ -126,7 +139,7 @@ fn disk(disk: &Disk, origin: &Origin, kernel: bool, findings: &Findings) {
         findings.push(ProfileError::Duplicate { origin, what: "partition for firmware to read".to_owned(), first });
     }
     if let (false, Some(boot)) = (kernel, disk.boot.first()) {
-        findings.push_missing(ProfileError::NoKernel { origin: boot.origin.clone() });
+        findings.push_missing(ProfileError::NoKernel { origin: boot.origin.clone(), what: "disk" });
     }
     for pair in disk.partitions.windows(2) {
         if let [Partition { grow: true, origin, .. }, behind] = pair {
@@ -140,7 +153,7 @@ fn disk(disk: &Disk, origin: &Origin, kernel: bool, findings: &Findings) {
 pub(crate) fn secure_boot(secure_boot: Option<&SecureBoot>, outputs: &[Output], findings: &Findings) {
     let uefi = |output: &Output| match &output.kind {
         OutputKind::Disk(disk) => disk.boot.iter().any(|method| method.value.is_uefi()),
-        OutputKind::Tar | OutputKind::Squashfs(_) | OutputKind::Oci(_) => false,
+        OutputKind::Tar | OutputKind::Squashfs(_) | OutputKind::Cpio(_) | OutputKind::Oci(_) => false,
     };
     if let Some(secure_boot) = secure_boot
         && !outputs.iter().any(uefi)
@@ -175,7 +188,7 @@ pub(crate) fn board(board: &Board, image: Option<&Image>, outputs: &[Output], fi
     }
     let disks = outputs.iter().filter_map(|output| match &output.kind {
         OutputKind::Disk(disk) => Some(disk),
-        OutputKind::Tar | OutputKind::Oci(_) | OutputKind::Squashfs(_) => None,
+        OutputKind::Tar | OutputKind::Oci(_) | OutputKind::Squashfs(_) | OutputKind::Cpio(_) => None,
     });
     for disk in disks {
         if board.tables.iter().all(|table| table.value != disk.table.value) {

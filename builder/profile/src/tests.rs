@@ -14,8 +14,8 @@ mod machine;
 mod payload;
 
 use crate::{
-    Account, CloudNetwork, KillMode, Limit, OutputKind, PartitionSize, PayloadKind, Profile, ProfileErrors, Resource,
-    Restart, Source, SquashfsCompression, Unpacking, load,
+    Account, CloudNetwork, CpioCompression, KillMode, Limit, OutputKind, PartitionSize, PayloadKind, Profile,
+    ProfileErrors, Resource, Restart, Source, SquashfsCompression, Unpacking, load,
 };
 
 /// Files in memory.
@@ -147,6 +147,22 @@ fn a_squashfs_is_compressed_by_zstd_unless_told_otherwise() {
     };
     assert_eq!(compression(""), SquashfsCompression::Zstd);
     assert_eq!(compression(", compression = \"xz\""), SquashfsCompression::Xz);
+}
+
+#[test]
+fn a_cpio_is_compressed_by_zstd_unless_told_otherwise() {
+    let kernel = "[kernel]\npackage = \"linux-image-amd64\"\n";
+    let compression = |keys: &str| {
+        let text =
+            format!("{}output = [{{ kind = \"cpio\"{keys} }}]\n{kernel}", &LEAST[..LEAST.find("output").unwrap()]);
+        let profile = loaded(&[("p.toml", &text)]).unwrap();
+        let OutputKind::Cpio(cpio) = &profile.outputs[0].kind else { panic!("{:?}", profile.outputs) };
+        cpio.compression.value
+    };
+    assert_eq!(compression(""), CpioCompression::Zstd);
+    for wanted in CpioCompression::ALL {
+        assert_eq!(compression(&format!(", compression = \"{}\"", wanted.name())), wanted);
+    }
 }
 
 #[test]

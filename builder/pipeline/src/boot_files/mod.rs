@@ -37,7 +37,7 @@ use crate::bootable::{IndexedKernel, MAX_TEXT, grown_by_initramfs, read, tree_er
 use crate::inputs::InputError;
 
 /// No kernel image, stub or busybox is larger.
-const MAX_IMAGE: u64 = 256 << 20;
+pub(crate) const MAX_IMAGE: u64 = 256 << 20;
 
 /// What the files are made from.
 #[derive(Clone, Copy)]
@@ -129,7 +129,7 @@ fn cmdline(files: &BootFiles<'_>, initramfs: bool) -> String {
 
 /// What tells systemd to mount cgroups of version 1 (systemd(1), "KERNEL COMMAND LINE"); from release 256 on it wants to be
 /// asked twice. Other inits have files for it.
-fn hierarchy_words(profile: &Profile) -> impl Iterator<Item = String> {
+pub(crate) fn hierarchy_words(profile: &Profile) -> impl Iterator<Item = String> {
     let words: &[&str] = match (profile.init.system.value, profile.cgroups.hierarchy.value) {
         (InitSystem::Systemd, Hierarchy::Hybrid) => &[
             "systemd.unified_cgroup_hierarchy=0",
@@ -238,4 +238,4 @@ fn text(files: &BootFiles<'_>, path: &'static str, blobs: &dyn Blobs) -> Result<
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -11,7 +11,7 @@ use rootsmith_types::{Sha256Digest, SourceEntry};
 
 use super::*;
 
-struct Files(&'static str);
+pub(crate) struct Files(pub(crate) &'static str);
 
 impl Sources for Files {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {

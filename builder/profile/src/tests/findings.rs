@@ -160,7 +160,7 @@ fn what_the_design_promises_and_we_cannot_yet_is_said_so() {
         payload = [{ name = 'k0s', source = { url = 'http://mirror.invalid/k0s' }, install = '/k0s' }]
         scripts = { dash = 'ignore' }
         output = [
-            { kind = 'cpio' },
+            { kind = 'ext4' },
             { kind = 'disk', table = 'gpt', boot = 'uki', format = ['raw'], partitions = [
                 { type = 'swap', size = '1GiB' }, { type = 'root', filesystem = 'btrfs', size = 'minimal' } ] },
             { kind = 'tar', compress = 'zstd' },
@@ -178,8 +178,8 @@ fn what_the_design_promises_and_we_cannot_yet_is_said_so() {
       hint: write `sha256 = "what sha256sum prints of it"`
     p.toml:9:20: `scripts.dash` must be a table with a reason, not a string [a string]
       hint: write `dash = { ignore = "why its scripts are not needed" }`
-    p.toml:11:10: output `cpio` is not supported yet
-      hint: supported today: `disk`, `tar`, `squashfs` and `oci`
+    p.toml:11:10: output `ext4` is not supported yet
+      hint: supported today: `disk`, `tar`, `squashfs`, `cpio` and `oci`
     p.toml:13:10: partition `swap` is not supported yet
       hint: supported today: `boot`, `esp`, `firmware`, `bios-boot` and `root`
     p.toml:13:65: root file system `btrfs` is not supported yet
