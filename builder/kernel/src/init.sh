@@ -4,6 +4,7 @@
 # Words of the kernel command line that it knows:
 #   root=        PARTUUID=… PARTLABEL=… UUID=… LABEL=… or /dev/…
 #   rootfstype=  rootflags=  ro  rw  init=    as the kernel has them; ro and /sbin/init unless told otherwise
+#   systemd.volatile=overlay  what is written stays in memory, laid over the root, and is gone at the next start
 #   rootwait     wait five minutes for the device instead of one; rootwait=SECONDS as it says
 #   rescue       a shell on the console when the root cannot be mounted
 #   panic=       then there is no waiting after a failure: the kernel panics, and does what it was told to
@@ -17,13 +18,14 @@ PATH=/bin
 /bin/busybox mount -t devtmpfs -o nosuid,mode=0755 devtmpfs /dev
 /bin/busybox --install -s /bin
 
-root='' rootfstype='' rootflags='' mode=ro init=/sbin/init limit=60 rescue='' panic=''
+root='' rootfstype='' rootflags='' mode=ro init=/sbin/init limit=60 rescue='' panic='' volatile=''
 for word in $(cat /proc/cmdline); do
 	case $word in
 	root=*) root=${word#*=} ;;
 	rootfstype=*) rootfstype=${word#*=} ;;
 	rootflags=*) rootflags=${word#*=} ;;
 	ro | rw) mode=$word ;;
+	systemd.volatile=*) volatile=${word#*=} ;;
 	init=*) init=${word#*=} ;;
 	rootwait) limit=300 ;;
 	rootwait=*) limit=${word#*=} ;;
@@ -290,8 +292,18 @@ if [ -e /grow ]; then
 	done
 fi
 
-mount ${rootfstype:+-t "$rootfstype"} -o "$mode${rootflags:+,$rootflags}" "$device" /sysroot ||
+place=/sysroot
+if [ "$volatile" = overlay ]; then
+	place=/below
+	mkdir /below /above
+fi
+mount ${rootfstype:+-t "$rootfstype"} -o "$mode${rootflags:+,$rootflags}" "$device" "$place" ||
 	fail "cannot mount $device as the root file system${rootfstype:+ ($rootfstype)}"
+if [ "$volatile" = overlay ]; then
+	mount -t tmpfs -o mode=0755 tmpfs /above && mkdir /above/upper /above/work &&
+		mount -t overlay -o lowerdir=/below,upperdir=/above/upper,workdir=/above/work overlay /sysroot ||
+		fail "cannot lay memory over the root file system: is the module overlay there?"
+fi
 # An absolute link cannot be followed from here, so a link is trusted.
 [ -x "/sysroot$init" ] || [ -L "/sysroot$init" ] || fail "there is no $init on $device"
 for folder in dev proc sys; do
