@@ -55,7 +55,8 @@ impl Rule {
                 "every line of `/etc/fstab` names a device, a folder and a type that are there".to_owned()
             }
             Rule::RootWritable {} => {
-                "`rw` is on the kernel command line, or `/etc/fstab` mounts `/` without `ro`".to_owned()
+                "`rw` or an overlay over the root is on the kernel command line, or `/etc/fstab` mounts `/` without `ro`"
+                    .to_owned()
             }
 
             // What a board needs of its card.

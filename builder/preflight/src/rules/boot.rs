@@ -157,6 +157,11 @@ pub(super) fn root_driver(view: &View<'_>, disks: &[String]) -> Outcome {
     if !has(filesystem) {
         wrong.push(format!("`{filesystem}` is neither in the kernel image nor in the initramfs"));
     }
+    if view.word("systemd.volatile") == Some("overlay") && !has("overlay") {
+        wrong.push(
+            "`overlay`, which is to lie over the root, is neither in the kernel image nor in the initramfs".to_owned(),
+        );
+    }
     let there: Vec<&str> = disks.iter().map(String::as_str).filter(|name| has(name)).collect();
     if there.is_empty() {
         wrong.push("no driver for a disk is in the kernel image or in the initramfs".to_owned());

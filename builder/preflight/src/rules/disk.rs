@@ -4,6 +4,7 @@ use rootsmith_types::NumBytes;
 
 use super::Outcome;
 use super::fstab::{Mount, mounts};
+use super::mounts::{overlaid, read_only_root};
 use crate::facts::path;
 use crate::view::View;
 
@@ -26,6 +27,14 @@ pub(super) fn free(view: &View<'_>, mebibytes: u64, percent: u64) -> Outcome {
     let Some(boot) = view.facts.boot else { return Outcome::unknown("nothing is known of the disk") };
     let root = &boot.root;
     let (size, available) = (root.size, root.available);
+    if let Some(kind) = read_only_root(view) {
+        return match overlaid(view) {
+            Some(overlay) => {
+                Outcome::unknown(format!("{overlay}: what is written goes to memory, as much as there is"))
+            }
+            None => Outcome::no(format!("the root file system is {kind}, which cannot be written")),
+        };
+    }
     let evidence = format!("the root file system has {available} of {size} available");
     if root.grows {
         return Outcome::yes(format!("{evidence}, and grows on first boot"));
@@ -45,6 +54,7 @@ fn filesystem_of(view: &View<'_>, folder: &str) -> Option<(String, String)> {
     let longest = lines.into_iter().filter(holds).max_by_key(|mount| mount.point.trim_end_matches('/').len());
     match longest {
         Some(mount) if mount.point != "/" && mount.filesystem != "auto" => Some((mount.point, mount.filesystem)),
+        _ if overlaid(view).is_some() => Some(("/".to_owned(), "overlay".to_owned())),
         _ => view.facts.boot.map(|boot| ("/".to_owned(), boot.root.filesystem.clone())),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::mounts::{overlaid, read_only_root};
 use super::{Met, Outcome};
 use crate::facts::path;
 use crate::view::View;
@@ -115,8 +116,17 @@ pub(super) fn find<'a>(boot: &'a BootFacts, key: &str, value: &str) -> Option<&'
 }
 
 pub(super) fn root_writable(view: &View<'_>) -> Outcome {
+    if let Some(overlay) = overlaid(view) {
+        return Outcome::yes(overlay);
+    }
     let (mounts, _) = mounts(&view.text_or_empty("/etc/fstab"));
-    if let Some(root) = mounts.iter().find(|mount| mount.point == "/") {
+    let root = mounts.iter().find(|mount| mount.point == "/");
+    if let Some(kind) = read_only_root(view).filter(|_| root.is_none_or(|root| root.filesystem != "overlay")) {
+        return Outcome::no(format!(
+            "the root file system is {kind}, which cannot be written, and nothing lies over it"
+        ));
+    }
+    if let Some(root) = root {
         return if root.options.split(',').any(|option| option == "ro") {
             Outcome::no("`/etc/fstab` mounts `/` with `ro`")
         } else {

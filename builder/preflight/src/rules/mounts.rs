@@ -246,14 +246,28 @@ pub(super) fn writes(view: &View<'_>, folder: &str, persistent: bool) -> Option<
     Some(Ok(shown))
 }
 
-fn root_writes(view: &View<'_>, persistent: bool) -> Option<Result<String, String>> {
-    let init = view.init_system();
-    // An overlay over the whole root, made by the initramfs.
-    let overlay = ["overlayroot", "systemd.volatile"].into_iter().find_map(|key| {
+/// The word for an overlay over the whole root, made by the initramfs.
+pub(super) fn overlaid(view: &View<'_>) -> Option<String> {
+    volatile(view).filter(|_| view.word("systemd.volatile") != Some("state"))
+}
+
+/// The same, or that for a `/var` in memory.
+fn volatile(view: &View<'_>) -> Option<String> {
+    ["overlayroot", "systemd.volatile"].into_iter().find_map(|key| {
         let value = view.word(key).filter(|value| !matches!(*value, "" | "disabled" | "no"))?;
         Some(format!("the kernel command line has `{key}={value}`"))
-    });
-    if let Some(overlay) = overlay {
+    })
+}
+
+/// What the root file system is, when it is one that nobody can write to.
+pub(super) fn read_only_root<'a>(view: &View<'a>) -> Option<&'a str> {
+    let kind = view.facts.boot.map(|boot| boot.root.filesystem.as_str());
+    kind.filter(|kind| READ_ONLY.contains(kind))
+}
+
+fn root_writes(view: &View<'_>, persistent: bool) -> Option<Result<String, String>> {
+    let init = view.init_system();
+    if let Some(overlay) = volatile(view) {
         return Some(if persistent {
             Err(format!("{overlay}: what is written is gone after each boot"))
         } else {
@@ -261,8 +275,7 @@ fn root_writes(view: &View<'_>, persistent: bool) -> Option<Result<String, Strin
         });
     }
     let root = written(view).into_iter().filter(|mount| mount.point == "/").collect::<Vec<_>>();
-    let kind = view.facts.boot.map(|boot| boot.root.filesystem.as_str());
-    if let Some(kind) = kind.filter(|kind| READ_ONLY.contains(kind)) {
+    if let Some(kind) = read_only_root(view) {
         return Some(match root.iter().find(|mount| mount.filesystem == "overlay") {
             Some(mount) => Ok(mount.evidence.clone()),
             None => Err(format!("the root file system is {kind}, which cannot be written, and nothing lies over it")),

@@ -75,6 +75,7 @@ pub(super) fn breaks(check: &Check) -> Vec<fn(&mut Image, &Check)> {
             |image, _| image.boot.entries[0].initramfs = Some(vec!["modules/virtio_net.ko".to_owned()]),
             |image, _| image.boot.entries[0].initramfs = None,
             |image, _| image.boot.root.filesystem = "btrfs".to_owned(),
+            |image, _| image.cmdline("systemd.volatile=overlay"),
             |image, _| image.put(&format!("/usr/lib/modules/{RELEASE}/modules.builtin"), 0o644, ""),
         ],
         Rule::Fstab {} => vec![
@@ -87,10 +88,14 @@ pub(super) fn breaks(check: &Check) -> Vec<fn(&mut Image, &Check)> {
             |image, _| image.put("/etc/fstab", 0o644, "a /proc tmpfs\nb /proc tmpfs\n"),
         ],
         Rule::RootWritable {} => {
-            vec![|image, _| image.put("/etc/fstab", 0o644, "LABEL=rootfs / ext4 ro,noatime\n"), |image, _| {
-                image.remove("/etc/fstab");
-                image.boot.entries[0].cmdline = Some("quiet".to_owned());
-            }]
+            vec![
+                |image, _| image.put("/etc/fstab", 0o644, "LABEL=rootfs / ext4 ro,noatime\n"),
+                |image, _| {
+                    image.remove("/etc/fstab");
+                    image.boot.entries[0].cmdline = Some("quiet".to_owned());
+                },
+                |image, _| image.boot.root.filesystem = "squashfs".to_owned(),
+            ]
         }
         Rule::Kconfig { module: None, .. } => vec![not_set, unknown, |image, check| {
             // Some text ends the name, so that `NET` is not found in `NET_NS`.

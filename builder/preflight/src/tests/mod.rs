@@ -110,6 +110,19 @@ fn a_root_that_grows_has_room() {
 }
 
 #[test]
+fn a_root_that_cannot_be_written_has_no_room_and_memory_lies_over_it_only_where_it_says_so() {
+    let mut image = good();
+    image.boot.root.filesystem = "squashfs".to_owned();
+    let evidence = |image: &Image, check: &str| image.finding(check).evidence.join("; ");
+    assert_eq!(evidence(&image, "host.disk-free"), "the root file system is squashfs, which cannot be written");
+    assert_eq!(image.finding("boot.writable").verdict, Verdict::Warning);
+    image.cmdline("systemd.volatile=overlay");
+    assert!(evidence(&image, "host.disk-free").contains("what is written goes to memory"));
+    assert_eq!(image.finding("boot.writable").verdict, Verdict::Pass);
+    assert!(evidence(&image, "host.datadir").starts_with("`/` is overlay"));
+}
+
+#[test]
 fn boot_loaders_start_it_as_well() {
     let mut image = good();
     breaks::by_loader(&mut image);
