@@ -9,13 +9,16 @@ use std::path::Path;
 use rootsmith_disk as layout;
 use rootsmith_grub::CoreImage;
 use rootsmith_ondisk::{Image, Sink};
-use rootsmith_profile::{Board, BootMethod, Disk, Partition, PartitionKind, PartitionSize, PartitionTable, SECTOR};
+use rootsmith_profile::{
+    Board, BootMethod, Disk, Partition, PartitionKind, PartitionSize, PartitionTable, RootFilesystem, SECTOR,
+};
 use rootsmith_tree::{Blobs, Content, Tree};
 use rootsmith_types::{Arch, NumBytes, Origin, Problems, Sha256Digest, UnixTime, Uuid};
 
 use crate::OutputError;
 use crate::bios::{BEHIND_MBR, Bios, CORE_IMAGE, core_sector};
 use crate::formats::{self, DiskFile};
+use crate::root::{Root, plan_ext4};
 use crate::sink::FileSink;
 
 /// Partitions begin and end on such boundaries, as every partitioning tool has it today.
@@ -23,7 +26,7 @@ const ALIGN: NumBytes = NumBytes::mib(1);
 /// Those of a board's card: the usual erase block, so that flash never rewrites one for two partitions.
 const ALIGN_CARD: NumBytes = NumBytes::mib(4);
 /// How much is copied at once.
-const CHUNK: u64 = 1 << 20;
+pub(crate) const CHUNK: u64 = 1 << 20;
 
 /// Identifiers of one disk: all derived from the lock, none drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,37 +157,40 @@ pub fn partuuid(disk: &Disk, ids: &DiskIds, kind: PartitionKind) -> String {
     }
 }
 
-/// How large the root file system will be, and what of it ordinary users may write: planned, nothing is written.
+/// How large the root file system will be, and what of it ordinary users may write: planned, nothing is written. Both are 0 for
+/// one that is compressed: nobody knows yet, and nobody writes.
 pub fn root_size(input: &DiskInput<'_>) -> Result<(NumBytes, NumBytes), Problems> {
-    let root = input.disk.partitions.iter().find(|partition| partition.kind.value == PartitionKind::Root);
-    match root {
-        Some(partition) => plan_root(input, partition).map(|plan| (plan.size(), plan.available())),
-        None => Ok((NumBytes::new(0), NumBytes::new(0))),
+    match input.disk.root() {
+        Some(partition) if partition.filesystem == RootFilesystem::Ext4 => {
+            plan_ext4(input, partition).map(|plan| (plan.size(), plan.available()))
+        }
+        _ => Ok((NumBytes::new(0), NumBytes::new(0))),
     }
 }
 
-/// Plans the disk, then writes it to `file` (empty, at `path`), and in the same ascending pass to `others` as what they are to be.
+/// Plans the disk, then writes it to `file` (at `path`), and in the same ascending pass to `others` as what they are to be. `file` and
+/// `scratch` are empty; the second is for what has no size before it is written.
 pub fn write_disk(
     input: &DiskInput<'_>,
     file: &File,
     path: &Path,
+    scratch: &File,
     others: &[DiskFile<'_>],
 ) -> Result<DiskLayout, Problems> {
     formats::check(input)?;
-    let root = input.disk.partitions.iter().find(|partition| partition.kind.value == PartitionKind::Root);
-    let root = match root {
-        Some(partition) => Some(plan_root(input, partition)?),
-        None => None,
-    };
     let boot = match input.disk.boot_partition() {
         Some(partition) => Some(plan_boot(input, partition)?),
+        None => None,
+    };
+    let root = match input.disk.root() {
+        Some(partition) => Some(Root::new(input, partition, scratch, path)?),
         None => None,
     };
     let pieces: Vec<Piece<'_>> =
         input.raw.iter().map(|raw| Piece { content: &raw.content, blobs: input.blobs }).collect();
     let bios = Bios::plan(input)?;
     let images = Images {
-        root: root.as_ref().map(|plan| plan as &dyn Image),
+        root: root.as_ref().map(Root::image),
         boot: boot.as_ref().map(|plan| plan as &dyn Image),
         pieces: &pieces,
     };
@@ -209,7 +215,7 @@ pub fn write_disk(
     Ok(DiskLayout {
         size,
         written: sink.into_written(),
-        root_available: root.map_or(NumBytes::new(0), |plan| plan.available()),
+        root_available: root.map_or(NumBytes::new(0), |root| root.available()),
     })
 }
 
@@ -295,7 +301,12 @@ fn entry<'a>(input: &DiskInput<'_>, partition: &Partition, image: &'a dyn Image)
     let grows = if partition.grow { layout::types::GROW_FILE_SYSTEM } else { 0 };
     // U-Boot looks for `extlinux.conf` on partitions that are marked so, else on the first one.
     let marked = boots && input.disk.boots_by(BootMethod::Extlinux);
-    let attributes = grows | if marked { layout::types::LEGACY_BIOS_BOOTABLE } else { 0 };
+    let marked = if marked { layout::types::LEGACY_BIOS_BOOTABLE } else { 0 };
+    let read_only = match partition.filesystem {
+        RootFilesystem::Ext4 => 0,
+        RootFilesystem::Squashfs => layout::types::READ_ONLY,
+    };
+    let attributes = grows | marked | read_only;
     layout::Partition {
         name: name.to_owned(),
         type_guid,
@@ -330,24 +341,6 @@ impl Image for Piece<'_> {
         }
         Ok(())
     }
-}
-
-fn plan_root<'a>(input: &DiskInput<'a>, partition: &Partition) -> Result<rootsmith_ext4::Plan<'a>, Problems> {
-    let size = match partition.size.value {
-        PartitionSize::Fixed(size) => rootsmith_ext4::Size::Fixed(size),
-        PartitionSize::Minimal => rootsmith_ext4::Size::Minimal { free: partition.free },
-    };
-    let options = rootsmith_ext4::Options {
-        label: names(partition.kind.value).1.to_owned(),
-        time: input.date,
-        ..rootsmith_ext4::Options::new(input.ids.root_filesystem, input.ids.hash_seed, size)
-    };
-    rootsmith_ext4::plan(input.root, input.blobs, &options).map_err(|error| match error {
-        rootsmith_ext4::PlanError::TooSmall { given, needed } => {
-            too_small("root", &partition.size.origin, given, needed).into()
-        }
-        other => other.into(),
-    })
 }
 
 fn plan_boot<'a>(input: &DiskInput<'a>, partition: &Partition) -> Result<rootsmith_fat::Plan<'a>, Problems> {

@@ -10,6 +10,7 @@ mod disk;
 mod error;
 mod formats;
 mod oci;
+mod root;
 mod sink;
 mod squashfs;
 mod staging;

@@ -49,6 +49,17 @@ pub fn write_squashfs(
         SquashfsCompression::Gzip => Compression::GZIP,
         SquashfsCompression::Lz4 => Compression::Lz4,
     };
+    compress(compression, tree, blobs, date, file, path)
+}
+
+pub(crate) fn compress(
+    compression: Compression,
+    tree: &Tree,
+    blobs: &dyn Blobs,
+    date: UnixTime,
+    file: &File,
+    path: &Path,
+) -> Result<NumBytes, Problems> {
     let plan = plan(tree, blobs, &Options::new(compression, date))?;
     Ok(plan.write(file).map_err(OutputError::io(path, "write", NumBytes::new(0)))?)
 }

@@ -5,7 +5,7 @@ use rootsmith_fetch::Cache;
 use rootsmith_kernel::config::{Config, check_fragments};
 use rootsmith_kernel::{Kernel, ModuleIndex, check_cgroups, find_kernel, index_modules};
 use rootsmith_output::{DiskIds, partuuid};
-use rootsmith_profile::{Disk, InitSystem, PartitionKind, PartitionTable, Profile};
+use rootsmith_profile::{Disk, InitSystem, PartitionKind, PartitionTable, Profile, RootFilesystem};
 use rootsmith_tree::{Blobs, Content, Metadata, Node, Tree};
 use rootsmith_types::{Arch, Problems, Sha256Digest, TreePath, UnixTime};
 
@@ -102,6 +102,14 @@ pub(crate) fn prepare_disk(
     let mut fstab = String::from(FSTAB);
     for partition in &disk.partitions {
         match partition.kind.value {
+            PartitionKind::Root if partition.filesystem == RootFilesystem::Squashfs => {
+                // Where memory lies over it, a line would mount that again, with the options of what it hides. BusyBox's mount
+                // knows no name for a file system without an identifier, and leaves what is mounted as it is.
+                if !partition.volatile && !busybox {
+                    let device = partuuid(disk, ids, PartitionKind::Root);
+                    fstab.push_str(&format!("PARTUUID={device} / squashfs ro 0 0\n"));
+                }
+            }
             PartitionKind::Root => {
                 let by_systemd = partition.grow && init == InitSystem::Systemd;
                 let grow = if by_systemd { ",x-systemd.growfs" } else { "" };

@@ -15,7 +15,7 @@ use rootsmith_output::{
     write_tar,
 };
 use rootsmith_preflight::{Report, Verdict, Wanted};
-use rootsmith_profile::{Cpio, Disk, DiskFormat, Oci, OutputKind, Profile, Squashfs};
+use rootsmith_profile::{Cpio, Disk, DiskFormat, Oci, OutputKind, Profile, RootFilesystem, Squashfs};
 use rootsmith_tree::{Node, Tree, TreeError};
 use rootsmith_types::{Arch, NumBytes, Problems, Sha256Digest};
 
@@ -220,7 +220,8 @@ impl Work<'_> {
         let others = formats::create(name, disk, staging)?;
         let files: Vec<DiskFile<'_>> =
             others.iter().map(|other| DiskFile { format: other.format, file: &other.file }).collect();
-        let layout = write_disk(&self.prepared.disk_input(disk, self.cache), &file, &path, &files)?;
+        let layout =
+            write_disk(&self.prepared.disk_input(disk, self.cache), &file, &path, &staging.scratch()?, &files)?;
         host.progress.finished(&shown);
 
         let shown = format!("verifying {}", formats::shown(name, disk));
@@ -351,9 +352,14 @@ impl Work<'_> {
     }
 }
 
-/// What a squashfs among the outputs has not, although the tree has.
+/// What a squashfs among the outputs, or in one, has not, although the tree has.
 fn left_out_of_squashfs(profile: &Profile, tree: &Tree) -> Option<String> {
-    profile.outputs.iter().find(|output| matches!(output.kind, OutputKind::Squashfs(_)))?;
+    let squashfs = |output: &rootsmith_profile::Output| match &output.kind {
+        OutputKind::Squashfs(_) => true,
+        OutputKind::Disk(disk) => disk.root_filesystem() == RootFilesystem::Squashfs,
+        OutputKind::Tar | OutputKind::Cpio(_) | OutputKind::Oci(_) => false,
+    };
+    profile.outputs.iter().find(|output| squashfs(output))?;
     let (_, lists) = for_squashfs(tree);
     let first = lists.first()?;
     let more = if lists.len() > 1 { format!(" and {} more", lists.len() - 1) } else { String::new() };

@@ -9,14 +9,14 @@ use std::sync::Arc;
 use rootsmith_assemble::AssembleError;
 use rootsmith_fetch::Cache;
 use rootsmith_grub::CoreImage;
-use rootsmith_inspect::{FileSource, Image};
-use rootsmith_output::{DiskIds, RawPiece, core_sector, partuuid};
+use rootsmith_inspect::{FileSource, Image, Part, Source};
+use rootsmith_output::{DiskIds, RawPiece, core_sector, for_squashfs, partuuid};
 use rootsmith_preflight::{
     BiosStart, BootFacts, BootVolume, Brought, DiskStart, Facts, PartitionFacts, PartitionRole, Report, RootFacts,
     Wanted as WantedSet, find_device_trees, find_entries, find_firmware_files,
 };
-use rootsmith_profile::{Disk, PartitionKind, Profile, SECTOR};
-use rootsmith_tree::{Content, Tree};
+use rootsmith_profile::{Disk, PartitionKind, Profile, RootFilesystem, SECTOR};
+use rootsmith_tree::{Blobs, Content, Tree};
 use rootsmith_types::{Arch, NumBytes, Problems, Sha256Digest, Sha256Writer};
 use rootsmith_verify::{
     Difference, Kind, ReadBack, Seen, Slice, Times, What, compare, compare_seen, partitions, read_back,
@@ -59,26 +59,33 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
     for (partition, found) in wanted.disk.partitions.iter().zip(&found) {
         let slice = Slice::new(image, found.offset, found.length);
         let role = role(partition.kind.value);
-        let read = match partition.kind.value {
-            PartitionKind::Root => Some((Kind::Ext4, wanted.root, "ext4")),
-            PartitionKind::Esp | PartitionKind::Firmware => Some((Kind::Fat, wanted.esp, "vfat")),
-            PartitionKind::BiosBoot => None,
-        };
         let partuuid = partuuid(wanted.disk, &wanted.ids, partition.kind.value);
         if found.partuuid != partuuid {
             let (index, found) = (found.index, &found.partuuid);
             return Err(wanted.differs(format!("partition {index} has PARTUUID {found} instead of {partuuid}")));
         }
+        let read = match partition.kind.value {
+            PartitionKind::Root if partition.filesystem == RootFilesystem::Squashfs => {
+                let (tree, _) = for_squashfs(wanted.root);
+                let volume = wanted.check_squashfs(&tree, image, found.offset, found.length)?;
+                Some(("squashfs", FoundVolume::Squashfs(Box::new(volume))))
+            }
+            PartitionKind::Root => Some(("ext4", wanted.check_volume(Kind::Ext4, wanted.root, slice)?)),
+            PartitionKind::Esp | PartitionKind::Firmware => {
+                Some(("vfat", wanted.check_volume(Kind::Fat, wanted.esp, slice)?))
+            }
+            PartitionKind::BiosBoot => None,
+        };
         let mut of_table =
             PartitionFacts { role, partuuid, partlabel: found.name.clone(), filesystem: None, uuid: None, label: None };
-        let Some((kind, tree, filesystem)) = read else {
+        let Some((filesystem, read)) = read else {
             facts.push(of_table);
             continue;
         };
-        let read = read_back(kind, slice)?;
-        compare_trees(wanted.file, tree, wanted.cache, &read)?;
         of_table.filesystem = Some(filesystem.to_owned());
-        (of_table.uuid, of_table.label) = (read.uuid.clone(), read.label.clone());
+        if let FoundVolume::Named(read) = &read {
+            (of_table.uuid, of_table.label) = (read.uuid.clone(), read.label.clone());
+        }
         facts.push(of_table);
         match role {
             PartitionRole::Root => root = Some((read, found.length, partition.grow)),
@@ -96,13 +103,13 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
     }
     // Without a root there is nothing to judge: the loader of profiles demands exactly one.
     let Some((root, length, grows)) = root else { return Err(wanted.differs("there is no root".to_owned())) };
-    let mut volumes = vec![BootVolume { tree: &root.tree, blobs: &root, is_fat: false }];
-    volumes.extend(esp.iter().map(|esp| BootVolume { tree: &esp.tree, blobs: esp, is_fat: true }));
+    let mut volumes = vec![BootVolume { tree: root.tree(), blobs: root.blobs(), is_fat: false }];
+    volumes.extend(esp.iter().map(|esp| BootVolume { tree: esp.tree(), blobs: esp.blobs(), is_fat: true }));
     let boot = BootFacts {
         entries: find_entries(&volumes, 0),
         partitions: facts,
         root: RootFacts {
-            filesystem: "ext4".to_owned(),
+            filesystem: wanted.disk.root_filesystem().name().to_owned(),
             size: NumBytes::new(length),
             available: wanted.root_available,
             grows,
@@ -113,12 +120,49 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
         start: DiskStart::read(|offset, buf| image.read_exact_at(buf, offset)),
         firmware: find_firmware_files(&volumes),
     };
-    let facts = Facts { tree: &root.tree, blobs: &root, arch: wanted.arch, boot: Some(&boot) };
+    let facts = Facts { tree: root.tree(), blobs: root.blobs(), arch: wanted.arch, boot: Some(&boot) };
     let sets = WantedSet::of_profile(wanted.profile);
     rootsmith_preflight::check_brought(&facts, Some(wanted.profile), &sets, wanted.brought)
 }
 
+/// A file system of the disk, read back.
+enum FoundVolume<'a> {
+    /// With an identifier and a label of its own.
+    Named(Box<ReadBack<'a>>),
+    Squashfs(Box<Image>),
+}
+
+impl FoundVolume<'_> {
+    fn tree(&self) -> &Tree {
+        match self {
+            FoundVolume::Named(read) => &read.tree,
+            FoundVolume::Squashfs(image) => &image.tree,
+        }
+    }
+
+    fn blobs(&self) -> &dyn Blobs {
+        match self {
+            FoundVolume::Named(read) => &**read,
+            FoundVolume::Squashfs(image) => &**image,
+        }
+    }
+}
+
 impl Wanted<'_> {
+    /// Reads a file system back, and compares.
+    fn check_volume<'a>(&self, kind: Kind, tree: &Tree, slice: Slice<'a>) -> Result<FoundVolume<'a>, Problems> {
+        let read = read_back(kind, slice)?;
+        compare_trees(self.file, tree, self.cache, &read)?;
+        Ok(FoundVolume::Named(Box::new(read)))
+    }
+
+    fn check_squashfs(&self, tree: &Tree, image: &File, offset: u64, length: u64) -> Result<Image, Problems> {
+        let source = image.try_clone().and_then(FileSource::new).map_err(|error| self.differs(error.to_string()))?;
+        let part = Part::new(Arc::new(source), offset, length);
+        let part = part.ok_or_else(|| self.differs("the root leaves the disk".to_owned()))?;
+        squashfs(self.file, Arc::new(part), tree, self.cache)
+    }
+
     fn differs(&self, difference: String) -> Problems {
         InputError::ReadBack { file: self.file.to_owned(), difference }.into()
     }
@@ -162,28 +206,35 @@ pub(crate) fn check_tar(file: &str, image: &File, length: u64, tree: &Tree, cach
     compare_trees(file, tree, cache, &read)
 }
 
-/// Reads a squashfs back with the reader of foreign images, which shares nothing with the writer, and compares.
+/// Reads a squashfs back and compares.
 pub(crate) fn check_squashfs(file: &str, image: &File, tree: &Tree, cache: &Cache) -> Result<(), Problems> {
+    squashfs(file, source(file, image)?, tree, cache)?;
+    Ok(())
+}
+
+/// The same with bytes from anywhere, by the reader of foreign images, which shares nothing with the writer.
+fn squashfs(file: &str, source: Source, tree: &Tree, cache: &Cache) -> Result<Image, Problems> {
     // Only what is compressed as a whole needs a scratch folder.
-    let found = opened(file, image, Path::new(""))?;
+    let found = Image::of_source(source, Path::new("")).map_err(|error| unreadable(file, &error))?;
     let seen = Seen { mode: true, owner: true, mtime: Times::Seconds, xattrs: true, devices: true, hard_links: true };
-    report(file, tree, cache, compare_seen((tree, cache), (&found.tree, &found), &seen)?)
+    report(file, tree, cache, compare_seen((tree, cache), (&found.tree, &found), &seen)?)?;
+    Ok(found)
 }
 
 /// The same for an initramfs, which is decompressed into a file without a name in `scratch`.
 pub(crate) fn check_cpio(file: &str, image: &File, scratch: &Path, tree: &Tree, cache: &Cache) -> Result<(), Problems> {
+    let found = Image::of_source(source(file, image)?, scratch).map_err(|error| unreadable(file, &error))?;
     let seen = Seen { mode: true, owner: true, mtime: Times::Seconds, xattrs: false, devices: true, hard_links: true };
-    let found = opened(file, image, scratch)?;
     report(file, tree, cache, compare_seen((tree, cache), (&found.tree, &found), &seen)?)
 }
 
-fn opened(file: &str, image: &File, scratch: &Path) -> Result<Image, Problems> {
-    let unreadable = |error: &dyn std::fmt::Display| InputError::ReadBack {
-        file: file.to_owned(),
-        difference: format!("it cannot be read: {error}"),
-    };
-    let source = image.try_clone().and_then(FileSource::new).map_err(|error| unreadable(&error))?;
-    Ok(Image::of_source(Arc::new(source), scratch).map_err(|error| unreadable(&error))?)
+fn source(file: &str, image: &File) -> Result<Source, Problems> {
+    let source = image.try_clone().and_then(FileSource::new).map_err(|error| unreadable(file, &error))?;
+    Ok(Arc::new(source))
+}
+
+fn unreadable(file: &str, error: &dyn std::fmt::Display) -> InputError {
+    InputError::ReadBack { file: file.to_owned(), difference: format!("it cannot be read: {error}") }
 }
 
 pub(crate) fn compare_trees(file: &str, tree: &Tree, cache: &Cache, read: &ReadBack<'_>) -> Result<(), Problems> {

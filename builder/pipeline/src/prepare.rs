@@ -11,7 +11,7 @@ use rootsmith_preflight::{
     BiosStart, BootFacts, BootVolume, Brought, DiskStart, Facts, PartitionFacts, PartitionRole, Report, RootFacts,
     TableKind, Wanted, find_device_trees, find_entries, find_firmware_files,
 };
-use rootsmith_profile::{Board, Disk, OutputKind, PartitionKind, PartitionTable, Profile};
+use rootsmith_profile::{Board, Disk, OutputKind, PartitionKind, PartitionTable, Profile, RootFilesystem};
 use rootsmith_tree::{Metadata, Tree};
 use rootsmith_types::{Arch, Problems, Sha256Digest, UnixTime};
 
@@ -229,7 +229,11 @@ impl Prepared {
         let partitions = disk.partitions.iter().map(|partition| {
             let kind = partition.kind.value;
             let (filesystem, uuid) = match kind {
-                PartitionKind::Root => (Some("ext4"), Some(self.ids.root_filesystem.to_string())),
+                PartitionKind::Root => match partition.filesystem {
+                    RootFilesystem::Ext4 => (Some("ext4"), Some(self.ids.root_filesystem.to_string())),
+                    // It has neither identifier nor label.
+                    RootFilesystem::Squashfs => (Some("squashfs"), None),
+                },
                 PartitionKind::Esp | PartitionKind::Firmware => (Some("vfat"), Some(self.ids.boot_serial())),
                 PartitionKind::BiosBoot => (None, None),
             };
@@ -239,8 +243,8 @@ impl Prepared {
                 partuuid: partuuid(disk, &self.ids, kind),
                 partlabel: if named { name.to_owned() } else { String::new() },
                 filesystem: filesystem.map(str::to_owned),
+                label: uuid.as_ref().map(|_| label.to_owned()),
                 uuid,
-                label: filesystem.map(|_| label.to_owned()),
             }
         });
         let (size, available) = root_size(&self.disk_input(disk, cache))?;
@@ -248,7 +252,7 @@ impl Prepared {
         Ok(BootFacts {
             entries: find_entries(&volumes, 0),
             partitions: partitions.collect(),
-            root: RootFacts { filesystem: "ext4".to_owned(), size, available, grows },
+            root: RootFacts { filesystem: disk.root_filesystem().name().to_owned(), size, available, grows },
             bios: self.bios_start(),
             device_trees: find_device_trees(&volumes, |dtb| {
                 rootsmith_kernel::device_tree::bootargs(dtb).ok().flatten()

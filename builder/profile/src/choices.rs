@@ -4,7 +4,7 @@ use crate::fields::Refusal;
 use crate::model::{
     BootMethod, Caches, CloudNetwork, CpioCompression, Database, DiskFormat, DistributionId, Enroll, FirstBoot,
     Hierarchy, InitSystem, KillMode, NetworkManager, PartitionKind, PartitionTable, Pocket, Resource, Restart,
-    SquashfsCompression,
+    RootFilesystem, SquashfsCompression,
 };
 
 /// A word out of a list; one without a value is in the design and not supported yet.
@@ -277,10 +277,22 @@ pub(crate) const PARTITIONS: Words<Option<PartitionKind>> = Words {
 };
 
 /// `filesystem` of the root partition.
-pub(crate) const ROOT_FILESYSTEMS: Words<()> = Words {
+pub(crate) const ROOT_FILESYSTEMS: Words<RootFilesystem> = Words {
     noun: "root file system",
     expected: "a file system for the root",
-    words: &[("ext4", Some(())), ("squashfs", None), ("btrfs", None), ("xfs", None)],
+    words: &[
+        ("ext4", Some(RootFilesystem::Ext4)),
+        ("squashfs", Some(RootFilesystem::Squashfs)),
+        ("btrfs", None),
+        ("xfs", None),
+    ],
+};
+
+/// `writable` of a root that cannot be written itself.
+pub(crate) const WRITABLE: Words<()> = Words {
+    noun: "way to write to a read-only root",
+    expected: "how a read-only root is written to",
+    words: &[("volatile", Some(())), ("persistent", None)],
 };
 
 /// `filesystem` of the partition that firmware reads.

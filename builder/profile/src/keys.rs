@@ -253,6 +253,7 @@ pub(crate) const PARTITION: &[Key] = &[
     key("size"),
     key("free"),
     key("grow"),
+    key("writable"),
     later("label", "partitions are labelled after their type"),
 ];
 

@@ -429,6 +429,21 @@ impl Disk {
         self.boot.iter().any(|boot| boot.value == method)
     }
 
+    /// The partition of the root file system.
+    pub fn root(&self) -> Option<&Partition> {
+        self.partitions.iter().find(|partition| partition.kind.value == PartitionKind::Root)
+    }
+
+    /// What the root file system is.
+    pub fn root_filesystem(&self) -> RootFilesystem {
+        self.root().map_or(RootFilesystem::Ext4, |root| root.filesystem)
+    }
+
+    /// Whether memory lies over the root, and takes what is written.
+    pub fn is_volatile(&self) -> bool {
+        self.root().is_some_and(|root| root.volatile)
+    }
+
     /// The partition that firmware reads.
     pub fn boot_partition(&self) -> Option<&Partition> {
         let read = |kind| matches!(kind, PartitionKind::Esp | PartitionKind::Firmware);
@@ -502,6 +517,10 @@ pub struct Partition {
     pub free: NumBytes,
     /// `grow`: on first boot, to the end of the disk.
     pub grow: bool,
+    /// `filesystem`, of the root alone.
+    pub filesystem: RootFilesystem,
+    /// `writable = "volatile"`: what is written over a read-only root stays in memory, and is gone at the next start.
+    pub volatile: bool,
     /// The whole table.
     pub origin: Origin,
 }
@@ -515,8 +534,27 @@ pub enum PartitionKind {
     Firmware,
     /// Where GRUB's core image lies in a GPT, for a BIOS: no file system.
     BiosBoot,
-    /// The root file system, ext4.
+    /// The root file system.
     Root,
+}
+
+/// `filesystem` of the root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RootFilesystem {
+    /// Can be written to.
+    Ext4,
+    /// Compressed, and the same for ever.
+    Squashfs,
+}
+
+impl RootFilesystem {
+    /// As the profile spells it, and the kernel's module is called.
+    pub const fn name(self) -> &'static str {
+        match self {
+            RootFilesystem::Ext4 => "ext4",
+            RootFilesystem::Squashfs => "squashfs",
+        }
+    }
 }
 
 /// How large a partition is.

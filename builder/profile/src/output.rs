@@ -4,14 +4,14 @@ use rootsmith_types::{Located, NumBytes};
 
 use crate::choices::{
     BOOT_METHODS, CPIO_COMPRESSIONS, DISK_SIZES, FIRMWARE_FILESYSTEMS, FORMATS, Kind, OUTPUT_KINDS, PARTITIONS,
-    ROOT_FILESYSTEMS, SQUASHFS_COMPRESSIONS, TABLES,
+    ROOT_FILESYSTEMS, SQUASHFS_COMPRESSIONS, TABLES, WRITABLE,
 };
 use crate::error::ProfileError;
 use crate::fields::{Fields, Refusal};
 use crate::keys::{OF_COMPRESSED, OF_DISK, OF_OCI, PARTITION};
 use crate::model::{
     Board, BootMethod, Cpio, CpioCompression, Disk, DiskFormat, Oci, Output, OutputKind, Partition, PartitionKind,
-    PartitionSize, Squashfs, SquashfsCompression,
+    PartitionSize, RootFilesystem, Squashfs, SquashfsCompression,
 };
 use crate::value::{self, Value};
 use crate::words;
@@ -151,19 +151,38 @@ fn pairs(
 fn partition(table: &Fields<'_>, firmware: PartitionKind) -> Option<Partition> {
     let kind = table.required("type", "type = \"root\"", |text| PARTITIONS.read(text));
     let kind = kind.map(|kind| Located::new(kind.value.unwrap_or(firmware), kind.origin));
+    let mut filesystem = RootFilesystem::Ext4;
     match kind.as_ref().map(|kind| kind.value) {
-        Some(PartitionKind::Root) => table.text("filesystem", |text| ROOT_FILESYSTEMS.read(text)),
+        Some(PartitionKind::Root) => {
+            let read = table.text("filesystem", |text| ROOT_FILESYSTEMS.read(text));
+            filesystem = read.map_or(filesystem, |read| read.value);
+            match filesystem {
+                RootFilesystem::Ext4 => {
+                    table.refuse("writable", "a root that is ext4", &["type", "filesystem", "size", "free", "grow"]);
+                }
+                // It is as large as its content and, once written, never changes.
+                RootFilesystem::Squashfs => {
+                    for key in ["free", "grow"] {
+                        table.refuse(key, "a root that is squashfs", &["type", "filesystem", "size", "writable"]);
+                    }
+                }
+            }
+        }
         Some(PartitionKind::Esp | PartitionKind::Firmware) => {
-            table.text("filesystem", |text| FIRMWARE_FILESYSTEMS.read(text))
+            table.text("filesystem", |text| FIRMWARE_FILESYSTEMS.read(text));
+            table.refuse(
+                "writable",
+                "a partition that firmware reads",
+                &["type", "filesystem", "size", "free", "grow"],
+            );
         }
         Some(PartitionKind::BiosBoot) => {
-            for key in ["filesystem", "free", "grow"] {
+            for key in ["filesystem", "free", "grow", "writable"] {
                 table.refuse(key, "a `bios-boot` partition", &["type", "size"]);
             }
-            None
         }
-        None => None,
-    };
+        None => {}
+    }
     let size = match kind.as_ref().map(|kind| kind.value) {
         Some(PartitionKind::BiosBoot) if table.get("size").is_none() => {
             Some(table.default(PartitionSize::Fixed(BIOS_BOOT)))
@@ -172,9 +191,10 @@ fn partition(table: &Fields<'_>, firmware: PartitionKind) -> Option<Partition> {
     };
     let free = table.text("free", words::size);
     let grow = table.boolean("grow").is_some_and(|grow| grow.value);
+    let volatile = table.text("writable", |text| WRITABLE.read(text)).is_some();
     if let (Some(free), Some(PartitionSize::Fixed(size))) = (&free, size.as_ref().map(|size| size.value)) {
         table.note(ProfileError::FreeWithoutMinimal { origin: free.origin.clone(), size });
     }
     let free = free.map_or(NumBytes::default(), |free| free.value);
-    Some(Partition { kind: kind?, size: size?, free, grow, origin: table.origin.clone() })
+    Some(Partition { kind: kind?, size: size?, free, grow, filesystem, volatile, origin: table.origin.clone() })
 }

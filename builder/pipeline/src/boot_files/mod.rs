@@ -29,7 +29,7 @@ use rootsmith_assemble::{AssembleError, Package};
 use rootsmith_kbuild::Processes;
 use rootsmith_kernel::{Drivers, InitramfsInput, initramfs, needs_initramfs, root_modules, storage_drivers};
 use rootsmith_output::{DiskIds, partuuid};
-use rootsmith_profile::{BootMethod, Disk, Hierarchy, InitSystem, PartitionKind, Profile};
+use rootsmith_profile::{BootMethod, Disk, Hierarchy, InitSystem, PartitionKind, Profile, RootFilesystem};
 use rootsmith_tree::{Blobs, Content, Metadata, Node, Tree};
 use rootsmith_types::{Arch, Located, Problems, Sources, TreePath, UnixTime};
 
@@ -122,10 +122,19 @@ fn cmdline(files: &BootFiles<'_>, initramfs: bool) -> String {
     let BootFiles { profile, disk, ids, arch, .. } = *files;
     let kernel = profile.kernel.iter().flat_map(|kernel| kernel.cmdline_for(arch)).map(|word| word.value.clone());
     let root = [format!("root=PARTUUID={}", partuuid(disk, ids, PartitionKind::Root)), "ro".to_owned()];
+    let filesystem = match disk.root_filesystem() {
+        RootFilesystem::Ext4 => None,
+        other => Some(format!("rootfstype={}", other.name())),
+    };
+    let volatile = disk.is_volatile().then(|| VOLATILE.to_owned());
     let wait = (!initramfs).then(|| "rootwait".to_owned());
-    let words: Vec<String> = root.into_iter().chain(wait).chain(hierarchy_words(profile)).chain(kernel).collect();
+    let root = root.into_iter().chain(filesystem).chain(volatile).chain(wait);
+    let words: Vec<String> = root.chain(hierarchy_words(profile)).chain(kernel).collect();
     words.join(" ")
 }
+
+/// systemd's word (kernel-command-line(7)) for what an initramfs is to do; ours knows it under every init.
+const VOLATILE: &str = "systemd.volatile=overlay";
 
 /// What tells systemd to mount cgroups of version 1 (systemd(1), "KERNEL COMMAND LINE"); from release 256 on it wants to be
 /// asked twice. Other inits have files for it.
@@ -152,9 +161,11 @@ fn initrd(files: &BootFiles<'_>, blobs: &dyn Blobs) -> Result<Option<Vec<u8>>, P
     let asked = profile.kernel.iter().flat_map(|kernel| &kernel.initramfs_modules);
     let mut modules = storage_modules(files, blobs)?;
     modules.extend(asked.map(|module| module.value.clone()));
-    let modules = root_modules(&kernel.index, "ext4", &modules);
+    let volatile = files.disk.is_volatile();
+    modules.extend(volatile.then(|| "overlay".to_owned()));
+    let modules = root_modules(&kernel.index, files.disk.root_filesystem().name(), &modules);
     let grow = grown_by_initramfs(profile.init.system.value, files.disk);
-    if !grow && !needs_initramfs(&kernel.index, &modules)? {
+    if !grow && !volatile && !needs_initramfs(&kernel.index, &modules)? {
         return Ok(None);
     }
     let busybox = pieces::boot_file(packages, "busybox-static", "/usr/bin/busybox")

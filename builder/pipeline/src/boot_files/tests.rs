@@ -112,6 +112,42 @@ partitions = [{ type = 'boot', size = '64MiB' }, { type = 'root', size = 'minima
 }
 
 #[test]
+fn a_squashfs_is_named_and_memory_over_it_is_the_initramfs_s_to_lay() {
+    const BUILTIN: &str =
+        "kernel/fs/squashfs/squashfs.ko\nkernel/fs/overlayfs/overlay.ko\nkernel/drivers/block/virtio_blk.ko\n";
+    const SQUASHFS: &str = "
+schema = 1
+image = { name = 'small', arch = ['arm64'] }
+distribution = { id = 'debian', suite = 'trixie' }
+init = { system = 'systemd' }
+kernel = { source = 'linux-source-6.12', base = 'tinyconfig' }
+[[output]]
+kind = 'disk'
+table = 'gpt'
+boot = 'extlinux'
+partitions = [{ type = 'boot', size = '64MiB' }, { type = 'root', filesystem = 'squashfs', size = 'minimal' }]
+";
+    const VOLATILE: &str = "
+schema = 1
+image = { name = 'small', arch = ['arm64'] }
+distribution = { id = 'debian', suite = 'trixie' }
+init = { system = 'systemd' }
+kernel = { source = 'linux-source-6.12', base = 'tinyconfig' }
+[[output]]
+kind = 'disk'
+table = 'gpt'
+boot = 'extlinux'
+partitions = [{ type = 'boot', size = '64MiB' }, { type = 'root', filesystem = 'squashfs', size = '1GiB', writable = 'volatile' }]
+";
+    let boot_of = boot(SQUASHFS, BUILTIN).unwrap();
+    let text = content(&boot_of, &TreePath::literal("/extlinux/extlinux.conf")).unwrap().read(&NoBlobs, 4096).unwrap();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    assert!(text.contains(" ro rootfstype=squashfs rootwait\n"), "{text}");
+    let error = boot(VOLATILE, BUILTIN).unwrap_err();
+    assert!(error.to_string().contains("busybox"), "{error}");
+}
+
+#[test]
 fn grub_starts_the_kernel_with_the_same_words_and_speaks_where_it_will() {
     const GRUB: &str = "
 schema = 1

@@ -183,7 +183,7 @@ fn what_the_design_promises_and_we_cannot_yet_is_said_so() {
     p.toml:13:10: partition `swap` is not supported yet
       hint: supported today: `boot`, `esp`, `firmware`, `bios-boot` and `root`
     p.toml:13:65: root file system `btrfs` is not supported yet
-      hint: supported today: `ext4`
+      hint: supported today: `ext4` and `squashfs`
     p.toml:14:17: `output.compress` is not supported yet
       hint: a `tar` and the layer of an `oci` are always compressed with zstd; a disk's `format` says it: `raw.zst`, `qcow2-zstd`
     "#);
@@ -267,6 +267,33 @@ fn formats_of_one_name() {
       hint: take one of them out
     p.toml:6:112: `qcow` is not a disk format
       hint: did you mean `qcow2`?
+    ");
+}
+
+#[test]
+fn what_a_squashfs_cannot_do_as_a_root() {
+    let root = |keys: &str| {
+        let disk = format!(
+            "{{ kind = 'disk', table = 'gpt', boot = 'uki', partitions = [{{ type = 'esp', size = '64MiB' }},\n{{ type = 'root', {keys} }}] }}"
+        );
+        findings(&[(
+            "p.toml",
+            &format!("{}\nkernel = {{ package = 'linux' }}\n", LEAST.replace("{ kind = \"tar\" }", &disk)),
+        )])
+    };
+    insta::assert_snapshot!(root("filesystem = 'squashfs', size = 'minimal', free = '1MiB', grow = true"), @"
+    p.toml:7:61: unknown key `free` in a root that is squashfs
+      hint: known here: `type`, `filesystem`, `size` and `writable`
+    p.toml:7:76: unknown key `grow` in a root that is squashfs
+      hint: known here: `type`, `filesystem`, `size` and `writable`
+    ");
+    insta::assert_snapshot!(root("filesystem = 'squashfs', size = 'minimal', writable = 'persistent'"), @"
+    p.toml:7:72: way to write to a read-only root `persistent` is not supported yet
+      hint: supported today: `volatile`
+    ");
+    insta::assert_snapshot!(root("size = 'minimal', writable = 'volatile'"), @"
+    p.toml:7:36: unknown key `writable` in a root that is ext4
+      hint: known here: `type`, `filesystem`, `size`, `free` and `grow`
     ");
 }
 
