@@ -1,0 +1,78 @@
+//! A root that cannot be changed, with memory over it: what is written can be read, and is gone at the next start.
+#![allow(missing_docs, clippy::print_stderr)]
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use rootsmith_tests::machine::{answer, boot, build_with_probe, run_boot};
+use rootsmith_tests::{copy_workspace, judges, on_request, succeed};
+
+const TOOLS: [&str; 1] = ["qemu-system-x86_64"];
+
+const DISK: &str = r#"kind = "disk", table = "gpt", boot = "uki", partitions = [
+  { type = "esp", size = "64MiB" },
+  { type = "root", filesystem = "squashfs", size = "minimal", writable = "volatile" } ]"#;
+
+/// The prompt of the login comes first, then nothing comes between the answers.
+const PROBE: &str = r#"#!/bin/sh
+exec >/dev/console 2>&1
+sleep 5
+echo 1 >/proc/sys/kernel/printk
+ask() { name=$1; shift; echo; echo "<<$name"; "$@"; echo "$name>>"; }
+ask ROOT sh -c "awk '\$2 == \"/\" { print \$3, substr(\$4, 1, 2) }' /proc/mounts"
+ask LEFT sh -c "ls -1 /etc/left /bin/left 2>/dev/null"
+ask ID cat /etc/machine-id
+echo >/etc/left && mv /etc/services /bin/left
+ask WRITTEN sh -c "ls -1 /etc/left /bin/left /etc/services 2>/dev/null"
+sync
+echo "=== probe is done"
+"#;
+
+/// The bytes of the root: the other partition is mounted, and may change.
+fn root(image: &Path) -> Vec<u8> {
+    let file = File::open(image).unwrap();
+    let found = rootsmith_verify::partitions(&file).unwrap();
+    let mut bytes = vec![0; usize::try_from(found[1].length).unwrap()];
+    file.read_exact_at(&mut bytes, found[1].offset).unwrap();
+    bytes
+}
+
+#[test]
+fn what_is_written_over_a_squashfs_is_gone_at_the_next_start() {
+    if !on_request() || !judges(&TOOLS) {
+        return;
+    }
+    let profile = format!(
+        "schema = 1\nextends = [\"busybox-appliance.toml\"]\noutput = {{ replace = [{{ {DISK} }}] }}\n\
+         [image]\nname = \"volatile\"\n[packages]\ninclude = [\"netbase\"]\n[preflight]\nsets = {{ replace = [\"boot\"] }}\n\
+         [[service]]\nname = \"probe\"\nexec = [\"/usr/local/bin/probe\"]\nrestart = \"never\"\n"
+    );
+    let (folder, image) = build_with_probe("volatile", &profile, PROBE);
+    let before = root(&image);
+    let start = || boot(folder.path(), &image, "=== probe is done", &["--write"]);
+    let consoles = [start(), start()];
+    for console in &consoles {
+        assert_eq!(answer(console, "ROOT"), ["overlay rw"]);
+        assert!(answer(console, "LEFT").is_empty(), "{console}");
+        assert_eq!(answer(console, "WRITTEN"), ["/bin/left", "/etc/left"], "{console}");
+    }
+    let [one, other] = consoles.each_ref().map(|console| answer(console, "ID"));
+    assert!(one.len() == 1 && one[0].len() == 32 && one != other, "{one:?} {other:?}");
+    // The machine was allowed to write to its disk.
+    assert!(root(&image) == before, "the root has changed");
+}
+
+#[test]
+fn the_delivered_appliance_comes_up() {
+    if !on_request() || !judges(&TOOLS) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    copy_workspace(folder.path());
+    succeed(folder.path(), &["build", "profiles/appliance-squashfs.toml"]);
+    let image = folder.path().join("outputs/appliance-squashfs-amd64/appliance-squashfs-amd64.img");
+    let table = run_boot(folder.path(), &[image.to_str().unwrap(), "--check"]);
+    assert!(table.contains(" 0 differently\n"), "{table}");
+    assert!(fs::metadata(&image).unwrap().len() < 400 << 20);
+}
