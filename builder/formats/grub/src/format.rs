@@ -80,7 +80,7 @@ pub(crate) const DECOMPRESSOR: usize = 8;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct ModuleInfo {
-    /// [`MODULE_MAGIC`].
+    /// `mimg`.
     pub magic: U32,
     /// From here to the first object.
     pub offset: U32,
