@@ -8,7 +8,7 @@ use std::process::Command;
 use rootsmith_secureboot::{Certificate, KeyFile, SecureBootError, Signer, Variable, authenticated, sign, verify};
 use tempfile::TempDir;
 
-/// Programs for UEFI that come with efitools: one of our build, and one that somebody signed.
+/// A program for UEFI that comes with efitools, not signed.
 const PROGRAM: &str = "/usr/lib/efitools/x86_64-linux-gnu/HelloWorld.efi";
 
 /// Whether the judges are here; a missing one is a failure where judges are demanded.

@@ -10,13 +10,14 @@ use rootsmith_profile::{BootMethod, Disk, Kernel, PartitionKind, PartitionTable}
 use rootsmith_tree::{Blobs, Content};
 use rootsmith_types::{Arch, Problems};
 
-use super::{BootFiles, INITRD, KERNEL, MAX_IMAGE, Partition, pieces};
-use crate::bootable::MAX_TEXT;
+use super::{BootFiles, INITRD, KERNEL, Partition, pieces};
 
 /// The package that the parts are in.
 pub(super) const PACKAGE: &str = "grub-pc-bin";
 /// Where it has them.
 const PARTS: &str = "/usr/lib/grub/i386-pc";
+/// No part is larger.
+const MAX_PART: u64 = 4 << 20;
 /// Where `grub.cfg` is.
 const FOLDER: &str = "/grub";
 /// Beside the one for the table: what `grub.cfg` needs, then what helps people.
@@ -45,7 +46,7 @@ pub(crate) fn core_image(files: &BootFiles<'_>, blobs: &dyn Blobs) -> Result<Opt
     }
     let part = |name: &str| -> Result<Vec<u8>, Problems> {
         let content = pieces::boot_file(files.packages, PACKAGE, &format!("{PARTS}/{name}"))?;
-        Ok(content.read(blobs, MAX_IMAGE.min(MAX_TEXT)).map_err(AssembleError::Store)?.to_vec())
+        Ok(content.read(blobs, MAX_PART).map_err(AssembleError::Store)?.to_vec())
     };
     let list = part("moddep.lst")?;
     let (table, prefix) = place(files.disk);

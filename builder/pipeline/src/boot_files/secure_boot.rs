@@ -1,11 +1,13 @@
 //! Signatures on what UEFI starts, and what enrols their certificate.
 //!
-//! | file                                | for                                                                        |
-//! |-------------------------------------|----------------------------------------------------------------------------|
+//! | file                                 | for                                                                         |
+//! |--------------------------------------|-----------------------------------------------------------------------------|
 //! | `/loader/keys/auto/{db,KEK,PK}.auth` | systemd-boot, which enrols them from its menu or by itself (loader.conf(5)) |
-//! | `/loader/keys/auto/db.cer`          | the menus of firmware, which take a certificate for `db`                   |
+//! | `/loader/keys/auto/db.cer`           | the menus of firmware, which take a certificate for `db`                    |
 //!
 //! One certificate is all three, as `bootctl --secure-boot-auto-enroll` does it: who may start something on the machine is who owns it.
+
+use std::path::PathBuf;
 
 use rootsmith_kbuild::Processes;
 use rootsmith_profile::{BootSigner, Enroll, SecureBoot};
@@ -14,11 +16,9 @@ use rootsmith_tree::{Blobs, Content, NodeKind};
 use rootsmith_types::{Located, Origin, Problems, Sources, TreePath};
 
 use super::{BootFiles, MAX_IMAGE, Partition, stored};
-use crate::bootable::read;
+use crate::bootable::{MAX_TEXT, read};
 use crate::inputs::InputError;
 
-/// Keys and certificates are a few thousand bytes.
-const MAX_KEY: u64 = 1 << 20;
 /// 52d27a2b-7ee1-47a4-9a17-0d9b0ef0d1f5: who put the certificate into the variables, as a GUID is stored.
 const OWNER: [u8; 16] =
     [0x2b, 0x7a, 0xd2, 0x52, 0xe1, 0x7e, 0xa4, 0x47, 0x9a, 0x17, 0x0d, 0x9b, 0x0e, 0xf0, 0xd1, 0xf5];
@@ -47,7 +47,14 @@ pub(super) fn sign(
         let program = read(&boot.tree, blobs, &path, MAX_IMAGE)?;
         // Every program for UEFI begins as one for DOS (PE Format, "MS-DOS Stub").
         if program.starts_with(b"MZ") {
-            let signed = rootsmith_secureboot::sign(&program, &certificate, &*signer).map_err(at(origin, help))?;
+            let signed = rootsmith_secureboot::sign(&program, &certificate, &*signer).map_err(|error| match error {
+                SecureBootError::Program(reason) => {
+                    let help =
+                        "only programs for 64-bit UEFI can be signed: take the way to boot away that has another";
+                    at(&secure_boot.origin, help)(SecureBootError::Program(format!("`{path}`: {reason}")))
+                }
+                error => at(origin, help)(error),
+            })?;
             let content = stored(&signed, blobs)?;
             boot.put(&path.to_string(), content)?;
         }
@@ -63,7 +70,7 @@ pub(super) fn sign(
     boot.put(&format!("{KEYS}/db.cer"), Content::inline(certificate.der()))?;
     let loader = TreePath::literal(LOADER);
     if boot.tree.get(&loader).is_some() {
-        let mut text = read(&boot.tree, blobs, &loader, MAX_KEY)?.to_vec();
+        let mut text = read(&boot.tree, blobs, &loader, MAX_TEXT)?.to_vec();
         text.extend_from_slice(format!("secure-boot-enroll {}\n", secure_boot.enroll.value.name()).as_bytes());
         boot.put(LOADER, Content::inline(text))?;
     }
@@ -107,19 +114,11 @@ impl Signer for Program<'_> {
     }
 }
 
-fn own(path: &Located<std::path::PathBuf>, sources: &dyn Sources) -> Result<Vec<u8>, Problems> {
-    use std::io::Read;
-    let unreadable = |error: std::io::Error| InputError::OwnFile {
-        origin: path.origin.clone(),
-        path: path.value.clone(),
-        reason: error.to_string(),
-    };
-    let mut bytes = Vec::new();
-    sources.open(&path.value).map_err(unreadable)?.take(MAX_KEY + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > MAX_KEY {
-        return Err(unreadable(std::io::Error::other("larger than 1 MiB")).into());
-    }
-    Ok(bytes)
+fn own(path: &Located<PathBuf>, sources: &dyn Sources) -> Result<Vec<u8>, Problems> {
+    sources.read(&path.value).map_err(|error| {
+        let (origin, path) = (path.origin.clone(), path.value.clone());
+        InputError::OwnFile { origin, path, reason: error.to_string() }.into()
+    })
 }
 
 fn at(origin: &Origin, help: &'static str) -> impl Fn(SecureBootError) -> Problems {
