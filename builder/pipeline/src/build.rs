@@ -24,6 +24,7 @@ use crate::bootable::{IndexedKernel, tree_error};
 use crate::check;
 use crate::container;
 use crate::formats;
+use crate::inputs::InputError;
 use crate::layers::layers;
 use crate::netboot;
 use crate::places::{Failure, Places};
@@ -381,9 +382,14 @@ fn write_text(staging: &Staging, name: &str, text: &str) -> Result<(), Problems>
 
 fn write_file(staging: &Staging, name: String, data: &[u8]) -> Result<MadeFile, Problems> {
     let (mut file, path) = staging.create(&name)?;
-    file.write_all(data).map_err(|source| OutputError::write(path, source))?;
+    file.write_all(data).map_err(|source| OutputError::write(path.clone(), source))?;
+    let sha256 = digest_of(&path)?;
+    if sha256 != Sha256Digest::of(data) {
+        let difference = "its bytes are not those that were written".to_owned();
+        return Err(InputError::ReadBack { file: name, difference }.into());
+    }
     let size = NumBytes::new(data.len() as u64);
-    Ok(MadeFile { name, size, written: size, sha256: Sha256Digest::of(data) })
+    Ok(MadeFile { name, size, written: size, sha256 })
 }
 
 fn threads(error: rayon::ThreadPoolBuildError) -> Problems {

@@ -1,7 +1,6 @@
 //! What was written, read back by somebody else's readers and compared; then preflight once more, on what was read.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -263,15 +262,17 @@ fn report(file: &str, tree: &Tree, cache: &Cache, differences: Vec<Difference>) 
     if errors.is_empty() { Ok(()) } else { Err(errors.into()) }
 }
 
-/// The digest of a whole file.
-pub(crate) fn digest(mut file: &File) -> std::io::Result<Sha256Digest> {
-    file.seek(SeekFrom::Start(0))?;
+/// The digest of a whole file. It is read by places: others may read the same open file, and move its cursor.
+pub(crate) fn digest(file: &File) -> std::io::Result<Sha256Digest> {
     let mut writer = Sha256Writer::new(std::io::sink());
     let mut buf = vec![0; 1 << 20];
+    let mut at = 0;
     loop {
-        match file.read(&mut buf)? {
-            0 => return Ok(writer.finish().1),
-            n => std::io::Write::write_all(&mut writer, &buf[..n])?,
+        let n = file.read_at(&mut buf, at)?;
+        if n == 0 {
+            return Ok(writer.finish().1);
         }
+        std::io::Write::write_all(&mut writer, &buf[..n])?;
+        at += n as u64;
     }
 }

@@ -74,6 +74,7 @@ fn read_one(file: &Formatted, disk: &File, layout: &DiskLayout) -> Result<MadeFi
     let differs = |difference| Problems::from(InputError::ReadBack { file: file.name.clone(), difference });
     let compared = || match opened(&file.file, disk, layout) {
         Err(Refusal::Open(error)) => Err(differs(error.to_string())),
+        Err(Refusal::Found(error)) => Err(differs(format!("it cannot be read: {error}"))),
         Err(Refusal::Read(error)) => Err(host(error)),
         Ok(Some(difference)) => Err(differs(difference)),
         Ok(None) => Ok(()),
@@ -98,7 +99,11 @@ fn read_one(file: &Formatted, disk: &File, layout: &DiskLayout) -> Result<MadeFi
 
 /// Why a file could not be compared.
 enum Refusal {
+    /// What it is in the file.
     Open(OpenError),
+    /// The same, found while its disk is read.
+    Found(io::Error),
+    /// The host.
     Read(io::Error),
 }
 
@@ -109,11 +114,10 @@ fn opened(file: &File, disk: &File, layout: &DiskLayout) -> Result<Option<String
         Found::At(found) => compare(&*found, disk, layout),
         Found::Stream(mut found) => compare_stream(&mut *found, disk, layout.size.get()),
     }
-    .map_err(Refusal::Read)
 }
 
 /// Piece by piece, on all cores. Where both have a hole nothing is read.
-fn compare(found: &dyn ReadAt, disk: &File, layout: &DiskLayout) -> io::Result<Option<String>> {
+fn compare(found: &dyn ReadAt, disk: &File, layout: &DiskLayout) -> Result<Option<String>, Refusal> {
     let size = layout.size.get();
     if found.size() != size {
         return Ok(Some(format!("its disk has {} bytes instead of {size}", found.size())));
@@ -123,19 +127,19 @@ fn compare(found: &dyn ReadAt, disk: &File, layout: &DiskLayout) -> io::Result<O
         let length = CHUNK.min(size - at);
         let first = layout.written.partition_point(|range| range.end <= at);
         let written = layout.written.get(first).is_some_and(|range| range.start < at + length);
-        if !written && found.hole(at, length)? == length {
+        if !written && found.hole(at, length).map_err(Refusal::Found)? == length {
             return Ok(None);
         }
         // At most `CHUNK`.
         let (mut ours, mut theirs) = (vec![0; length as usize], vec![0; length as usize]);
-        found.read_at(at, &mut theirs)?;
+        found.read_at(at, &mut theirs).map_err(Refusal::Found)?;
         if written {
-            disk.read_exact_at(&mut ours, at)?;
+            disk.read_exact_at(&mut ours, at).map_err(Refusal::Read)?;
         }
         Ok((ours != theirs).then(|| difference(at, &ours, &theirs)))
     });
     // The first one, so that the message does not depend on who was faster.
-    let pieces: Vec<io::Result<Option<String>>> = pieces.collect();
+    let pieces: Vec<Result<Option<String>, Refusal>> = pieces.collect();
     for piece in pieces {
         if let Some(difference) = piece? {
             return Ok(Some(difference));
@@ -145,12 +149,12 @@ fn compare(found: &dyn ReadAt, disk: &File, layout: &DiskLayout) -> io::Result<O
 }
 
 /// From front to back, since it cannot be read in another way.
-fn compare_stream(found: &mut (dyn Read + Send), disk: &File, size: u64) -> io::Result<Option<String>> {
+fn compare_stream(found: &mut (dyn Read + Send), disk: &File, size: u64) -> Result<Option<String>, Refusal> {
     let (mut ours, mut theirs) = (vec![0; CHUNK as usize], Vec::new());
     let mut at = 0;
     loop {
         theirs.clear();
-        (&mut *found).take(CHUNK).read_to_end(&mut theirs)?;
+        (&mut *found).take(CHUNK).read_to_end(&mut theirs).map_err(Refusal::Found)?;
         if theirs.is_empty() {
             return Ok((at != size).then(|| format!("its disk has {at} bytes instead of {size}")));
         }
@@ -158,7 +162,7 @@ fn compare_stream(found: &mut (dyn Read + Send), disk: &File, size: u64) -> io::
         if at + length as u64 > size {
             return Ok(Some(format!("its disk has more than {size} bytes")));
         }
-        disk.read_exact_at(&mut ours[..length], at)?;
+        disk.read_exact_at(&mut ours[..length], at).map_err(Refusal::Read)?;
         if ours[..length] != theirs {
             return Ok(Some(difference(at, &ours, &theirs)));
         }

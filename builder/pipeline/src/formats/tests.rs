@@ -48,7 +48,8 @@ fn found(out: &File, raw: &File, layout: &DiskLayout) -> Option<String> {
     match opened(out, raw, layout) {
         Ok(difference) => difference,
         Err(Refusal::Open(error)) => Some(error.to_string()),
-        Err(Refusal::Read(error)) => Some(error.to_string()),
+        Err(Refusal::Found(error)) => Some(error.to_string()),
+        Err(Refusal::Read(error)) => panic!("our own disk cannot be read: {error}"),
     }
 }
 
