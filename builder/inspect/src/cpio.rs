@@ -40,9 +40,8 @@ pub(crate) fn is(source: &Source) -> bool {
 }
 
 /// Opens it.
-pub(crate) fn open(source: &Source) -> Result<Volume, OpenError> {
-    let budget = Budget::default();
-    let mut reader = Reader { source, at: 0, budget: &budget, growing: Growing::new(LAYER, 1, &budget) };
+pub(crate) fn open(source: &Source, budget: &Budget) -> Result<Volume, OpenError> {
+    let mut reader = Reader { source, at: 0, budget, growing: Growing::new(LAYER, 1, budget) };
     while reader.archive_follows()? {
         reader.archive()?;
     }
@@ -131,7 +130,9 @@ impl Reader<'_> {
             self.read(&mut window[..n])?;
             let Some(zeros) = window[..n].iter().position(|&byte| byte != 0) else { continue };
             self.at -= (n - zeros) as u64;
-            if window[zeros..n].starts_with(b"0707") {
+            // It may reach out of what was read.
+            let mut magic = [0; 6];
+            if self.source.read_at(self.at, &mut magic).is_ok() && is_magic(&magic) {
                 return Ok(true);
             }
             let what = format_args!("something else behind an archive, at byte {}: a compressed one?", self.at);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use rootsmith_types::Sha256Digest;
 
+use crate::tar::budget::Budget;
 use crate::{OpenError, Source, Volume};
 
 /// Of each content, and of a virtual machine's disk from either end.
@@ -127,7 +128,7 @@ pub fn squashfs(data: &[u8]) {
 pub fn tar(data: &[u8], scratch: &Path) {
     let source = source(data);
     let _ = crate::tar::is(&source);
-    walk(crate::tar::open(&source, scratch));
+    walk(crate::tar::open(&source, scratch, &Budget::default()));
 }
 
 /// An OCI layout in `layout`, a folder that is overwritten. Digests cannot be guessed, so they are put in here: in what is text,

@@ -15,6 +15,7 @@ use rootsmith_types::{Arch, TreePath, Uuid};
 use crate::compose::{self, Mounts};
 use crate::grows;
 use crate::guess::{self, Guess};
+use crate::tar::budget::Budget;
 use crate::{
     FileSource, OpenError, Part, Partition, Source, Table, TableKind, Volume, cpio, disk, folder, oci, tar, wrapped,
 };
@@ -73,11 +74,16 @@ impl Image {
 
     /// The same for bytes from anywhere.
     pub fn of_source(source: Source, scratch: &Path) -> Result<Image, OpenError> {
-        Image::within(Vec::new(), source, scratch)
+        Image::within(Vec::new(), source, scratch, &Budget::default())
     }
 
-    /// What is in `layers`.
-    fn within(mut layers: Vec<&'static str>, source: Source, scratch: &Path) -> Result<Image, OpenError> {
+    /// What is in `layers`, which share `budget`.
+    fn within(
+        mut layers: Vec<&'static str>,
+        source: Source,
+        scratch: &Path,
+        budget: &Budget,
+    ) -> Result<Image, OpenError> {
         if layers.len() > MAX_LAYERS {
             return Err(OpenError::Unknown { found: format!("one in another more than {MAX_LAYERS} times") });
         }
@@ -87,18 +93,18 @@ impl Image {
             return Ok(Image::of_volume(layers, volume));
         }
         if cpio::is(&source) {
-            return Ok(Image::of_volume(layers, cpio::open(&source)?));
+            return Ok(Image::of_volume(layers, cpio::open(&source, budget)?));
         }
         if tar::is(&source) {
-            let volume = tar::open(&source, scratch)?;
+            let volume = tar::open(&source, scratch, budget)?;
             let carried = if volume.filesystem == "tar" { wrapped::carried(&volume.tree) } else { None };
             let Some(carried) = carried else { return Ok(Image::of_volume(layers, volume)) };
             layers.push(carried.layer);
-            return Image::within(layers, carried.of(volume), scratch);
+            return Image::within(layers, carried.of(volume), scratch, budget);
         }
-        if let Some((compression, unpacked)) = tar::unpacked(&source, scratch)? {
+        if let Some((compression, unpacked)) = tar::unpacked(&source, scratch, budget)? {
             layers.push(compression);
-            return Image::within(layers, unpacked, scratch);
+            return Image::within(layers, unpacked, scratch, budget);
         }
         match disk::table(&source)? {
             Some(table) => Image::of_disk(layers, &source, table),

@@ -132,9 +132,12 @@ impl Map for Blocks {
             let reason = format!("block {number} is the file's block {entry}, and there are {}", self.allocated);
             return Err(self.file.damaged(reason));
         }
-        // 32 bits times less than 2^33: no overflow.
-        let start = self.data + u64::from(entry) * (self.extra + self.block) + self.extra;
-        self.file.holds(start + within, length, format_args!("block {number}"))?;
-        Ok(Extent::Stored { offset: start + within, length })
+        let start = (self.extra + self.block).checked_mul(entry.into());
+        let start = start.and_then(|start| start.checked_add(self.data + self.extra + within));
+        let Some(offset) = start else {
+            return Err(self.file.damaged(format_args!("block {number} is where no file reaches")));
+        };
+        self.file.holds(offset, length, format_args!("block {number}"))?;
+        Ok(Extent::Stored { offset, length })
     }
 }

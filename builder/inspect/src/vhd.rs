@@ -167,6 +167,8 @@ impl Map for Blocks {
             return Ok(Extent::Zeros { length });
         }
         let start = u64::from(entry.get()) * SECTOR;
+        // One sector of the bitmap at a time: all of it again for each run would be much for a disk that is made of them.
+        let length = length.min(SECTOR * 8 * SECTOR - within % (SECTOR * 8 * SECTOR));
         self.file.holds(start, self.bitmap + within + length, format_args!("block {number}"))?;
         // As many sectors from here on as are alike.
         let (first, last) = (within / SECTOR, (within + length - 1) / SECTOR);

@@ -124,6 +124,9 @@ fn stream(compression: Compression, source: &Source) -> Result<Box<dyn Read + Se
     let mut first: Block = [0; 512];
     decoder.read_exact(&mut first).map_err(failed)?;
     let disk = Header::new(&first).filter(|header| header.name() == GCE_DISK.as_bytes());
+    if disk.as_ref().is_some_and(|header| !matches!(header.kind(), 0 | b'0')) {
+        return Err(OpenError::unsupported("tar", format_args!("`{GCE_DISK}` as anything but a plain file")));
+    }
     let size = disk.and_then(|header| header.number(Field::Size)).and_then(|size| u64::try_from(size).ok());
     Ok(match size {
         Some(size) => Box::new(Archived { left: size, decoder }),
@@ -139,7 +142,10 @@ struct Archived {
 
 impl Read for Archived {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if self.left > 0 && !buf.is_empty() {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        if self.left > 0 {
             let most = usize::try_from(self.left).map_or(buf.len(), |left| left.min(buf.len()));
             let n = self.decoder.read(&mut buf[..most])?;
             if n == 0 {

@@ -31,7 +31,7 @@ fn memory(data: Vec<u8>) -> Source {
 }
 
 fn opened(data: Vec<u8>) -> Result<Volume, OpenError> {
-    open(&memory(data))
+    open(&memory(data), &Budget::default())
 }
 
 fn text(volume: &Volume, path: &'static str) -> String {
@@ -65,6 +65,17 @@ fn archives_follow_one_another_and_the_later_one_wins() {
     assert_eq!((metadata.mode, metadata.uid, metadata.gid, metadata.mtime.seconds), (0o600, 7, 8, 1_700_000_000));
     assert_eq!(volume.tree.get(&TreePath::literal("/")).unwrap().metadata.mode, 0o700);
     assert_eq!(volume.tree.get(&TreePath::literal("/s")).unwrap().letter(), 's');
+}
+
+#[test]
+fn zeros_between_archives_may_be_of_any_number() {
+    let [one, other] = ["a", "b"].map(|name| archive(&[entry(name, (0o100_644, 1, 1), b"text")]));
+    assert_eq!(one.len() % 4, 0);
+    // They are looked at by 4 KiB: the next archive begins before, at and behind the end of a piece.
+    for zeros in (4080..4112).step_by(4) {
+        let volume = opened([one.clone(), vec![0; zeros], other.clone()].concat()).unwrap();
+        assert_eq!(text(&volume, "/b"), "text", "{zeros}");
+    }
 }
 
 #[test]

@@ -158,7 +158,8 @@ fn what_skopeo_copies_stays_the_same() {
     // Compressed again, as a whole.
     run(at, "gzip", &["-k", "docker.tar"]);
     for archive in ["layout.tar", "docker.tar", "docker.tar.gz"] {
-        let found = tar::open(&source(&at.join(archive)), at).unwrap_or_else(|error| panic!("{archive}: {error}"));
+        let found = tar::open(&source(&at.join(archive)), at, &Budget::default())
+            .unwrap_or_else(|error| panic!("{archive}: {error}"));
         assert_eq!((found.filesystem, found.arch), ("oci", Some(Arch::Riscv64)), "{archive}");
         assert_eq!(shown(&found, ALL), wanted, "{archive}");
     }
@@ -172,7 +173,7 @@ fn every_layer_type_is_read() {
     let arguments = ["--format=pax", "--xattrs", "--xattrs-include=*", "-C", "root", "-cf", "a.tar", "."];
     let Some(_) = run(at, "tar", &arguments) else { return };
     let plain = fs::read(at.join("a.tar")).unwrap();
-    let wanted = shown(&tar::open(&source(&at.join("a.tar")), at).unwrap(), ALL);
+    let wanted = shown(&tar::open(&source(&at.join("a.tar")), at, &Budget::default()).unwrap(), ALL);
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(&plain).unwrap();
     let (gzip, zstd) = (gzip.finish().unwrap(), zstd::encode_all(&plain[..], 1).unwrap());
@@ -354,7 +355,7 @@ fn docker_archives_are_held_against_their_configuration() {
             header.set_size(data.len() as u64);
             archive.append_data(&mut header, name, &data[..]).unwrap();
         }
-        tar::open(&(Arc::new(archive.into_inner().unwrap()) as _), Path::new("/nowhere"))
+        tar::open(&(Arc::new(archive.into_inner().unwrap()) as _), Path::new("/nowhere"), &Budget::default())
     };
     assert_eq!(text(&archive(&plain).unwrap(), "/etc/hosts"), "etc/hosts");
     let mut flipped = plain.clone();

@@ -48,11 +48,7 @@ pub(crate) fn is(source: &Source) -> bool {
 
 /// Opens it. A compressed one is decompressed once, into a file without a name in `scratch`. One that holds an OCI image layout,
 /// or what `docker save` writes, is opened as that image.
-pub(crate) fn open(source: &Source, scratch: &Path) -> Result<Volume, OpenError> {
-    open_within(source, scratch, &Budget::default())
-}
-
-fn open_within(source: &Source, scratch: &Path, budget: &Budget) -> Result<Volume, OpenError> {
+pub(crate) fn open(source: &Source, scratch: &Path, budget: &Budget) -> Result<Volume, OpenError> {
     let (tree, packs) = tree(source, scratch, budget)?;
     if let Some(image) = oci::archived(&tree, &packs, scratch)? {
         return Ok(image);
@@ -72,7 +68,11 @@ pub(crate) fn in_place(source: &Source) -> Result<Volume, OpenError> {
 
 /// What is compressed and no archive: the compression, and all of it in a file without a name in `scratch`. `None` when it is not
 /// compressed.
-pub(crate) fn unpacked(source: &Source, scratch: &Path) -> Result<Option<(&'static str, Source)>, OpenError> {
+pub(crate) fn unpacked(
+    source: &Source,
+    scratch: &Path,
+    budget: &Budget,
+) -> Result<Option<(&'static str, Source)>, OpenError> {
     let unreadable = |error| OpenError::unread("disk", "its beginning", error);
     let compression = Compression::of(source).map_err(unreadable)?;
     if compression == Compression::Plain {
@@ -85,7 +85,7 @@ pub(crate) fn unpacked(source: &Source, scratch: &Path) -> Result<Option<(&'stat
         }
         stream.advance(n);
     };
-    let unpacked = stream::decompressed(source, compression, scratch, &Budget::default(), all)?;
+    let unpacked = stream::decompressed(source, compression, scratch, budget, all)?;
     Ok(Some((compression.layer(), unpacked)))
 }
 

@@ -142,6 +142,26 @@ fn each_damage_is_one_clear_error() {
 }
 
 #[test]
+fn a_vdi_whose_block_lies_behind_all_numbers_is_damaged() {
+    let mut image = vec![0; 1024];
+    let fields: [(usize, u32); 9] = [
+        (64, 0xbeda_107f),
+        (68, 0x0001_0001),
+        (76, 1),
+        (340, 512),
+        (368, 1 << 20),
+        (376, 1 << 20),
+        (380, u32::MAX),
+        (384, 1),
+        (388, u32::MAX),
+    ];
+    for (at, value) in fields.into_iter().chain([(512, 0xffff_fffd)]) {
+        image[at..at + 4].copy_from_slice(&value.to_le_bytes());
+    }
+    assert!(error(image.clone()).contains("block 0 is where no file reaches"), "{}", error(image));
+}
+
+#[test]
 fn a_flipped_bit_of_a_compressed_grain_is_noticed() {
     let folder = TempDir::new().unwrap();
     let Some(image) = converted(folder.path(), "vmdk", "subformat=streamOptimized") else { return };
