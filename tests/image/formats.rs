@@ -144,17 +144,20 @@ fn formats_of_clouds_hold_a_disk_of_whole_units() {
 }
 
 #[test]
-fn an_ova_for_arm_is_refused_at_its_line() {
+fn a_machine_that_is_not_there_for_arm_is_refused_at_its_line() {
     let folder = tempfile::tempdir().unwrap();
     copy_workspace(folder.path());
     build(folder.path(), LAST, "one", &[]);
     let path = folder.path().join("profiles/formats.toml");
-    let profile = fs::read_to_string(&path).unwrap().replace(LAST, r#"["ova"]"#);
-    fs::write(&path, &profile).unwrap();
-    let output = run(folder.path(), &["build", "--arch", "arm64", "profiles/formats.toml"]);
-    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
-    let line = profile.lines().position(|line| line.starts_with("format")).unwrap() + 1;
-    assert!(said(&output).contains("these have none for `arm64`"), "{}", said(&output));
-    assert!(said(&output).contains(&format!("profiles/formats.toml:{line}:")), "{}", said(&output));
-    assert!(!folder.path().join("outputs/formats-arm64").exists());
+    let profile = fs::read_to_string(&path).unwrap();
+    for word in ["ova", "vagrant"] {
+        let profile = profile.replace(LAST, &format!("[\"{word}\"]"));
+        fs::write(&path, &profile).unwrap();
+        let output = run(folder.path(), &["build", "--arch", "arm64", "profiles/formats.toml"]);
+        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        let line = profile.lines().position(|line| line.starts_with("format")).unwrap() + 1;
+        assert!(said(&output).contains("and has none for `arm64`"), "{}", said(&output));
+        assert!(said(&output).contains(&format!("profiles/formats.toml:{line}:")), "{}", said(&output));
+        assert!(!folder.path().join("outputs/formats-arm64").exists());
+    }
 }

@@ -59,6 +59,8 @@ pub enum OutputError {
     NoMachine {
         /// The word in `format`.
         origin: Origin,
+        /// As the profile spells it.
+        word: &'static str,
         /// What the image is for.
         arch: Arch,
     },
@@ -96,8 +98,8 @@ impl fmt::Display for OutputError {
             }
             OutputError::Blob { error, .. } => error.fmt(f),
             OutputError::Format { error, .. } => error.fmt(f),
-            OutputError::NoMachine { arch, .. } => {
-                write!(f, "an OVA describes a machine of VMware or VirtualBox, and these have none for `{arch}`")
+            OutputError::NoMachine { word, arch, .. } => {
+                write!(f, "the format `{word}` describes a machine with its disk, and has none for `{arch}`")
             }
         }
     }
@@ -133,7 +135,7 @@ impl Explain for OutputError {
             }
             OutputError::Blob { error, .. } => error.help(),
             OutputError::Format { error, .. } => error.help(),
-            OutputError::NoMachine { .. } => Some("leave `ova` out, or use `qcow2`".to_owned()),
+            OutputError::NoMachine { word, .. } => Some(format!("leave `{word}` out, or use `qcow2`")),
             OutputError::Io { .. } => None,
         }
     }

@@ -30,13 +30,16 @@ pub(crate) enum WriteError {
 
 /// Refuses what makes no sense for the image.
 pub(crate) fn check(input: &DiskInput<'_>) -> Result<(), OutputError> {
-    let ova = input.disk.format.iter().find(|format| format.value == DiskFormat::Ova);
-    match ova {
-        Some(ova) if input.arch != Arch::Amd64 => {
-            Err(OutputError::NoMachine { origin: ova.origin.clone(), arch: input.arch })
-        }
-        _ => Ok(()),
+    for format in input.disk.format.iter().filter(|_| input.arch != Arch::Amd64) {
+        // Hardware of VMware and VirtualBox; firmware for x86.
+        let word = match format.value {
+            DiskFormat::Ova => "ova",
+            DiskFormat::Vagrant => "vagrant",
+            _ => continue,
+        };
+        return Err(OutputError::NoMachine { origin: format.origin.clone(), word, arch: input.arch });
     }
+    Ok(())
 }
 
 /// What the disk's size has to be a multiple of, for all of its formats.

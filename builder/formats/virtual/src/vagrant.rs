@@ -57,7 +57,11 @@ fn metadata(size: u64) -> String {
 /// How its machine is made. What is synced by default needs tools that the guest may not have.
 fn vagrantfile(options: &Options) -> String {
     let loader = match options.uefi {
-        true => "    libvirt.loader = \"/usr/share/OVMF/OVMF_CODE.fd\"\n",
+        // Where Debian and its like have it, and Fedora and its like.
+        true => {
+            "    libvirt.loader = [\"/usr/share/OVMF/OVMF_CODE_4M.fd\", \"/usr/share/OVMF/OVMF_CODE.fd\", \
+             \"/usr/share/edk2/ovmf/OVMF_CODE.fd\"].find { |file| File.exist?(file) }\n"
+        }
         false => "",
     };
     format!(
