@@ -19,15 +19,12 @@ use crate::OutputError;
 use crate::bios::{BEHIND_MBR, Bios, CORE_IMAGE, core_sector};
 use crate::formats::{self, DiskFile};
 use crate::root::{Root, plan_ext4};
-use crate::sink::FileSink;
+use crate::sink::{FileSink, copy};
 
 /// Partitions begin and end on such boundaries, as every partitioning tool has it today.
 const ALIGN: NumBytes = NumBytes::mib(1);
 /// Those of a board's card: the usual erase block, so that flash never rewrites one for two partitions.
 const ALIGN_CARD: NumBytes = NumBytes::mib(4);
-/// How much is copied at once.
-pub(crate) const CHUNK: u64 = 1 << 20;
-
 /// Identifiers of one disk: all derived from the lock, none drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DiskIds {
@@ -331,15 +328,7 @@ impl Image for Piece<'_> {
     }
 
     fn write(&self, out: &mut dyn Sink) -> io::Result<()> {
-        let (size, mut at) = (self.content.size(), 0);
-        let mut buf = vec![0; CHUNK.min(size) as usize];
-        while at < size {
-            let part = &mut buf[..CHUNK.min(size - at) as usize];
-            self.content.read_at(self.blobs, at, part)?;
-            out.write_at(at, part)?;
-            at += part.len() as u64;
-        }
-        Ok(())
+        copy(self.content.size(), |at, part| self.content.read_at(self.blobs, at, part), out)
     }
 }
 

@@ -10,7 +10,8 @@ use rootsmith_profile::{Partition, PartitionSize, RootFilesystem};
 use rootsmith_squashfs::Compression;
 use rootsmith_types::{NumBytes, Problems};
 
-use crate::disk::{CHUNK, DiskInput, names, too_small};
+use crate::disk::{DiskInput, names, too_small};
+use crate::sink::copy;
 use crate::squashfs::{compress, for_squashfs};
 
 /// A root file system whose size is known.
@@ -91,14 +92,6 @@ impl Image for Compressed<'_> {
     }
 
     fn write(&self, out: &mut dyn Sink) -> io::Result<()> {
-        let (size, mut at) = (self.used.get(), 0);
-        let mut buf = vec![0; CHUNK.min(size) as usize];
-        while at < size {
-            let part = &mut buf[..CHUNK.min(size - at) as usize];
-            self.file.read_exact_at(part, at)?;
-            out.write_at(at, part)?;
-            at += part.len() as u64;
-        }
-        Ok(())
+        copy(self.used.get(), |at, part| self.file.read_exact_at(part, at), out)
     }
 }

@@ -7,6 +7,22 @@ use std::os::unix::fs::FileExt;
 
 use rootsmith_ondisk::Sink;
 
+/// How much is copied at once.
+const CHUNK: u64 = 1 << 20;
+
+/// Copies `size` bytes, which `read` has from each place on, to the begin of `out`.
+pub(crate) fn copy(size: u64, read: impl Fn(u64, &mut [u8]) -> io::Result<()>, out: &mut dyn Sink) -> io::Result<()> {
+    let mut buf = vec![0; CHUNK.min(size) as usize];
+    let mut at = 0;
+    while at < size {
+        let part = &mut buf[..CHUNK.min(size - at) as usize];
+        read(at, part)?;
+        out.write_at(at, part)?;
+        at += part.len() as u64;
+    }
+    Ok(())
+}
+
 pub(crate) struct FileSink<'a> {
     file: &'a File,
     end: u64,
