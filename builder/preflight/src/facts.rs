@@ -248,7 +248,8 @@ impl BootEntry {
 }
 
 impl BootFacts {
-    /// What firmware starts on a disk it does not know: an entry that holds a kernel or names one.
+    /// What firmware starts on a disk it does not know: an entry that holds a kernel or names one. GRUB's entries are a BIOS's where a
+    /// BIOS starts it, and a loader's for UEFI where there is nothing else.
     pub fn default_entry(&self, arch: Arch) -> Option<&BootEntry> {
         let first = self.removable(arch);
         if let Some(entry) = first.filter(|entry| entry.kind == EntryKind::Uki) {
@@ -260,8 +261,10 @@ impl BootFacts {
             EntryKind::Loader => false,
             _ => true,
         };
-        let listed = self.entries.iter().find(|entry| offered(entry) && entry.kind != EntryKind::Uki);
-        listed.or_else(|| self.entries.iter().find(offered))
+        let by_bios = !matches!(self.bios, BiosStart::Nothing);
+        let own = |entry: &&BootEntry| offered(entry) && !(by_bios && entry.kind == EntryKind::Grub);
+        let listed = self.entries.iter().find(|entry| own(entry) && entry.kind != EntryKind::Uki);
+        listed.or_else(|| self.entries.iter().find(own)).or_else(|| self.entries.iter().find(offered))
     }
 
     /// What is under the name that UEFI looks for on a disk it does not know.

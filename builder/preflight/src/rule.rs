@@ -249,8 +249,9 @@ pub enum Rule {
     NoFiles {
         /// Patterns with `*`; a folder stands for all that is in it.
         paths: Vec<String>,
-        /// Only files count that have a line of this pattern.
-        line: Option<String>,
+        /// Only files count that have a line of one of these patterns.
+        #[serde(default)]
+        lines: Vec<String>,
     },
     /// No account is open to everybody.
     EmptyPasswords {},

@@ -238,8 +238,8 @@ impl Rule {
                 "no setting of a DHCP client gives all machines one identifier, and none names the address of a network card"
                     .to_owned()
             }
-            Rule::NoFiles { paths, line: None } => format!("nothing is at {}, or it is empty", list(paths)),
-            Rule::NoFiles { paths, line: Some(line) } => format!("no file at {} has a line `{line}`", list(paths)),
+            Rule::NoFiles { paths, lines } if lines.is_empty() => format!("nothing is at {}, or it is empty", list(paths)),
+            Rule::NoFiles { paths, lines } => format!("no file at {} has a line {}", list(paths), list(lines)),
             Rule::EmptyPasswords {} => "no line of `/etc/shadow` or `/etc/passwd` has an empty password".to_owned(),
             Rule::BakedPasswords {} => "no line of `/etc/shadow` or `/etc/passwd` has a password".to_owned(),
 

@@ -29,6 +29,7 @@ pub(super) fn entry(view: &View<'_>) -> Outcome {
         if wrong.is_empty() {
             wrong.push("there is a boot loader, but no entry for it that could be found".to_owned());
         }
+        wrong.extend(by_bios(boot).err());
         return Outcome::unless(wrong, "");
     };
     wrong.extend(unstartable(view, entry));

@@ -140,22 +140,23 @@ fn is_first_boot(view: &View<'_>) -> bool {
 }
 
 /// Nothing but empty files at these places; with `line`, only files that have a line of that pattern count.
-pub(super) fn no_files(view: &View<'_>, paths: &[String], line: Option<&str>) -> Outcome {
+pub(super) fn no_files(view: &View<'_>, paths: &[String], lines: &[String]) -> Outcome {
     let mut found = BTreeSet::new();
     for pattern in paths {
         for at in expand(view, pattern) {
             for entry in view.facts.tree.walk_from(&at) {
                 let Some(content) = entry.node.content().filter(|content| content.size() > 0) else { continue };
-                let Some(pattern) = line else {
+                if lines.is_empty() {
                     found.insert(format!("`{}`", entry.path));
                     continue;
-                };
+                }
                 // The line itself may be a password, and reports are for many to read.
                 match content.read(view.facts.blobs, 1 << 20) {
                     Ok(data) => {
                         let text = String::from_utf8_lossy(&data);
-                        let has = text.lines().any(|line| matches_glob(pattern, line.trim()));
-                        found.extend(has.then(|| format!("`{}` has a line `{pattern}`", entry.path)));
+                        let has = |pattern: &&String| text.lines().any(|line| matches_glob(pattern, line.trim()));
+                        let has = lines.iter().filter(has);
+                        found.extend(has.map(|pattern| format!("`{}` has a line `{pattern}`", entry.path)));
                     }
                     // What cannot be read is not what it should be.
                     Err(error) => _ = found.insert(format!("`{}` cannot be read: {error}", entry.path)),

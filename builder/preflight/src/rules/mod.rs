@@ -179,7 +179,7 @@ pub(crate) fn decide(view: &View<'_>, rule: &Rule) -> Outcome {
         Rule::MachineId {} => identity::machine_id(view),
         Rule::HostKeys {} => identity::host_keys(view),
         Rule::DhcpClientId {} => dhcp::client_id(view),
-        Rule::NoFiles { paths, line } => identity::no_files(view, paths, line.as_deref()),
+        Rule::NoFiles { paths, lines } => identity::no_files(view, paths, lines),
         Rule::EmptyPasswords {} => identity::empty_passwords(view),
         Rule::BakedPasswords {} => identity::baked_passwords(view),
 

@@ -267,7 +267,8 @@ fn writes_network(view: &View<'_>) -> bool {
     let files = view.list("/etc/cloud/cloud.cfg.d").into_iter().map(|name| format!("/etc/cloud/cloud.cfg.d/{name}"));
     let configs = files.filter(|file| file.ends_with(".cfg")).map(|file| view.text_or_empty(&file));
     let taken = |text: String| {
-        let text = text.replace([' ', '\n'], "");
+        let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+        let text = lines.collect::<String>().replace(' ', "");
         text.contains("network:{config:disabled}") || text.contains("network:config:disabled")
     };
     there && view.node("/etc/cloud/cloud-init.disabled").is_none() && !configs.into_iter().any(taken)

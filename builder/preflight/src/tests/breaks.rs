@@ -459,8 +459,8 @@ pub(super) fn breaks(check: &Check) -> Vec<fn(&mut Image, &Check)> {
             |image, _| image.put("/etc/netplan/50-cloud-init.yaml", 0o600, "match:\n  macaddress: 52:54:00:12:34:56\n"),
         ],
         Rule::NoFiles { .. } => vec![|image, check| {
-            let Rule::NoFiles { paths, line } = &check.rule else { unreachable!() };
-            leave(image, &paths[0], line.as_deref());
+            let Rule::NoFiles { paths, lines } = &check.rule else { unreachable!() };
+            leave(image, &paths[0], lines.first().map(String::as_str));
         }],
         Rule::EmptyPasswords {} => {
             vec![|image, _| image.put("/etc/shadow", 0o640, "root::20000::::::\n"), |image, _| {

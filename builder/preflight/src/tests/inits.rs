@@ -352,12 +352,18 @@ fn systemd_takes_the_hierarchy_from_its_release_and_the_command_line() {
 fn every_place_of_a_list_is_looked_at() {
     for set in sets() {
         for check in &set.checks {
-            let Rule::NoFiles { paths, line } = &check.rule else { continue };
-            for path in paths {
+            let Rule::NoFiles { paths, lines } = &check.rule else { continue };
+            let looked_for = |path: &str, line: Option<&str>| {
                 let mut image = good();
-                super::breaks::leave(&mut image, path, line.as_deref());
+                super::breaks::leave(&mut image, path, line);
                 let finding = image.judged_by(set).findings.into_iter().find(|it| it.check == check.id).unwrap();
-                assert_ne!(finding.verdict, Verdict::Pass, "{}: {path}", check.id);
+                assert_ne!(finding.verdict, Verdict::Pass, "{}: {path} {line:?}", check.id);
+            };
+            for path in paths {
+                looked_for(path, lines.first().map(String::as_str));
+            }
+            for line in lines {
+                looked_for(&paths[0], Some(line));
             }
         }
     }

@@ -136,6 +136,21 @@ fn boot_loaders_start_it_as_well() {
 }
 
 #[test]
+fn what_a_loader_for_uefi_starts_is_judged_beside_grubs_entry() {
+    let mut image = good();
+    let entry = image.boot.entries.remove(0);
+    let path = entry.path.clone();
+    image.boot.entries = vec![
+        BootEntry { kind: EntryKind::Loader, ..entry.clone() },
+        BootEntry { path: "/EFI/LINUX/X.EFI".to_owned(), linux: false, ..entry.clone() },
+        BootEntry { kind: EntryKind::Grub, path: "/grub/grub.cfg: Debian".to_owned(), ..entry },
+    ];
+    image.boot.bios = BiosStart::Grub { config: None, prefix: Some("(,gpt2)/grub".to_owned()) };
+    assert_eq!(path, "/EFI/BOOT/BOOTX64.EFI");
+    assert_eq!(image.finding("boot.entry").evidence, ["`/EFI/LINUX/X.EFI` has no kernel in it"]);
+}
+
+#[test]
 fn what_a_bios_starts_is_judged_beside_what_uefi_starts() {
     let mut image = good();
     let grub = |prefix: &str| BiosStart::Grub { config: None, prefix: Some(prefix.to_owned()) };
