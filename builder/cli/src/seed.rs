@@ -4,9 +4,9 @@
 //! alone, and so does the instance's identifier: a seed that says something else is taken for a new machine's.
 
 use std::fmt::{self, Write as _};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -36,6 +36,8 @@ enum SeedError {
     Read { path: PathBuf, error: io::Error },
     /// A file of keys without a key, or with a private one.
     NoKey { path: PathBuf, private: bool },
+    /// A line of such a file, from 1 on, that is something else.
+    NotKey { path: PathBuf, line: usize },
     /// The disk cannot be written.
     Write { path: PathBuf, error: io::Error },
     /// What it says does not make a disk.
@@ -48,6 +50,9 @@ impl fmt::Display for SeedError {
             SeedError::Read { path, error } => write!(f, "cannot read `{}`: {error}", path.display()),
             SeedError::NoKey { path, private: true } => write!(f, "`{}` is a private key", path.display()),
             SeedError::NoKey { path, .. } => write!(f, "`{}` has no public key of SSH", path.display()),
+            SeedError::NotKey { path, line } => {
+                write!(f, "line {line} of `{}` is no public key of SSH, or one with options", path.display())
+            }
             SeedError::Write { path, error } => write!(f, "cannot make `{}`: {error}", path.display()),
             SeedError::Plan(error) => write!(f, "the seed does not make a disk: {error}"),
         }
@@ -65,6 +70,9 @@ impl Explain for SeedError {
         match self {
             SeedError::NoKey { private: true, .. } => Some("name the file beside it that ends in `.pub`".to_owned()),
             SeedError::NoKey { .. } => Some("name a file as ssh-keygen(1) writes it: `id_ed25519.pub`".to_owned()),
+            SeedError::NotKey { .. } => {
+                Some("take the line away, or write `ssh_authorized_keys` into a file for `--user-data`".to_owned())
+            }
             SeedError::Write { error, .. } if error.kind() == io::ErrorKind::AlreadyExists => {
                 Some("give another name, or delete it".to_owned())
             }
@@ -104,13 +112,15 @@ fn write(args: &SeedArgs) -> Result<(), SeedError> {
     };
     let plan = rootsmith_fat::plan(&tree, &NoBlobs, &options).map_err(SeedError::Plan)?;
     let failed = |error| SeedError::Write { path: args.output.clone(), error };
-    let file = OpenOptions::new().write(true).create_new(true).open(&args.output).map_err(failed)?;
-    let done = file.set_len(plan.size().get()).and_then(|()| plan.write(&mut Positioned(&file)));
-    done.and_then(|()| file.sync_all()).map_err(|error| {
-        // Half a seed is none.
-        let _ = fs::remove_file(&args.output);
-        failed(error)
-    })
+    // Half a seed is none: it gets its name when it is whole.
+    let folder = args.output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mode = fs::Permissions::from_mode(0o666);
+    let made = tempfile::Builder::new().permissions(mode).tempfile_in(folder).map_err(failed)?;
+    let file = made.as_file();
+    let done = file.set_len(plan.size().get()).and_then(|()| plan.write(&mut Positioned(file)));
+    done.and_then(|()| file.sync_all()).map_err(failed)?;
+    made.persist_noclobber(&args.output).map_err(|error| failed(error.error))?;
+    Ok(())
 }
 
 /// A file; what is not written stays zero.
@@ -131,11 +141,19 @@ fn keys(paths: &[PathBuf]) -> Result<Vec<String>, SeedError> {
     let mut keys = Vec::new();
     for path in paths {
         let text = read(path)?;
-        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let private = text.contains("PRIVATE KEY-----");
         let before = keys.len();
-        keys.extend(lines.filter(|line| is_key(line)).map(str::to_owned));
+        let lines = (1..).zip(text.lines().map(str::trim));
+        for (line, text) in lines.filter(|(_, text)| !text.is_empty() && !text.starts_with('#')) {
+            match is_key(text) {
+                true => keys.push(text.to_owned()),
+                // What is dropped here would be missed at a login.
+                false if keys.len() > before && !private => return Err(SeedError::NotKey { path: path.clone(), line }),
+                false => return Err(SeedError::NoKey { path: path.clone(), private }),
+            }
+        }
         if keys.len() == before {
-            return Err(SeedError::NoKey { path: path.clone(), private: text.contains("PRIVATE KEY-----") });
+            return Err(SeedError::NoKey { path: path.clone(), private });
         }
     }
     Ok(keys)
@@ -211,6 +229,10 @@ mod tests {
     #[test]
     fn a_private_key_stays_where_it_is() {
         let folder = tempfile::tempdir().unwrap();
+        let mixed = format!("{KEY}\nrestrict {KEY}\n");
+        let path = folder.path().join("keys");
+        fs::write(&path, mixed).unwrap();
+        assert!(matches!(keys(&[path]).unwrap_err(), SeedError::NotKey { line: 2, .. }));
         for (text, private) in [("-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n", true), ("# nothing\n\nhello\n", false)]
         {
             let path = folder.path().join("key");
