@@ -101,31 +101,38 @@ impl Processes for Programs {
         let mut given = tempfile::tempfile()?;
         given.write_all(input)?;
         given.rewind()?;
-        let (mut output, mut said) = (tempfile::tempfile()?, tempfile::tempfile()?);
-        let ended = Command::new(program)
-            .args(arguments)
-            .stdin(given)
-            .stdout(output.try_clone()?)
-            .stderr(said.try_clone()?)
-            .status()?;
+        let mut said = tempfile::tempfile()?;
+        let (reader, writer) = io::pipe()?;
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(given).stdout(writer).stderr(said.try_clone()?);
+        let mut child = command.spawn()?;
+        // Our own copy of the writing end closes with it.
+        drop(command);
+        let mut bytes = Vec::new();
+        let read = reader.take(MAX_CONVERTED + 1).read_to_end(&mut bytes);
+        let too_much = bytes.len() as u64 > MAX_CONVERTED;
+        if too_much {
+            child.kill()?;
+        }
+        let ended = child.wait()?;
+        read?;
+        if too_much {
+            return Err(io::Error::other("it printed more than 1 MiB"));
+        }
         if !ended.success() {
             said.rewind()?;
             let mut text = Vec::new();
-            said.take(MAX_CONVERTED).read_to_end(&mut text)?;
+            said.take(MAX_SAID).read_to_end(&mut text)?;
             return Err(io::Error::other(format!("{ended}: {}", String::from_utf8_lossy(&text).trim())));
         }
-        if output.metadata()?.len() > MAX_CONVERTED {
-            return Err(io::Error::other("it printed more than 1 MiB"));
-        }
-        output.rewind()?;
-        let mut bytes = Vec::new();
-        output.read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 }
 
 /// Most that a program may print when it converts something.
 const MAX_CONVERTED: u64 = 1 << 20;
+/// Of what it says when it fails, so much is shown.
+const MAX_SAID: u64 = 4 << 10;
 
 #[cfg(test)]
 mod tests {
