@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use rootsmith_tests::machine::{answer, boot, build_with_probe, run_boot};
-use rootsmith_tests::{copy_workspace, judge, judges, on_request, run, said, succeed};
+use rootsmith_tests::{copy_workspace, judge, judges, on_request, run, said, succeed, verdicts};
 
 const TOOLS: [&str; 4] = ["qemu-system-x86_64", "mkfs.vfat", "mcopy", "genisoimage"];
 
@@ -102,6 +102,8 @@ fn every_layer_makes_a_golden_image() {
     fs::write(folder.path().join("profiles/layers.toml"), &profile).unwrap();
     for arch in ["amd64", "arm64"] {
         succeed(folder.path(), &["build", "--arch", arch, "profiles/layers.toml"]);
+        let verdicts = verdicts(&folder.path().join(format!("outputs/layers-{arch}")));
+        assert!(verdicts.iter().any(|it| it == "pass") && verdicts.iter().all(|it| it != "warning"), "{verdicts:?}");
     }
     let wrong = format!("{profile}cloud-init = {{ datasources = [\"Ec3\"] }}\n");
     fs::write(folder.path().join("profiles/wrong.toml"), wrong).unwrap();

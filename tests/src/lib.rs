@@ -116,6 +116,15 @@ pub fn judge(program: &str, arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+/// What the checks of a finished build say, from its `preflight.json`: `pass`, `warning`, `accepted` …
+pub fn verdicts(outputs: &Path) -> Vec<String> {
+    let report = fs::read(outputs.join("preflight.json")).expect("a build leaves a report");
+    let report: serde_json::Value = serde_json::from_slice(&report).expect("the report is JSON");
+    let findings = report["findings"].as_array().expect("it has findings");
+    let verdict = |finding: &serde_json::Value| finding["verdict"].as_str().expect("each has a verdict").to_owned();
+    findings.iter().map(verdict).collect()
+}
+
 /// Copies the repository's profiles and overlays into `folder`, as a user would have them.
 pub fn copy_workspace(folder: &Path) {
     for part in ["profiles", "overlays"] {

@@ -13,8 +13,8 @@ const PROGRAM: &str = "/usr/lib/efitools/x86_64-linux-gnu/HelloWorld.efi";
 
 /// Whether the judges are here; a missing one is a failure where judges are demanded.
 fn judges() -> bool {
-    let here = |tool: &str| Path::new("/usr/bin").join(tool).exists();
-    let missing: Vec<&str> = ["openssl", "sbsign", "sbverify", "sign-efi-sig-list", "cert-to-efi-sig-list"]
+    let here = |tool: &str| Path::new("/usr/bin").join(tool).exists() || Path::new(tool).exists();
+    let missing: Vec<&str> = ["openssl", "sbsign", "sbverify", "sign-efi-sig-list", "cert-to-efi-sig-list", PROGRAM]
         .into_iter()
         .filter(|it| !here(it))
         .collect();

@@ -71,6 +71,10 @@ pub(super) fn sign(
     let loader = TreePath::literal(LOADER);
     if boot.tree.get(&loader).is_some() {
         let mut text = read(&boot.tree, blobs, &loader, MAX_TEXT)?.to_vec();
+        // It may be the user's own.
+        if !text.ends_with(b"\n") {
+            text.push(b'\n');
+        }
         text.extend_from_slice(format!("secure-boot-enroll {}\n", secure_boot.enroll.value.name()).as_bytes());
         boot.put(LOADER, Content::inline(text))?;
     }
