@@ -6,6 +6,7 @@
 
 mod blobs;
 mod content;
+mod digest;
 mod dump;
 mod node;
 #[cfg(feature = "testing")]
