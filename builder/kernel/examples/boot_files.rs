@@ -40,6 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         index: &index,
         folder: &kernel.modules,
         config: config.as_ref(),
+        files: &[],
         busybox: &fs::read(busybox)?,
         modules: &root_modules(&index, "ext4", &[]),
         date: 0,

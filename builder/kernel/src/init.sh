@@ -3,6 +3,8 @@
 #
 # Words of the kernel command line that it knows:
 #   root=        PARTUUID=… PARTLABEL=… UUID=… LABEL=… or /dev/…
+#   roothash=    instead of root=, what vouches for the root: its first half is the PARTUUID of the root, its second one that of
+#                the partition with the hashes (systemd-veritysetup-generator(8)). A block that is not what it was cannot be read
 #   rootfstype=  rootflags=  ro  rw  init=    as the kernel has them; ro and /sbin/init unless told otherwise
 #   systemd.volatile=overlay  what is written stays in memory, laid over the root, and is gone at the next start
 #   rootwait     wait five minutes for the device instead of one; rootwait=SECONDS as it says
@@ -11,17 +13,18 @@
 # Its other words go to init.
 
 set -f # words of the command line are no patterns
-PATH=/bin
+PATH=/bin:/usr/sbin
 
 /bin/busybox mount -t proc -o nosuid,noexec,nodev proc /proc
 /bin/busybox mount -t sysfs -o nosuid,noexec,nodev sysfs /sys
 /bin/busybox mount -t devtmpfs -o nosuid,mode=0755 devtmpfs /dev
 /bin/busybox --install -s /bin
 
-root='' rootfstype='' rootflags='' mode=ro init=/sbin/init limit=60 rescue='' panic='' volatile=''
+root='' roothash='' rootfstype='' rootflags='' mode=ro init=/sbin/init limit=60 rescue='' panic='' volatile=''
 for word in $(cat /proc/cmdline); do
 	case $word in
 	root=*) root=${word#*=} ;;
+	roothash=*) roothash=${word#*=} ;;
 	rootfstype=*) rootfstype=${word#*=} ;;
 	rootflags=*) rootflags=${word#*=} ;;
 	ro | rw) mode=$word ;;
@@ -101,8 +104,17 @@ partition_with() {
 	done
 }
 
-# The device that root= names, once it is there.
+# The hexadecimal digits $1 as a UUID.
+as_uuid() {
+	echo "$1" | sed -E 's/^(.{8})(.{4})(.{4})(.{4})(.{12})$/\1-\2-\3-\4-\5/'
+}
+
+# The device that root= names, once it is there; that of the hashes has to be there as well.
 find_root() {
+	if [ -n "$roothash" ]; then
+		hashes=$(partition_with uuid "$(as_uuid "${roothash#????????????????????????????????}")")
+		[ -n "$hashes" ] || return
+	fi
 	case $root in
 	PARTUUID=*) partition_with uuid "$(echo "${root#*=}" | tr A-F a-f)" ;;
 	PARTLABEL=*) partition_with label "${root#*=}" ;;
@@ -225,6 +237,19 @@ grow_gpt() {
 		dd if=/table of="$device" bs=4096 count=1 conv=notrunc,fsync 2>/dev/null
 }
 
+# Lays dm-verity over the root $1, as the superblock of its hashes on $2 says (cryptsetup, "DMVerity"): at 64 how large a block of the
+# root is, at 68 one of the hashes, at 72 how many blocks the root has, at 80 how long the salt is, which is at 88. What it says
+# is believed as far as the root hash bears it out: with other sizes, or another salt, nothing can be read.
+verify() {
+	[ "$(bytes 16 0 "$2")" = 76657269747900000100000001000000 ] &&
+		[ "$(bytes 8 32 "$2")" = 7368613235360000 ] || return 1
+	block=$(number "$(bytes 4 64 "$2")") blocks=$(number "$(bytes 8 72 "$2")")
+	salt=$(bytes "$(number "$(bytes 2 80 "$2")")" 88 "$2")
+	# There is no udev to wait for.
+	DM_DISABLE_UDEV=1 dmsetup create root --readonly --table "0 $((blocks * block / 512)) verity 1 $1 $2 $block \
+$(number "$(bytes 4 68 "$2")") $blocks 1 sha256 $roothash ${salt:--}"
+}
+
 uptime_seconds() {
 	read -r seconds _ </proc/uptime
 	echo "${seconds%%.*}"
@@ -233,7 +258,7 @@ uptime_seconds() {
 # Tells all that is known, then ends as the command line wants it.
 fail() {
 	say "$*"
-	say "  looked for      root=$root"
+	say "  looked for      root=$root${roothash:+, with hashes for $roothash}"
 	say "  modules loaded ${loaded:- none}"
 	[ -z "$refused" ] || say "  not loaded     $refused"
 	say "  block devices:"
@@ -271,6 +296,11 @@ while read -r file; do
 	fi
 done </modules/order
 
+if [ -n "$roothash" ]; then
+	case $roothash in *[!0-9a-f]*) fail "roothash= must be 64 hexadecimal digits" ;; esac
+	[ ${#roothash} = 64 ] || fail "roothash= must be 64 hexadecimal digits"
+	root=PARTUUID=$(as_uuid "${roothash%????????????????????????????????}")
+fi
 [ -n "$root" ] || fail "the kernel command line does not say where the root file system is"
 case $root in
 PARTUUID=* | PARTLABEL=* | UUID=* | LABEL=* | /dev/*) ;;
@@ -290,6 +320,12 @@ if [ -e /grow ]; then
 		[ "$(uptime_seconds)" -lt "$end" ] || fail "the root file system is gone since it grew"
 		usleep 100000
 	done
+fi
+
+if [ -n "$roothash" ]; then
+	verify "$device" "$(partition_with uuid "$(as_uuid "${roothash#????????????????????????????????}")")" ||
+		fail "the hashes that vouch for $device cannot be used"
+	device=/dev/mapper/root
 fi
 
 place=/sysroot

@@ -4,6 +4,7 @@
 //! |------------------|---------------------------------------------------------------------------|
 //! | `/init`          | `init.sh` beside this file                                                |
 //! | `/bin/busybox`   | the distribution's static busybox; the other names are made at boot       |
+//! | `/usr/sbin/dmsetup` | where the root has hashes over its blocks: device mapper's tool, with loader and libraries |
 //! | `/modules/*.ko`  | modules, decompressed: busybox hands them to the kernel as they are       |
 //! | `/modules/order` | their names, one a line, each behind what it needs                        |
 //! | `/grow`          | nothing: that it is there makes `/init` grow the root's partition          |
@@ -64,6 +65,8 @@ pub struct InitramfsInput<'a> {
     pub config: Option<&'a Config>,
     /// A static busybox for the target.
     pub busybox: &'a [u8],
+    /// Other programs, and what they need: where each file is to be.
+    pub files: &'a [(TreePath, Content)],
     /// Modules wanted, in the order they are loaded in; what they need is added, what is built in left out.
     pub modules: &'a [String],
     /// Whether the root partition is to reach to the end of its disk, which has an MBR.
@@ -112,6 +115,12 @@ fn contents(input: &InitramfsInput<'_>) -> Result<Tree, KernelError> {
     tree.insert(&path("/init"), Node::file(Content::inline(INIT), meta(0o755))).map_err(failed)?;
     tree.insert(&path("/bin/busybox"), Node::file(Content::inline(input.busybox), meta(0o755))).map_err(failed)?;
 
+    for (at, content) in input.files {
+        if let Some(folder) = at.parent() {
+            tree.create_directories(&folder, &meta(0o755)).map_err(failed)?;
+        }
+        tree.insert(at, Node::file(content.clone(), meta(0o755))).map_err(failed)?;
+    }
     if input.grow {
         tree.insert(&path("/grow"), Node::file(Content::inline([]), meta(0o644))).map_err(failed)?;
     }
@@ -200,6 +209,7 @@ mod tests {
             folder,
             config: None,
             busybox: b"busybox",
+            files: &[],
             modules,
             grow: false,
             date: 1,

@@ -2,24 +2,24 @@
 //! in one pass.
 
 use std::fs::File;
-use std::io;
 use std::ops::Range;
 use std::path::Path;
 
 use rootsmith_disk as layout;
 use rootsmith_grub::CoreImage;
-use rootsmith_ondisk::{Image, Sink};
+use rootsmith_ondisk::Image;
 use rootsmith_profile::{
     Board, BootMethod, Disk, Partition, PartitionKind, PartitionSize, PartitionTable, RootFilesystem, SECTOR,
 };
 use rootsmith_tree::{Blobs, Content, Tree};
 use rootsmith_types::{Arch, NumBytes, Origin, Problems, Sha256Digest, UnixTime, Uuid};
+use rootsmith_verity::HashTree;
 
 use crate::OutputError;
 use crate::bios::{BEHIND_MBR, Bios, CORE_IMAGE, core_sector};
 use crate::formats::{self, DiskFile};
-use crate::root::{Root, plan_ext4};
-use crate::sink::{FileSink, copy};
+use crate::root::{MadeRoot, Root, Stored};
+use crate::sink::FileSink;
 
 /// Partitions begin and end on such boundaries, as every partitioning tool has it today.
 const ALIGN: NumBytes = NumBytes::mib(1);
@@ -34,6 +34,8 @@ pub struct DiskIds {
     pub signature: u32,
     /// Of the root partition, in a GPT.
     pub root_partition: Uuid,
+    /// Of the partition with the hashes over the root.
+    pub verity_partition: Uuid,
     /// Of the partition that firmware reads, in a GPT.
     pub boot_partition: Uuid,
     /// Of the partition that GRUB's core image is in.
@@ -62,12 +64,19 @@ impl DiskIds {
             // 0 is what a disk without a signature has.
             signature: short("disk signature").max(1),
             root_partition: of("root partition"),
+            verity_partition: of("verity partition"),
             boot_partition: of("esp partition"),
             bios_partition: of("bios boot partition"),
             root_filesystem: of("root file system"),
             hash_seed: of("root hash seed"),
             boot_volume: short("esp volume"),
         }
+    }
+
+    /// The same, but for the partitions that are found by the hash over the root (Discoverable Partitions Specification).
+    pub fn with_hashes(self, hashes: &HashTree) -> DiskIds {
+        let (root_partition, verity_partition) = hashes.partition_uuids();
+        DiskIds { root_partition, verity_partition, ..self }
     }
 
     /// The boot partition's serial number, as `blkid` prints it: `1234-ABCD`.
@@ -86,6 +95,8 @@ pub struct DiskInput<'a> {
     pub arch: Arch,
     /// The root file system.
     pub root: &'a Tree,
+    /// The same as [`make_root`](crate::make_root) left it, where it has no size before.
+    pub made: Option<&'a MadeRoot>,
     /// What is on the partition that firmware reads.
     pub esp: &'a Tree,
     /// What lies outside the partitions.
@@ -130,6 +141,7 @@ pub struct DiskLayout {
 pub fn names(kind: PartitionKind) -> (&'static str, &'static str) {
     match kind {
         PartitionKind::Root => ("root", "root"),
+        PartitionKind::RootVerity => ("root-verity", ""),
         PartitionKind::Esp => ("esp", "ESP"),
         PartitionKind::Firmware => ("firmware", "FIRMWARE"),
         PartitionKind::BiosBoot => ("bios-boot", ""),
@@ -142,6 +154,7 @@ pub fn partuuid(disk: &Disk, ids: &DiskIds, kind: PartitionKind) -> String {
         PartitionTable::Gpt | PartitionTable::Hybrid => {
             let guid = match kind {
                 PartitionKind::Root => ids.root_partition,
+                PartitionKind::RootVerity => ids.verity_partition,
                 PartitionKind::Esp | PartitionKind::Firmware => ids.boot_partition,
                 PartitionKind::BiosBoot => ids.bios_partition,
             };
@@ -154,24 +167,19 @@ pub fn partuuid(disk: &Disk, ids: &DiskIds, kind: PartitionKind) -> String {
     }
 }
 
-/// How large the root file system will be, and what of it ordinary users may write: planned, nothing is written. Both are 0 for
-/// one that is compressed: nobody knows yet, and nobody writes.
+/// How large the root file system will be, and what of it ordinary users may write: planned, nothing is written.
 pub fn root_size(input: &DiskInput<'_>) -> Result<(NumBytes, NumBytes), Problems> {
     match input.disk.root() {
-        Some(partition) if partition.filesystem == RootFilesystem::Ext4 => {
-            plan_ext4(input, partition).map(|plan| (plan.size(), plan.available()))
-        }
-        _ => Ok((NumBytes::new(0), NumBytes::new(0))),
+        Some(partition) => Root::new(input, partition).map(|root| (root.image().size(), root.available())),
+        None => Ok((NumBytes::new(0), NumBytes::new(0))),
     }
 }
 
-/// Plans the disk, then writes it to `file` (at `path`), and in the same ascending pass to `others` as what they are to be. `file` and
-/// `scratch` are empty; the second is for what has no size before it is written.
+/// Plans the disk, then writes it to `file` (empty, at `path`), and in the same ascending pass to `others` as what they are to be.
 pub fn write_disk(
     input: &DiskInput<'_>,
     file: &File,
     path: &Path,
-    scratch: &File,
     others: &[DiskFile<'_>],
 ) -> Result<DiskLayout, Problems> {
     formats::check(input)?;
@@ -180,14 +188,14 @@ pub fn write_disk(
         None => None,
     };
     let root = match input.disk.root() {
-        Some(partition) => Some(Root::new(input, partition, scratch, path)?),
+        Some(partition) => Some(Root::new(input, partition)?),
         None => None,
     };
-    let pieces: Vec<Piece<'_>> =
-        input.raw.iter().map(|raw| Piece { content: &raw.content, blobs: input.blobs }).collect();
+    let pieces: Vec<Stored<'_>> = input.raw.iter().map(|raw| Stored::new(&raw.content, input.blobs)).collect();
     let bios = Bios::plan(input)?;
     let images = Images {
         root: root.as_ref().map(Root::image),
+        hashes: input.made.and_then(|made| made.hashes.as_ref()).map(|hashes| hashes as &dyn Image),
         boot: boot.as_ref().map(|plan| plan as &dyn Image),
         pieces: &pieces,
     };
@@ -219,9 +227,10 @@ pub fn write_disk(
 /// What lies on the disk, beside what a BIOS starts.
 struct Images<'a> {
     root: Option<&'a dyn Image>,
+    hashes: Option<&'a dyn Image>,
     boot: Option<&'a dyn Image>,
     /// In the order of [`DiskInput::raw`].
-    pieces: &'a [Piece<'a>],
+    pieces: &'a [Stored<'a>],
 }
 
 fn lay_out<'a>(
@@ -233,6 +242,7 @@ fn lay_out<'a>(
     for partition in &input.disk.partitions {
         let image = match partition.kind.value {
             PartitionKind::Root => images.root,
+            PartitionKind::RootVerity => images.hashes,
             PartitionKind::Esp | PartitionKind::Firmware => images.boot,
             PartitionKind::BiosBoot => bios.map(|bios| bios as &dyn Image),
         };
@@ -288,6 +298,8 @@ fn entry<'a>(input: &DiskInput<'_>, partition: &Partition, image: &'a dyn Image)
     let raspberry_pi = input.disk.boots_by(BootMethod::RaspberryPi);
     let (type_guid, mbr_type, guid) = match partition.kind.value {
         PartitionKind::Root => (layout::types::root(input.arch), layout::types::MBR_LINUX, input.ids.root_partition),
+        // Never in an MBR.
+        PartitionKind::RootVerity => (layout::types::root_verity(input.arch), 0, input.ids.verity_partition),
         PartitionKind::Esp if raspberry_pi => (layout::types::ESP, layout::types::MBR_FAT, input.ids.boot_partition),
         PartitionKind::Esp => (layout::types::ESP, layout::types::MBR_ESP, input.ids.boot_partition),
         PartitionKind::Firmware => (layout::types::BASIC_DATA, layout::types::MBR_FAT, input.ids.boot_partition),
@@ -313,22 +325,6 @@ fn entry<'a>(input: &DiskInput<'_>, partition: &Partition, image: &'a dyn Image)
         active: boots,
         hybrid: boots,
         image,
-    }
-}
-
-/// A content as an image.
-struct Piece<'a> {
-    content: &'a Content,
-    blobs: &'a dyn Blobs,
-}
-
-impl Image for Piece<'_> {
-    fn size(&self) -> NumBytes {
-        NumBytes::new(self.content.size())
-    }
-
-    fn write(&self, out: &mut dyn Sink) -> io::Result<()> {
-        copy(self.content.size(), |at, part| self.content.read_at(self.blobs, at, part), out)
     }
 }
 

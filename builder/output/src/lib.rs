@@ -22,6 +22,7 @@ pub use disk::{DiskIds, DiskInput, DiskLayout, RawPiece, names, partuuid, root_s
 pub use error::OutputError;
 pub use formats::DiskFile;
 pub use oci::{OciInput, write_oci};
+pub use root::{MadeRoot, make_root};
 pub use rootsmith_cpio::attributes_lost;
 pub use squashfs::{for_squashfs, write_squashfs};
 pub use staging::Staging;

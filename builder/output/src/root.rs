@@ -2,49 +2,85 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use rootsmith_ondisk::{Image, Sink};
 use rootsmith_profile::{Partition, PartitionSize, RootFilesystem};
 use rootsmith_squashfs::Compression;
-use rootsmith_types::{NumBytes, Problems};
+use rootsmith_tree::{Blobs, Content, Tree};
+use rootsmith_types::{NumBytes, Problems, Sha256Digest, UnixTime};
+use rootsmith_verity::{HashTree, Options};
 
+use crate::OutputError;
 use crate::disk::{DiskInput, names, too_small};
 use crate::sink::copy;
 use crate::squashfs::{compress, for_squashfs};
 
+/// A root file system that had no size before it was made: it lies on the disk as it is here.
+#[derive(Debug)]
+pub struct MadeRoot {
+    /// Its bytes.
+    pub content: Content,
+    /// What vouches for them, where the profile asks for it.
+    pub hashes: Option<HashTree>,
+}
+
+impl MadeRoot {
+    /// `content`, and hashes over it that follow from `seed`, where there is one.
+    pub fn new(content: Content, seed: Option<&Sha256Digest>, blobs: &dyn Blobs) -> Result<MadeRoot, Problems> {
+        let hash = |seed| {
+            let image = Stored::new(&content, blobs);
+            let plan = rootsmith_verity::plan(image.size(), &Options::derive(seed))?;
+            let unreadable = |source| OutputError::Io { path: "the root file system".into(), doing: "read", source };
+            Ok::<_, Problems>(plan.hash(&image).map_err(unreadable)?)
+        };
+        let hashes = seed.map(hash).transpose()?;
+        Ok(MadeRoot { content, hashes })
+    }
+}
+
+/// Writes `tree` to `scratch` (empty, at `path`) as a file system whose size is known only then. Nothing for the others, which are
+/// planned.
+pub fn make_root(
+    filesystem: RootFilesystem,
+    tree: &Tree,
+    blobs: &dyn Blobs,
+    date: UnixTime,
+    scratch: &File,
+    path: &Path,
+) -> Result<Option<NumBytes>, Problems> {
+    match filesystem {
+        RootFilesystem::Ext4 => Ok(None),
+        RootFilesystem::Squashfs => {
+            compress(Compression::ZSTD, &for_squashfs(tree).0, blobs, date, scratch, path).map(Some)
+        }
+    }
+}
+
 /// A root file system whose size is known.
 pub(crate) enum Root<'a> {
     Ext4(Box<rootsmith_ext4::Plan<'a>>),
-    Squashfs(Compressed<'a>),
+    Made(Stored<'a>),
 }
 
 impl<'a> Root<'a> {
-    /// What has no size before it is compressed goes to `scratch`, which is empty and lies where the disk is to be, at `path`.
-    pub(crate) fn new(
-        input: &DiskInput<'a>,
-        partition: &Partition,
-        scratch: &'a File,
-        path: &Path,
-    ) -> Result<Root<'a>, Problems> {
-        if partition.filesystem == RootFilesystem::Ext4 {
+    pub(crate) fn new(input: &DiskInput<'a>, partition: &Partition) -> Result<Root<'a>, Problems> {
+        let Some(made) = input.made else {
             return Ok(Root::Ext4(Box::new(plan_ext4(input, partition)?)));
-        }
-        let (tree, _) = for_squashfs(input.root);
-        let used = compress(Compression::ZSTD, &tree, input.blobs, input.date, scratch, path)?;
+        };
+        let used = NumBytes::new(made.content.size());
         let size = match partition.size.value {
             PartitionSize::Minimal => used,
             PartitionSize::Fixed(size) if used <= size => size,
             PartitionSize::Fixed(size) => return Err(too_small("root", &partition.size.origin, size, used).into()),
         };
-        Ok(Root::Squashfs(Compressed { file: scratch, used, size }))
+        Ok(Root::Made(Stored { content: &made.content, blobs: input.blobs, size }))
     }
 
     pub(crate) fn image(&self) -> &dyn Image {
         match self {
             Root::Ext4(plan) => &**plan,
-            Root::Squashfs(compressed) => compressed,
+            Root::Made(stored) => stored,
         }
     }
 
@@ -52,15 +88,12 @@ impl<'a> Root<'a> {
     pub(crate) fn available(&self) -> NumBytes {
         match self {
             Root::Ext4(plan) => plan.available(),
-            Root::Squashfs(_) => NumBytes::new(0),
+            Root::Made(_) => NumBytes::new(0),
         }
     }
 }
 
-pub(crate) fn plan_ext4<'a>(
-    input: &DiskInput<'a>,
-    partition: &Partition,
-) -> Result<rootsmith_ext4::Plan<'a>, Problems> {
+fn plan_ext4<'a>(input: &DiskInput<'a>, partition: &Partition) -> Result<rootsmith_ext4::Plan<'a>, Problems> {
     let size = match partition.size.value {
         PartitionSize::Fixed(size) => rootsmith_ext4::Size::Fixed(size),
         PartitionSize::Minimal => rootsmith_ext4::Size::Minimal { free: partition.free },
@@ -78,20 +111,26 @@ pub(crate) fn plan_ext4<'a>(
     })
 }
 
-/// A file system that was written to a file, at the begin of its partition.
-pub(crate) struct Compressed<'a> {
-    file: &'a File,
-    used: NumBytes,
-    /// Of the partition.
-    size: NumBytes,
+/// Bytes at the begin of a place that may be larger.
+pub(crate) struct Stored<'a> {
+    pub(crate) content: &'a Content,
+    pub(crate) blobs: &'a dyn Blobs,
+    pub(crate) size: NumBytes,
 }
 
-impl Image for Compressed<'_> {
+impl<'a> Stored<'a> {
+    /// A place of just their size.
+    pub(crate) fn new(content: &'a Content, blobs: &'a dyn Blobs) -> Stored<'a> {
+        Stored { content, blobs, size: NumBytes::new(content.size()) }
+    }
+}
+
+impl Image for Stored<'_> {
     fn size(&self) -> NumBytes {
         self.size
     }
 
     fn write(&self, out: &mut dyn Sink) -> io::Result<()> {
-        copy(self.used.get(), |at, part| self.file.read_exact_at(part, at), out)
+        copy(self.content.size(), |at, part| self.content.read_at(self.blobs, at, part), out)
     }
 }

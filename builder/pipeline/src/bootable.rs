@@ -105,7 +105,8 @@ pub(crate) fn prepare_disk(
             PartitionKind::Root if partition.filesystem == RootFilesystem::Squashfs => {
                 // Where memory lies over it, a line would mount that again, with the options of what it hides. BusyBox's mount
                 // knows no name for a file system without an identifier, and leaves what is mounted as it is.
-                if !partition.volatile && !busybox {
+                // One with hashes is mounted from a device that is not a partition.
+                if !partition.volatile && partition.verity.is_none() && !busybox {
                     let device = partuuid(disk, ids, PartitionKind::Root);
                     fstab.push_str(&format!("PARTUUID={device} / squashfs ro 0 0\n"));
                 }
@@ -132,7 +133,7 @@ pub(crate) fn prepare_disk(
                     put(assembly, "/etc/repart.d/50-root.conf", "[Partition]\nType=root\n", date)?;
                 }
             }
-            PartitionKind::BiosBoot => {}
+            PartitionKind::BiosBoot | PartitionKind::RootVerity => {}
             kind @ (PartitionKind::Esp | PartitionKind::Firmware) => {
                 let (device, nofail) = match busybox {
                     true => (format!("UUID={}", ids.boot_serial()), ""),

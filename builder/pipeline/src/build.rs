@@ -221,8 +221,7 @@ impl Work<'_> {
         let others = formats::create(name, disk, staging)?;
         let files: Vec<DiskFile<'_>> =
             others.iter().map(|other| DiskFile { format: other.format, file: &other.file }).collect();
-        let layout =
-            write_disk(&self.prepared.disk_input(disk, self.cache), &file, &path, &staging.scratch()?, &files)?;
+        let layout = write_disk(&self.prepared.disk_input(disk, self.cache), &file, &path, &files)?;
         host.progress.finished(&shown);
 
         let shown = format!("verifying {}", formats::shown(name, disk));
@@ -233,6 +232,7 @@ impl Work<'_> {
             disk,
             ids,
             root: &assembly.tree,
+            made: self.prepared.made.as_ref(),
             esp: &self.prepared.esp,
             raw: &self.prepared.raw,
             bios: self.prepared.bios.as_ref(),

@@ -9,7 +9,8 @@ use rootsmith_assemble::AssembleError;
 use rootsmith_fetch::Cache;
 use rootsmith_grub::CoreImage;
 use rootsmith_inspect::{FileSource, Image, Part, Source};
-use rootsmith_output::{DiskIds, RawPiece, core_sector, for_squashfs, partuuid};
+use rootsmith_ondisk::{Image as _, Sink};
+use rootsmith_output::{DiskIds, MadeRoot, RawPiece, core_sector, for_squashfs, partuuid};
 use rootsmith_preflight::{
     BiosStart, BootFacts, BootVolume, Brought, DiskStart, Facts, PartitionFacts, PartitionRole, Report, RootFacts,
     Wanted as WantedSet, find_device_trees, find_entries, find_firmware_files,
@@ -37,6 +38,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) disk: &'a Disk,
     pub(crate) ids: DiskIds,
     pub(crate) root: &'a Tree,
+    /// The root as it was put on the disk, where it had no size before.
+    pub(crate) made: Option<&'a MadeRoot>,
     pub(crate) esp: &'a Tree,
     pub(crate) raw: &'a [RawPiece],
     pub(crate) bios: Option<&'a CoreImage>,
@@ -54,6 +57,7 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
         return Err(wanted.differs(difference));
     }
     let (mut root, mut esp) = (None, None);
+    let mut root_bytes = None;
     let mut facts = Vec::new();
     for (partition, found) in wanted.disk.partitions.iter().zip(&found) {
         let slice = Slice::new(image, found.offset, found.length);
@@ -66,12 +70,18 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
         let read = match partition.kind.value {
             PartitionKind::Root if partition.filesystem == RootFilesystem::Squashfs => {
                 let (tree, _) = for_squashfs(wanted.root);
-                let volume = wanted.check_squashfs(&tree, image, found.offset, found.length)?;
+                let volume = wanted.check_squashfs(&tree, image, found.offset, found.length);
+                let volume = volume.map_err(|problems| wanted.blamed(problems))?;
+                root_bytes = Some(slice);
                 Some(("squashfs", FoundVolume::Squashfs(Box::new(volume))))
             }
             PartitionKind::Root => Some(("ext4", wanted.check_volume(Kind::Ext4, wanted.root, slice)?)),
             PartitionKind::Esp | PartitionKind::Firmware => {
                 Some(("vfat", wanted.check_volume(Kind::Fat, wanted.esp, slice)?))
+            }
+            PartitionKind::RootVerity => {
+                wanted.check_hashes(root_bytes, slice)?;
+                None
             }
             PartitionKind::BiosBoot => None,
         };
@@ -162,6 +172,37 @@ impl Wanted<'_> {
         squashfs(self.file, Arc::new(part), tree, self.cache)
     }
 
+    /// A root that was kept in the cache may have been damaged there.
+    fn blamed(&self, problems: Problems) -> Problems {
+        let kept = self.made.and_then(|made| match &made.content {
+            Content::Blob(blob) => Some(blob),
+            Content::Inline(_) | Content::Sparse(_) => None,
+        });
+        match kept.map(|blob| self.cache.drop_if_damaged(blob)) {
+            Some(Ok(Some(path))) => InputError::CacheDamaged { path }.into(),
+            _ => problems,
+        }
+    }
+
+    /// The hashes on the disk are the ones that were made, and vouch for the root on the disk. The loader of profiles puts them
+    /// behind it.
+    fn check_hashes(&self, root: Option<Slice<'_>>, hashes: Slice<'_>) -> Result<(), Problems> {
+        let made = self.made.and_then(|made| Some((made.hashes.as_ref()?, made.content.size())));
+        let Some((root, (wanted, size))) = root.zip(made) else {
+            return Err(self.differs("nothing is there to vouch for".to_owned()));
+        };
+        let unread = |error: std::io::Error| self.differs(format!("the root or its hashes cannot be read: {error}"));
+        let mut found = Same { slice: hashes, same: true };
+        wanted.write(&mut found).map_err(unread)?;
+        if !found.same {
+            return Err(self.differs("the hashes over the root are others".to_owned()));
+        }
+        match wanted.vouches_for(&Bytes { slice: root, size }).map_err(unread)? {
+            true => Ok(()),
+            false => Err(self.differs("the root has another hash".to_owned())),
+        }
+    }
+
     fn differs(&self, difference: String) -> Problems {
         InputError::ReadBack { file: self.file.to_owned(), difference }.into()
     }
@@ -178,6 +219,45 @@ impl Wanted<'_> {
             if found != wanted {
                 return Err(self.differs(format!("{what} at byte {at} has other bytes")));
             }
+        }
+        Ok(())
+    }
+}
+
+/// Takes an image in, and tells whether `slice` has its bytes.
+struct Same<'a> {
+    slice: Slice<'a>,
+    same: bool,
+}
+
+impl Sink for Same<'_> {
+    fn write_at(&mut self, offset: u64, data: &[u8]) -> std::io::Result<()> {
+        let mut found = vec![0; data.len()];
+        self.slice.read_at(offset, &mut found)?;
+        self.same &= found == data;
+        Ok(())
+    }
+}
+
+/// The first bytes of a partition.
+struct Bytes<'a> {
+    slice: Slice<'a>,
+    size: u64,
+}
+
+impl rootsmith_ondisk::Image for Bytes<'_> {
+    fn size(&self) -> NumBytes {
+        NumBytes::new(self.size)
+    }
+
+    fn write(&self, out: &mut dyn Sink) -> std::io::Result<()> {
+        let mut buf = vec![0; CHUNK];
+        let mut at = 0;
+        while at < self.size {
+            let part = &mut buf[..(self.size - at).min(CHUNK as u64) as usize];
+            self.slice.read_at(at, part)?;
+            out.write_at(at, part)?;
+            at += part.len() as u64;
         }
         Ok(())
     }

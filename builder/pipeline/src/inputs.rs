@@ -134,6 +134,13 @@ pub(crate) enum InputError {
         /// `boot-tries`.
         origin: Origin,
     },
+    /// What lays dm-verity over the root is not in the image, or does not run.
+    NoDmsetup {
+        /// `verity`.
+        origin: Origin,
+        /// What is missing.
+        reason: String,
+    },
     /// A container of the image would start a program that it cannot start.
     ContainerProgram {
         /// Where it is named.
@@ -221,6 +228,9 @@ impl fmt::Display for InputError {
             InputError::NothingBlesses { .. } => {
                 write!(f, "tries of a boot are counted, but the image has no `{BLESS}` to say that one was good")
             }
+            InputError::NoDmsetup { reason, .. } => {
+                write!(f, "the initramfs cannot take `dmsetup` out of the image: {reason}")
+            }
             InputError::ContainerProgram { program, reason, .. } => {
                 write!(f, "a container of the image cannot start `{program}`: {reason}")
             }
@@ -264,6 +274,7 @@ impl Explain for InputError {
             | InputError::NothingToStart { origin }
             | InputError::TakenForInitrd { origin, .. }
             | InputError::NothingBlesses { origin }
+            | InputError::NoDmsetup { origin, .. }
             | InputError::ContainerProgram { origin, .. }
             | InputError::ContainerAccount { origin, .. }
             | InputError::ContainerFolder { origin, .. } => Subject::Profile(origin.clone()),
@@ -309,6 +320,10 @@ impl Explain for InputError {
             InputError::NothingBlesses { .. } => {
                 Some("add `systemd-boot` to `packages.include`, or leave `boot-tries` out".to_owned())
             }
+            InputError::NoDmsetup { .. } => Some(
+                "`verity` brings the package; where `dependencies` are left out, add those with its libraries"
+                    .to_owned(),
+            ),
             InputError::ContainerProgram { .. } => {
                 Some("name a program by its path in the image, or add the package that has it".to_owned())
             }

@@ -13,6 +13,7 @@ mod host;
 mod inputs;
 mod kernel_source;
 mod layers;
+mod made_root;
 mod mounts;
 mod netboot;
 mod payloads;

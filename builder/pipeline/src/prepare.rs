@@ -6,7 +6,7 @@ use rootsmith_fetch::{Cache, Download};
 use rootsmith_grub::{CoreImage, format::SECTOR};
 use rootsmith_kernel::config::{read_fragments, redefinitions};
 use rootsmith_lock::{Lock, Role, Target};
-use rootsmith_output::{DiskIds, DiskInput, RawPiece, names, partuuid, root_size};
+use rootsmith_output::{DiskIds, DiskInput, MadeRoot, RawPiece, names, partuuid, root_size};
 use rootsmith_preflight::{
     BiosStart, BootFacts, BootVolume, Brought, DiskStart, Facts, PartitionFacts, PartitionRole, Report, RootFacts,
     TableKind, Wanted, find_device_trees, find_entries, find_firmware_files,
@@ -14,11 +14,13 @@ use rootsmith_preflight::{
 use rootsmith_profile::{Board, Disk, OutputKind, PartitionKind, PartitionTable, Profile, RootFilesystem};
 use rootsmith_tree::{Metadata, Tree};
 use rootsmith_types::{Arch, Problems, Sha256Digest, UnixTime};
+use rootsmith_verity::HashTree;
 
 use crate::boot_files;
 use crate::bootable::{self, IndexedKernel};
 use crate::container;
 use crate::kernel_source;
+use crate::made_root::made_root;
 use crate::mounts::declared_mounts;
 use crate::netboot;
 use crate::payloads;
@@ -36,6 +38,8 @@ pub(crate) struct Prepared {
     pub(crate) assembly: Assembly,
     /// The tree of the partition that firmware reads; empty when there is none.
     pub(crate) esp: Tree,
+    /// The root file system, where it has no size before it is made.
+    pub(crate) made: Option<MadeRoot>,
     /// What lies outside the partitions.
     pub(crate) raw: Vec<RawPiece>,
     /// What a BIOS starts.
@@ -115,7 +119,8 @@ pub(crate) fn prepare(
     }
     timer.lap("kernel");
 
-    let ids = DiskIds::derive(&seed(&target, &name));
+    let seed = seed(&target, &name);
+    let mut ids = DiskIds::derive(&seed);
     let disk = disk(profile);
     if let Some(disk) = disk {
         bootable::prepare_disk(&mut assembly, profile.init.system.value, disk, &ids, date)?;
@@ -131,12 +136,34 @@ pub(crate) fn prepare(
     places.owners = assembly.owners.clone();
     timer.lap("overlay");
 
+    let made = match disk {
+        Some(disk) => made_root(disk, &assembly.tree, date, &seed, cache)?,
+        None => None,
+    };
+    if let Some(made) = &made {
+        ids = made.hashes.as_ref().map_or(ids, |hashes| ids.with_hashes(hashes));
+        timer.lap("root file system");
+    }
+
+    let hashes = made.as_ref().and_then(|made| made.hashes.as_ref());
     let (esp, bios) = match (disk, &kernel) {
         (Some(disk), Some(kernel)) => {
             let (tree, packages, ids) = (&assembly.tree, boot_packages.as_slice(), &ids);
             let Host { sources, processes, .. } = host;
-            let files =
-                boot_files::BootFiles { profile, disk, tree, kernel, packages, ids, arch, date, sources, processes };
+            let root_hash = hashes.map(HashTree::root_hash);
+            let files = boot_files::BootFiles {
+                profile,
+                disk,
+                tree,
+                root_hash,
+                kernel,
+                packages,
+                ids,
+                arch,
+                date,
+                sources,
+                processes,
+            };
             (boot_files::boot_tree(&files, cache)?, boot_files::core_image(&files, cache)?)
         }
         _ => (Tree::new(Metadata::root(0o755, date)), None),
@@ -154,6 +181,7 @@ pub(crate) fn prepare(
         target,
         assembly,
         esp,
+        made,
         raw,
         bios,
         board,
@@ -184,6 +212,7 @@ impl Prepared {
             disk,
             arch: self.arch,
             root: &self.assembly.tree,
+            made: self.made.as_ref(),
             esp: &self.esp,
             raw: &self.raw,
             bios: self.bios.as_ref(),
@@ -235,7 +264,7 @@ impl Prepared {
                     RootFilesystem::Squashfs => (Some("squashfs"), None),
                 },
                 PartitionKind::Esp | PartitionKind::Firmware => (Some("vfat"), Some(self.ids.boot_serial())),
-                PartitionKind::BiosBoot => (None, None),
+                PartitionKind::BiosBoot | PartitionKind::RootVerity => (None, None),
             };
             let (name, label) = names(partition.kind.value);
             PartitionFacts {
@@ -278,7 +307,7 @@ pub(crate) fn role(kind: PartitionKind) -> PartitionRole {
     match kind {
         PartitionKind::Root => PartitionRole::Root,
         PartitionKind::Esp => PartitionRole::Esp,
-        PartitionKind::Firmware | PartitionKind::BiosBoot => PartitionRole::Other,
+        PartitionKind::Firmware | PartitionKind::BiosBoot | PartitionKind::RootVerity => PartitionRole::Other,
     }
 }
 

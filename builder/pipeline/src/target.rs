@@ -4,7 +4,7 @@ use rootsmith_fetch::Cache;
 use rootsmith_fetch::repository::{Repository, refresh};
 use rootsmith_lock::{Archive, Lock, Role, Scope, Target, Wanted, WantedPayload, Why};
 use rootsmith_package::{Index, Record};
-use rootsmith_profile::{Pocket, Profile};
+use rootsmith_profile::{Disk, Pocket, Profile};
 use rootsmith_resolve::{Request, Resolved, resolve};
 use rootsmith_signature::Keyring;
 use rootsmith_types::{Arch, PackageName, Problems};
@@ -161,7 +161,12 @@ pub(crate) fn resolve_target(
 fn requests(profile: &Profile, arch: Arch) -> Vec<Request> {
     let kernel = profile.kernel.as_ref().and_then(|kernel| kernel.package_for(arch));
     let included = profile.packages.include.iter();
-    included.chain(kernel).map(|name| Request { name: name.value.clone(), origin: Some(name.origin.clone()) }).collect()
+    let named =
+        included.chain(kernel).map(|name| Request { name: name.value.clone(), origin: Some(name.origin.clone()) });
+    // The initramfs takes it out of the image.
+    let verity = disk(profile).and_then(Disk::verity);
+    let dmsetup = verity.and_then(|asked| Some(Request { name: "dmsetup".parse().ok()?, origin: Some(asked.clone()) }));
+    named.chain(dmsetup).collect()
 }
 
 fn scope(profile: &Profile) -> Scope {

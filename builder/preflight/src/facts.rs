@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use rootsmith_tree::{Blobs, Tree};
-use rootsmith_types::{Arch, NumBytes, TreePath};
+use rootsmith_types::{Arch, NumBytes, Sha256Digest, TreePath, Uuid};
 
 /// What the checks look at.
 #[derive(Clone, Copy)]
@@ -282,4 +282,13 @@ pub(crate) fn default_path(arch: Arch) -> String {
 /// The path in the tree that `text` names, when it names one.
 pub(crate) fn path(text: &str) -> Option<TreePath> {
     TreePath::new(text).ok()
+}
+
+/// The PARTUUIDs of a root and of the hashes over it, which the hash that vouches for both says (Discoverable Partitions
+/// Specification): its first and its last 128 bits.
+pub(crate) fn found_by_hash(root_hash: &str) -> Option<[String; 2]> {
+    let digest: Sha256Digest = root_hash.parse().ok()?;
+    let (first, last) = digest.as_bytes().split_at(16);
+    let uuid = |half: &[u8]| Some(Uuid::new(half.try_into().ok()?).to_string());
+    Some([uuid(first)?, uuid(last)?])
 }

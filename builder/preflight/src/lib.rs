@@ -22,6 +22,7 @@ mod tests;
 mod view;
 
 pub use check::{check, check_brought};
+pub use elf::{Placed, portable};
 pub use entries::{BootVolume, find_device_trees, find_entries, find_firmware_files};
 pub use facts::{
     BiosStart, BootEntry, BootFacts, Brought, ConfigTxt, DeviceTree, DiskStart, EntryKind, Facts, HandedTree,

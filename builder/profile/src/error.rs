@@ -9,6 +9,7 @@ use rootsmith_types::{Arch, Blame, Explain, Note, NumBytes, Origin, Problem, Pro
 
 use crate::bios::BiosProblem;
 use crate::model::Text;
+use crate::verity::VerityProblem;
 
 /// All that is wrong with a profile and the files it names; never empty.
 #[derive(Debug)]
@@ -310,6 +311,13 @@ pub enum ProfileError {
         /// What is in the way, and what to do.
         why: Uncounted,
     },
+    /// What vouches for the root would not be found, or proves nothing.
+    Verity {
+        /// `verity`.
+        origin: Origin,
+        /// Why.
+        problem: VerityProblem,
+    },
     /// GRUB would not start it, or not as asked.
     Bios {
         /// What stands in its way.
@@ -364,6 +372,7 @@ impl ProfileError {
             | ProfileError::NothingToSign { origin }
             | ProfileError::GrowNotLast { origin, .. }
             | ProfileError::Bios { origin, .. }
+            | ProfileError::Verity { origin, .. }
             | ProfileError::NotCounted { origin, .. }
             | ProfileError::EssentialAlone { origin }
             | ProfileError::FreeWithoutMinimal { origin, .. } => Some(origin),
@@ -424,6 +433,7 @@ impl fmt::Display for ProfileError {
             }
             ProfileError::GrowNotLast { .. } => f.write_str("only the last partition can grow"),
             ProfileError::Bios { problem, .. } => problem.fmt(f),
+            ProfileError::Verity { problem, .. } => problem.fmt(f),
             ProfileError::NotCounted { why: Uncounted::NoLoader, .. } => {
                 f.write_str("nothing on the disk counts tries")
             }
@@ -497,6 +507,10 @@ impl Explain for ProfileError {
             ProfileError::GrowNotLast { behind, .. } => vec![at("the partition behind it is", behind)],
             ProfileError::Bios { problem, .. } => {
                 problem.note().map(|(text, origin)| at(&text, origin)).into_iter().collect()
+            }
+            ProfileError::Verity { problem, .. } => {
+                let (text, origin) = problem.note();
+                vec![at(text, origin)]
             }
             _ => Vec::new(),
         }
@@ -587,6 +601,7 @@ impl Explain for ProfileError {
             }
             ProfileError::GrowNotLast { .. } => "move it to the end of `partitions`, or leave `grow` out".to_owned(),
             ProfileError::Bios { problem, .. } => problem.help().to_owned(),
+            ProfileError::Verity { problem, .. } => problem.help().to_owned(),
             ProfileError::NotCounted { why: Uncounted::NoLoader, .. } => {
                 "write `boot = \"systemd-boot\"`, which counts, or leave `boot-tries` out".to_owned()
             }

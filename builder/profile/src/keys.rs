@@ -254,6 +254,7 @@ pub(crate) const PARTITION: &[Key] = &[
     key("free"),
     key("grow"),
     key("writable"),
+    key("verity"),
     later("label", "partitions are labelled after their type"),
 ];
 

@@ -29,6 +29,7 @@ mod sections;
 mod secure_boot;
 mod service;
 mod value;
+mod verity;
 mod words;
 
 #[cfg(test)]
@@ -38,3 +39,4 @@ pub use bios::BiosProblem;
 pub use error::{ProfileError, ProfileErrors, Uncounted};
 pub use load::load;
 pub use model::*;
+pub use verity::VerityProblem;

@@ -429,6 +429,15 @@ impl Disk {
         self.boot.iter().any(|boot| boot.value == method)
     }
 
+    /// Whether what `method` starts is a unified kernel image, with the command line inside.
+    pub fn starts_image(&self, method: BootMethod) -> bool {
+        match method {
+            BootMethod::Uki => true,
+            BootMethod::SystemdBoot => self.boots_by(BootMethod::Uki),
+            BootMethod::Extlinux | BootMethod::RaspberryPi | BootMethod::Grub => false,
+        }
+    }
+
     /// The partition of the root file system.
     pub fn root(&self) -> Option<&Partition> {
         self.partitions.iter().find(|partition| partition.kind.value == PartitionKind::Root)
@@ -442,6 +451,11 @@ impl Disk {
     /// Whether memory lies over the root, and takes what is written.
     pub fn is_volatile(&self) -> bool {
         self.root().is_some_and(|root| root.volatile)
+    }
+
+    /// Where the root asks for hashes over its blocks.
+    pub fn verity(&self) -> Option<&Origin> {
+        self.root()?.verity.as_ref()
     }
 
     /// The partition that firmware reads.
@@ -521,6 +535,8 @@ pub struct Partition {
     pub filesystem: RootFilesystem,
     /// `writable = "volatile"`: what is written over a read-only root stays in memory, and is gone at the next start.
     pub volatile: bool,
+    /// `verity = true`, and where: a hash vouches for every block of the root. The partition with the tree of hashes follows.
+    pub verity: Option<Origin>,
     /// The whole table.
     pub origin: Origin,
 }
@@ -536,6 +552,8 @@ pub enum PartitionKind {
     BiosBoot,
     /// The root file system.
     Root,
+    /// Hashes over it: the loader of profiles puts it behind a root that has [`Partition::verity`].
+    RootVerity,
 }
 
 /// `filesystem` of the root.
@@ -548,6 +566,11 @@ pub enum RootFilesystem {
 }
 
 impl RootFilesystem {
+    /// Whether what is written to it stays. The others have no size before they are made.
+    pub const fn is_writable(self) -> bool {
+        matches!(self, RootFilesystem::Ext4)
+    }
+
     /// As the profile spells it, and the kernel's module is called.
     pub const fn name(self) -> &'static str {
         match self {

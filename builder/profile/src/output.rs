@@ -86,7 +86,7 @@ fn disk(table: &Fields<'_>, board: Option<&Board>) -> Option<Disk> {
         format,
         power_of_two,
         // A partition that could not be read must not be missed a second time.
-        partitions: partitions.into_iter().collect::<Option<_>>()?,
+        partitions: partitions.into_iter().collect::<Option<Vec<_>>>()?.into_iter().flat_map(with_hashes).collect(),
     })
 }
 
@@ -158,30 +158,33 @@ fn partition(table: &Fields<'_>, firmware: PartitionKind) -> Option<Partition> {
             filesystem = read.map_or(filesystem, |read| read.value);
             match filesystem {
                 RootFilesystem::Ext4 => {
-                    table.refuse("writable", "a root that is ext4", &["type", "filesystem", "size", "free", "grow"]);
+                    for key in ["writable", "verity"] {
+                        table.refuse(key, "a root that is ext4", &["type", "filesystem", "size", "free", "grow"]);
+                    }
                 }
                 // It is as large as its content and, once written, never changes.
                 RootFilesystem::Squashfs => {
                     for key in ["free", "grow"] {
-                        table.refuse(key, "a root that is squashfs", &["type", "filesystem", "size", "writable"]);
+                        let known = &["type", "filesystem", "size", "writable", "verity"];
+                        table.refuse(key, "a root that is squashfs", known);
                     }
                 }
             }
         }
         Some(PartitionKind::Esp | PartitionKind::Firmware) => {
             table.text("filesystem", |text| FIRMWARE_FILESYSTEMS.read(text));
-            table.refuse(
-                "writable",
-                "a partition that firmware reads",
-                &["type", "filesystem", "size", "free", "grow"],
-            );
+            for key in ["writable", "verity"] {
+                let known = &["type", "filesystem", "size", "free", "grow"];
+                table.refuse(key, "a partition that firmware reads", known);
+            }
         }
         Some(PartitionKind::BiosBoot) => {
-            for key in ["filesystem", "free", "grow", "writable"] {
+            for key in ["filesystem", "free", "grow", "writable", "verity"] {
                 table.refuse(key, "a `bios-boot` partition", &["type", "size"]);
             }
         }
-        None => {}
+        // No word of a profile's.
+        Some(PartitionKind::RootVerity) | None => {}
     }
     let size = match kind.as_ref().map(|kind| kind.value) {
         Some(PartitionKind::BiosBoot) if table.get("size").is_none() => {
@@ -196,5 +199,19 @@ fn partition(table: &Fields<'_>, firmware: PartitionKind) -> Option<Partition> {
         table.note(ProfileError::FreeWithoutMinimal { origin: free.origin.clone(), size });
     }
     let free = free.map_or(NumBytes::default(), |free| free.value);
-    Some(Partition { kind: kind?, size: size?, free, grow, filesystem, volatile, origin: table.origin.clone() })
+    let verity = table.boolean("verity").filter(|asked| asked.value).map(|asked| asked.origin);
+    let origin = table.origin.clone();
+    Some(Partition { kind: kind?, size: size?, free, grow, filesystem, volatile, verity, origin })
+}
+
+/// A partition as it is asked for, and the one with the hashes over it.
+fn with_hashes(partition: Partition) -> impl Iterator<Item = Partition> {
+    let hashes = partition.verity.as_ref().map(|asked| Partition {
+        kind: Located::new(PartitionKind::RootVerity, asked.clone()),
+        size: Located::new(PartitionSize::Minimal, asked.clone()),
+        verity: None,
+        volatile: false,
+        ..partition.clone()
+    });
+    std::iter::once(partition).chain(hashes)
 }

@@ -65,6 +65,11 @@ impl HashTree {
         (uuid(first), uuid(last))
     }
 
+    /// Whether it is the tree over `data`, which is hashed once more.
+    pub fn vouches_for(&self, data: &dyn Image) -> io::Result<bool> {
+        Ok(self.plan.hash(data)?.root == self.root)
+    }
+
     /// Its full size.
     pub fn size(&self) -> NumBytes {
         self.plan.size()

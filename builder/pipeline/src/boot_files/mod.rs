@@ -29,9 +29,10 @@ use rootsmith_assemble::{AssembleError, Package};
 use rootsmith_kbuild::Processes;
 use rootsmith_kernel::{Drivers, InitramfsInput, initramfs, needs_initramfs, root_modules, storage_drivers};
 use rootsmith_output::{DiskIds, partuuid};
+use rootsmith_preflight::portable;
 use rootsmith_profile::{BootMethod, Disk, Hierarchy, InitSystem, PartitionKind, Profile, RootFilesystem};
 use rootsmith_tree::{Blobs, Content, Metadata, Node, Tree};
-use rootsmith_types::{Arch, Located, Problems, Sources, TreePath, UnixTime};
+use rootsmith_types::{Arch, Located, Problems, Sha256Digest, Sources, TreePath, UnixTime};
 
 use crate::bootable::{IndexedKernel, MAX_TEXT, grown_by_initramfs, read, tree_error};
 use crate::inputs::InputError;
@@ -45,6 +46,8 @@ pub(crate) struct BootFiles<'a> {
     pub(crate) profile: &'a Profile,
     pub(crate) disk: &'a Disk,
     pub(crate) tree: &'a Tree,
+    /// Of the hashes over the root, where it has some.
+    pub(crate) root_hash: Option<Sha256Digest>,
     pub(crate) kernel: &'a IndexedKernel,
     /// Packages that are only taken apart.
     pub(crate) packages: &'a [Package],
@@ -60,12 +63,7 @@ pub(crate) fn boot_tree(files: &BootFiles<'_>, blobs: &dyn Blobs) -> Result<Tree
     let initrd = initrd(files, blobs)?;
     let tree = Tree::new(Metadata::root(0o755, files.date));
     let mut boot = Partition { tree, date: files.date, cmdline: cmdline(files, initrd.is_some()), initrd };
-    let in_uki = |method: BootMethod| match method {
-        BootMethod::Uki => true,
-        BootMethod::SystemdBoot => files.disk.boots_by(BootMethod::Uki),
-        _ => false,
-    };
-    if !files.disk.boot.iter().all(|method| in_uki(method.value)) {
+    if !files.disk.boot.iter().all(|method| files.disk.starts_image(method.value)) {
         boot.put(KERNEL, content(files.tree, &files.kernel.kernel.image)?)?;
         if let Some(initrd) = &boot.initrd {
             let content = stored(initrd, blobs)?;
@@ -89,6 +87,9 @@ pub(crate) fn boot_tree(files: &BootFiles<'_>, blobs: &dyn Blobs) -> Result<Tree
     }
     Ok(boot.tree)
 }
+
+/// In Debian's package of the same name, which comes along.
+const DMSETUP: &str = "/usr/sbin/dmsetup";
 
 const KERNEL: &str = "/vmlinuz";
 const INITRD: &str = "/initrd.img";
@@ -119,9 +120,14 @@ impl Partition {
 /// Words of the kernel command line: where the root is, then the profile's. A kernel that looks for its root by itself has to be
 /// told that the disk may come later.
 fn cmdline(files: &BootFiles<'_>, initramfs: bool) -> String {
-    let BootFiles { profile, disk, ids, arch, .. } = *files;
+    let BootFiles { profile, disk, ids, arch, root_hash, .. } = *files;
     let kernel = profile.kernel.iter().flat_map(|kernel| kernel.cmdline_for(arch)).map(|word| word.value.clone());
-    let root = [format!("root=PARTUUID={}", partuuid(disk, ids, PartitionKind::Root)), "ro".to_owned()];
+    // systemd's word (systemd-veritysetup-generator(8)): both partitions are found by the hash.
+    let root = match root_hash {
+        Some(hash) => format!("roothash={hash}"),
+        None => format!("root=PARTUUID={}", partuuid(disk, ids, PartitionKind::Root)),
+    };
+    let root = [root, "ro".to_owned()];
     let filesystem = match disk.root_filesystem() {
         RootFilesystem::Ext4 => None,
         other => Some(format!("rootfstype={}", other.name())),
@@ -163,9 +169,17 @@ fn initrd(files: &BootFiles<'_>, blobs: &dyn Blobs) -> Result<Option<Vec<u8>>, P
     modules.extend(asked.map(|module| module.value.clone()));
     let volatile = files.disk.is_volatile();
     modules.extend(volatile.then(|| "overlay".to_owned()));
+    // The hash function may be a module that nothing names.
+    let verity = files.root_hash.map(|_| ["dm_verity", "sha256_generic"]).into_iter().flatten();
+    modules
+        .extend(verity.filter(|name| kernel.index.module(name).is_some() || *name == "dm_verity").map(str::to_owned));
     let modules = root_modules(&kernel.index, files.disk.root_filesystem().name(), &modules);
     let grow = grown_by_initramfs(profile.init.system.value, files.disk);
-    if !grow && !volatile && !needs_initramfs(&kernel.index, &modules)? {
+    let files = match files.root_hash {
+        Some(_) => verity_files(files, blobs)?,
+        None => Vec::new(),
+    };
+    if !grow && !volatile && files.is_empty() && !needs_initramfs(&kernel.index, &modules)? {
         return Ok(None);
     }
     let busybox = pieces::boot_file(packages, "busybox-static", "/usr/bin/busybox")
@@ -177,11 +191,20 @@ fn initrd(files: &BootFiles<'_>, blobs: &dyn Blobs) -> Result<Option<Vec<u8>>, P
         folder: &kernel.kernel.modules,
         config: kernel.config.as_ref(),
         busybox: &busybox.read(blobs, MAX_IMAGE).map_err(AssembleError::Store)?,
+        files: &files,
         modules: &modules,
         grow,
         date,
     };
     Ok(Some(initramfs(&input)?))
+}
+
+/// What lays dm-verity over a root: device mapper's tool, out of the image that it will vouch for.
+fn verity_files(files: &BootFiles<'_>, blobs: &dyn Blobs) -> Result<Vec<(TreePath, Content)>, Problems> {
+    let asked = || files.disk.verity().cloned().unwrap_or_else(|| files.profile.image.name.origin.clone());
+    let placed = portable(files.tree, blobs, files.arch, DMSETUP)
+        .map_err(|reason| InputError::NoDmsetup { origin: asked(), reason })?;
+    placed.into_iter().map(|(place, at)| Ok((place, content(files.tree, &at)?))).collect()
 }
 
 /// What the device trees of the board wait for before its disks can be read; preflight says when nothing drives them.

@@ -66,6 +66,7 @@ fn boot(profile: &'static str, builtin: &str) -> Result<Tree, Problems> {
         profile: &profile,
         disk,
         tree: &tree,
+        root_hash: None,
         kernel: &kernel,
         packages: &[],
         ids: &ids,

@@ -82,6 +82,12 @@ impl Closure {
         closure
     }
 
+    /// Every file but the program, by each of the names it is asked for by, or gives itself.
+    pub(super) fn named(&self) -> impl Iterator<Item = (&str, &TreePath)> {
+        let named = self.names.iter().filter(|(_, index)| **index > 0);
+        named.map(|(name, index)| (name.as_str(), &self.objects[*index].at))
+    }
+
     fn add(&mut self, at: TreePath, program: Arc<Program>, by: Option<usize>) -> usize {
         let index = self.objects.len();
         if let Some(soname) = &program.elf.soname {

@@ -7,6 +7,7 @@
 //! | where its loader looks for a name  | [`loader`]       |
 //! | all that is loaded with a program  | [`closure`]      |
 //! | what is wrong with a file          | [`programs`]     |
+//! | what it needs to run elsewhere     | [`portable`]     |
 //! | what the first line of a script is | [`script`]       |
 //! | how it is said                     | [`words`]        |
 //!
@@ -16,6 +17,7 @@ mod cache;
 mod closure;
 mod libc;
 mod loader;
+mod portable;
 mod programs;
 mod read;
 mod script;
@@ -30,6 +32,7 @@ use rootsmith_types::{Arch, TreePath};
 
 use crate::facts::path;
 use crate::view::View;
+pub use portable::{Placed, portable};
 pub(crate) use programs::{Depth, File, Kind, Programs, Trouble};
 pub(crate) use read::Elf;
 

@@ -226,7 +226,6 @@ impl<'a> Programs<'a> {
     }
 
     /// The loader that a program names.
-    #[cfg(test)]
     pub(super) fn loader_of(&self, name: &str, machine: Machine) -> Option<Arc<Loader>> {
         Some(self.loader(name, &self.interpreter(name, machine)?, machine))
     }

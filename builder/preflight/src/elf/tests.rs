@@ -409,3 +409,32 @@ fn damaged_files_are_refused_or_read() {
         }
     }
 }
+
+#[test]
+fn a_program_takes_along_what_it_is_loaded_with() {
+    let (mut host, mut tree) = (Host::default(), Tree::new(Metadata::root(0o755, 0)));
+    for folder in ["/bin", "/lib", "/lib64"] {
+        let path = Path::new(folder);
+        if path.is_symlink() {
+            let target = fs::read_link(path).unwrap();
+            let at = TreePath::literal(folder);
+            tree.insert(&at, Node::symlink(target.as_os_str().as_encoded_bytes(), 0)).unwrap();
+        }
+    }
+    host.take(&mut tree, Path::new("/usr/bin"), &|path| path.ends_with("ls"));
+    host.take(&mut tree, Path::new("/usr/lib"), &|path| path.to_string_lossy().contains(".so"));
+    host.take(&mut tree, Path::new("/usr/lib64"), &|_| true);
+    let placed = portable(&tree, &host, Arch::Amd64, "/usr/bin/ls").unwrap();
+    // In an empty folder, with nothing but these files, it runs.
+    let folder = tempfile::tempdir().unwrap();
+    for (place, at) in &placed {
+        let place = folder.path().join(place.to_string().trim_start_matches('/'));
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        fs::copy(at.to_string(), place).unwrap();
+    }
+    let mut command = Command::new("unshare");
+    command.args(["--map-root-user", "chroot"]).arg(folder.path()).args(["/usr/bin/ls", "/usr/bin"]);
+    let ran = command.output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&ran.stdout), "ls\n", "{}", String::from_utf8_lossy(&ran.stderr));
+    assert_eq!(portable(&tree, &host, Arch::Amd64, "/usr/bin/no").unwrap_err(), "`/usr/bin/no` does not exist");
+}

@@ -111,6 +111,10 @@ ask_mounts() {
     root=$(sed -n 's/^[^ ]* [^ ]* \([0-9]*:[0-9]*\) [^ ]* \/ .*/\1/p' /proc/self/mountinfo 2>/dev/null | tail -n 1)
     device=$(sed -n 's/^DEVNAME=//p' "/sys/dev/block/$root/uevent" 2>/dev/null)
     names=
+    # A device that maps others has no names, but they have.
+    for below in "/sys/dev/block/$root/slaves"/*; do
+        [ -e "$below/dev" ] && names="$names$(names_of "$(cat "$below/dev")" "/dev/${below##*/}")"
+    done
     for key in partuuid partlabel uuid label; do
         for link in "/dev/disk/by-$key"/*; do
             [ -n "$device" ] && [ "$(readlink -f "$link" 2>/dev/null)" = "/dev/$device" ] || continue

@@ -47,7 +47,7 @@ impl Rule {
             Rule::BootEntry {} => {
                 "the firmware finds an entry whose kernel is for the architecture and is the tree's own".to_owned()
             }
-            Rule::RootDevice {} => "`root=` on the kernel command line names the partition of the root".to_owned(),
+            Rule::RootDevice {} => "`root=` or `roothash=` on the kernel command line names the partition of the root".to_owned(),
             Rule::RootDriver { disks } => {
                 format!("kernel or initramfs have the root's file system and one of {}", list(disks))
             }

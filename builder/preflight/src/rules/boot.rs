@@ -3,7 +3,7 @@
 use super::Outcome;
 use super::fstab::find;
 use crate::elf::runnable;
-use crate::facts::{default_path, path};
+use crate::facts::{default_path, found_by_hash, path};
 use crate::view::View;
 use crate::{BiosStart, BootEntry, BootFacts, EntryKind, PartitionRole};
 
@@ -89,7 +89,7 @@ fn by_bios(boot: &BootFacts) -> Result<Option<&BootEntry>, String> {
 
 /// The last word counts.
 fn root_of(entry: &BootEntry) -> Option<&str> {
-    entry.words().filter(|word| word.starts_with("root=")).last()
+    entry.words().filter(|word| word.starts_with("root=") || word.starts_with("roothash=")).last()
 }
 
 /// What starts the entry: UEFI, firmware of a board, or a BIOS. `Err` says what each would have needed.
@@ -123,6 +123,9 @@ fn started_by(view: &View<'_>, boot: &BootFacts) -> Result<(), Vec<String>> {
 
 pub(super) fn root_device(view: &View<'_>) -> Outcome {
     let Some(boot) = view.facts.boot else { return Outcome::unknown("there is no disk to start from") };
+    if let Some(hash) = view.word("roothash") {
+        return by_hash(boot, hash);
+    }
     let Some(root) = view.cmdline.iter().flatten().rev().find_map(|word| word.strip_prefix("root=")) else {
         return Outcome::no("the kernel command line has no `root=`");
     };
@@ -140,6 +143,25 @@ pub(super) fn root_device(view: &View<'_>) -> Outcome {
             let known: Vec<String> = known.collect();
             Outcome::no(format!("`root={root}` is no partition of this disk, which has {}", known.join(", ")))
         }
+    }
+}
+
+/// A root is found by the hash that vouches for it, and so is what is hashed in between.
+fn by_hash(boot: &BootFacts, hash: &str) -> Outcome {
+    let Some(halves) = found_by_hash(hash) else {
+        return Outcome::no(format!("`roothash={hash}` is no SHA-256 in hexadecimal digits"));
+    };
+    let [root, hashes] = halves.each_ref().map(|half| find(boot, "PARTUUID", half));
+    match (root, hashes) {
+        (Some(root), Some(hashes)) if root.role == PartitionRole::Root => Outcome::yes(format!(
+            "`roothash=` leads to partition `{}` and its hashes on `{}`",
+            root.partlabel, hashes.partlabel
+        )),
+        (Some(root), Some(_)) => {
+            Outcome::no(format!("`roothash=` leads to partition `{}`, not the root", root.partlabel))
+        }
+        (None, _) => Outcome::no(format!("`roothash=` leads to a partition {}, which this disk has not", halves[0])),
+        (_, None) => Outcome::no(format!("the hashes are on a partition {}, which this disk has not", halves[1])),
     }
 }
 
@@ -162,6 +184,10 @@ pub(super) fn root_driver(view: &View<'_>, disks: &[String]) -> Outcome {
         wrong.push(
             "`overlay`, which is to lie over the root, is neither in the kernel image nor in the initramfs".to_owned(),
         );
+    }
+    if view.word("roothash").is_some() && !has("dm_verity") {
+        wrong
+            .push("`dm_verity`, which checks the root, is neither in the kernel image nor in the initramfs".to_owned());
     }
     let there: Vec<&str> = disks.iter().map(String::as_str).filter(|name| has(name)).collect();
     if there.is_empty() {

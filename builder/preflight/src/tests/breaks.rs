@@ -70,12 +70,15 @@ pub(super) fn breaks(check: &Check) -> Vec<fn(&mut Image, &Check)> {
             |image, _| image.boot.partitions[1].partuuid = Uuid::new([0x44; 16]).to_string(),
             |image, _| image.cmdline("root=PARTLABEL=esp"),
             |image, _| image.cmdline("root=LABEL=other"),
+            |image, _| image.cmdline("roothash=0"),
+            |image, _| image.cmdline(&format!("roothash={}", "44".repeat(32))),
         ],
         Rule::RootDriver { .. } => vec![
             |image, _| image.boot.entries[0].initramfs = Some(vec!["modules/virtio_net.ko".to_owned()]),
             |image, _| image.boot.entries[0].initramfs = None,
             |image, _| image.boot.root.filesystem = "btrfs".to_owned(),
             |image, _| image.cmdline("systemd.volatile=overlay"),
+            |image, _| image.cmdline("roothash=0"),
             |image, _| image.put(&format!("/usr/lib/modules/{RELEASE}/modules.builtin"), 0o644, ""),
         ],
         Rule::Fstab {} => vec![

@@ -14,7 +14,7 @@ mod study;
 mod with_profile;
 
 use rootsmith_tree::NoBlobs;
-use rootsmith_types::{Arch, NumBytes};
+use rootsmith_types::{Arch, NumBytes, Uuid};
 
 use crate::*;
 use breaks::breaks;
@@ -120,6 +120,26 @@ fn a_root_that_cannot_be_written_has_no_room_and_memory_lies_over_it_only_where_
     assert!(evidence(&image, "host.disk-free").contains("what is written goes to memory"));
     assert_eq!(image.finding("boot.writable").verdict, Verdict::Pass);
     assert!(evidence(&image, "host.datadir").starts_with("`/` is overlay"));
+}
+
+#[test]
+fn a_root_is_found_by_the_hash_that_vouches_for_it() {
+    let mut image = good();
+    let (first, last) = ("11".repeat(16), "22".repeat(16));
+    image.cmdline(&format!("roothash={first}{last}"));
+    image.boot.partitions[1].partuuid = Uuid::new([0x11; 16]).to_string();
+    let evidence = |image: &Image| image.finding("boot.root").evidence.join("; ");
+    let hashes = Uuid::new([0x22; 16]).to_string();
+    assert_eq!(evidence(&image), format!("the hashes are on a partition {hashes}, which this disk has not"));
+    let mut partition = image.boot.partitions[1].clone();
+    (partition.role, partition.partuuid, partition.partlabel) = (PartitionRole::Other, hashes, "hashes".to_owned());
+    image.boot.partitions.push(partition);
+    assert_eq!(image.finding("boot.root").verdict, Verdict::Pass);
+    assert_eq!(evidence(&image), "`roothash=` leads to partition `root` and its hashes on `hashes`");
+    assert_eq!(image.finding("boot.driver").verdict, Verdict::Fail);
+    let modules = image.boot.entries[0].initramfs.as_mut().unwrap();
+    modules.push("modules/dm_verity.ko".to_owned());
+    assert_eq!(image.finding("boot.driver").verdict, Verdict::Pass);
 }
 
 #[test]

@@ -283,17 +283,41 @@ fn what_a_squashfs_cannot_do_as_a_root() {
     };
     insta::assert_snapshot!(root("filesystem = 'squashfs', size = 'minimal', free = '1MiB', grow = true"), @"
     p.toml:7:61: unknown key `free` in a root that is squashfs
-      hint: known here: `type`, `filesystem`, `size` and `writable`
+      hint: known here: `type`, `filesystem`, `size`, `writable` and `verity`
     p.toml:7:76: unknown key `grow` in a root that is squashfs
-      hint: known here: `type`, `filesystem`, `size` and `writable`
+      hint: known here: `type`, `filesystem`, `size`, `writable` and `verity`
     ");
     insta::assert_snapshot!(root("filesystem = 'squashfs', size = 'minimal', writable = 'persistent'"), @"
     p.toml:7:72: way to write to a read-only root `persistent` is not supported yet
       hint: supported today: `volatile`
     ");
-    insta::assert_snapshot!(root("size = 'minimal', writable = 'volatile'"), @"
+    insta::assert_snapshot!(root("size = 'minimal', writable = 'volatile', verity = true"), @"
     p.toml:7:36: unknown key `writable` in a root that is ext4
       hint: known here: `type`, `filesystem`, `size`, `free` and `grow`
+    p.toml:7:59: unknown key `verity` in a root that is ext4
+      hint: known here: `type`, `filesystem`, `size`, `free` and `grow`
+    ");
+}
+
+#[test]
+fn the_hash_of_a_root_lies_where_it_can_be_signed() {
+    let disk = |table: &str, boot: &str| {
+        let disk = format!(
+            "{{ kind = 'disk', table = '{table}', boot = {boot}, partitions = [{{ type = 'boot', size = '64MiB' }},\n{{ type = 'root', filesystem = 'squashfs', size = 'minimal', verity = true }}] }}"
+        );
+        findings(&[(
+            "p.toml",
+            &format!("{}\nkernel = {{ package = 'linux' }}\n", LEAST.replace("{ kind = \"tar\" }", &disk)),
+        )])
+    };
+    assert_eq!(disk("gpt", "['systemd-boot', 'uki']"), "nothing");
+    insta::assert_snapshot!(disk("mbr", "['uki', 'extlinux']"), @"
+    p.toml:7:70: the partitions of `verity` are found by identifiers that only a `gpt` has
+      note: the table is asked for p.toml:6:36
+      hint: write `table = \"gpt\"`, or leave `verity` out
+    p.toml:7:70: `extlinux` would read the root hash of `verity` from a file that anybody can change
+      note: it is asked for p.toml:6:58
+      hint: write `boot = \"uki\"` or `boot = [\"systemd-boot\", \"uki\"]`, whose image has it inside, or leave `verity` out
     ");
 }
 

@@ -1,6 +1,7 @@
 //! How the machine came up.
 
 use super::mounts::Mount;
+use crate::facts::found_by_hash;
 use crate::live::answers::{Answers, Silent};
 use crate::rules::Outcome;
 
@@ -27,6 +28,10 @@ pub(crate) fn entry(answers: &Answers) -> Result<Outcome, Silent> {
 
 pub(crate) fn root_device(answers: &Answers) -> Result<Outcome, Silent> {
     let cmdline = answers.one("cmdline")?;
+    let hash = cmdline.split(' ').rev().find_map(|word| word.strip_prefix("roothash="));
+    if let Some(hash) = hash {
+        return by_hash(answers, hash);
+    }
     let Some(root) = cmdline.split(' ').rev().find_map(|word| word.strip_prefix("root=")) else {
         return Ok(Outcome::no("`/proc/cmdline` has no `root=`"));
     };
@@ -47,6 +52,23 @@ pub(crate) fn root_device(answers: &Answers) -> Result<Outcome, Silent> {
         Outcome::yes(format!("`root={root}` is `/dev/{device}`"))
     } else {
         Outcome::no(format!("`root={root}`, but `/` is on `/dev/{device}`, which is {}", names.trim()))
+    })
+}
+
+/// A root with hashes is on a device that maps two partitions.
+fn by_hash(answers: &Answers, hash: &str) -> Result<Outcome, Silent> {
+    let device = answers.one("root.device")?;
+    let Some(halves) = found_by_hash(hash) else {
+        return Ok(Outcome::no(format!("`roothash={hash}` is no SHA-256 in hexadecimal digits")));
+    };
+    if device.is_empty() {
+        return Ok(Outcome::unknown("the root file system is on no block device of its own"));
+    }
+    let names = answers.one("root.names")?;
+    let missing = halves.iter().find(|half| !names.split(' ').any(|name| name == format!("partuuid={half}")));
+    Ok(match missing {
+        None => Outcome::yes(format!("`/dev/{device}` maps the partitions that `roothash=` leads to")),
+        Some(half) => Outcome::no(format!("`/` is on `/dev/{device}`, which has nothing of the partition {half}")),
     })
 }
 
