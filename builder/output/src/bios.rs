@@ -13,7 +13,7 @@ use rootsmith_profile::{Disk, PartitionKind, PartitionSize, SECTOR};
 use rootsmith_types::{NumBytes, Problems};
 
 use crate::DiskInput;
-use crate::disk::{names, too_small};
+use crate::volume::too_small;
 
 /// What messages call it.
 pub(crate) const CORE_IMAGE: &str = "GRUB's core image";
@@ -44,8 +44,7 @@ impl<'a> Bios<'a> {
             && let PartitionSize::Fixed(given) = partition.size.value
         {
             if given < needed {
-                let name = names(PartitionKind::BiosBoot).0;
-                return Err(too_small(name, &partition.size.origin, given, needed).into());
+                return Err(too_small(partition, given, needed).into());
             }
             size = given;
         }

@@ -32,8 +32,8 @@ pub enum OutputError {
     },
     /// A file system does not fit the partition the profile gives it.
     PartitionTooSmall {
-        /// `root`, `esp`.
-        what: &'static str,
+        /// Its name: `root`, `esp`.
+        what: String,
         /// Where its size is written.
         origin: Origin,
         /// The size it has.

@@ -100,15 +100,15 @@ pub(crate) fn prepare_disk(
     // BusyBox's mount knows file systems by their own identifiers alone, and has no word for those that may be missing.
     let busybox = init == InitSystem::Busybox;
     let mut fstab = String::from(FSTAB);
-    for partition in &disk.partitions {
+    for (at, partition) in disk.partitions.iter().enumerate() {
+        let partuuid = || format!("PARTUUID={}", partuuid(disk, ids, at));
         match partition.kind.value {
             PartitionKind::Root if partition.filesystem == RootFilesystem::Squashfs => {
                 // Where memory lies over it, a line would mount that again, with the options of what it hides. BusyBox's mount
                 // knows no name for a file system without an identifier, and leaves what is mounted as it is.
                 // One with hashes is mounted from a device that is not a partition.
                 if !partition.volatile && partition.verity.is_none() && !busybox {
-                    let device = partuuid(disk, ids, PartitionKind::Root);
-                    fstab.push_str(&format!("PARTUUID={device} / squashfs ro 0 0\n"));
+                    fstab.push_str(&format!("{} / squashfs ro 0 0\n", partuuid()));
                 }
             }
             PartitionKind::Root => {
@@ -117,8 +117,8 @@ pub(crate) fn prepare_disk(
                 // Pass 1 needs a checker: without one, some inits stop in a maintenance shell.
                 let pass = u8::from(assembly.tree.lookup(&TreePath::literal("/usr/sbin/fsck.ext4")).is_some());
                 let device = match busybox {
-                    true => format!("UUID={}", ids.root_filesystem),
-                    false => format!("PARTUUID={}", partuuid(disk, ids, PartitionKind::Root)),
+                    true => format!("UUID={}", ids.partition(disk, at).filesystem),
+                    false => partuuid(),
                 };
                 fstab.push_str(&format!("{device} / ext4 errors=remount-ro{grow} 0 {pass}\n"));
                 if partition.grow {
@@ -136,8 +136,8 @@ pub(crate) fn prepare_disk(
             PartitionKind::BiosBoot | PartitionKind::RootVerity => {}
             kind @ (PartitionKind::Esp | PartitionKind::Firmware) => {
                 let (device, nofail) = match busybox {
-                    true => (format!("UUID={}", ids.boot_serial()), ""),
-                    false => (format!("PARTUUID={}", partuuid(disk, ids, kind)), ",nofail"),
+                    true => (format!("UUID={}", ids.partition(disk, at).serial()), ""),
+                    false => (partuuid(), ",nofail"),
                 };
                 // Where Debian's own tools for each look for it.
                 let place = if kind == PartitionKind::Esp { "/boot/efi" } else { "/boot/firmware" };

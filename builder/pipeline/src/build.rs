@@ -208,7 +208,7 @@ impl Work<'_> {
     /// The disk in each of its formats and, for whoever writes it to a card, its block map. The raw disk is written in any case: it is
     /// what is read back as a disk, and what the other files are compared with.
     fn disk(&self, disk: &Disk, staging: &Staging, host: Host<'_>) -> Result<(Vec<MadeFile>, Report), Problems> {
-        let Prepared { arch, ids, ref assembly, .. } = *self.prepared;
+        let Prepared { arch, ids, .. } = *self.prepared;
         let name = &self.prepared.name;
         let shown = format!("writing {}", formats::shown(name, disk));
         host.progress.started(&shown, None);
@@ -231,14 +231,13 @@ impl Work<'_> {
             profile: self.profile,
             disk,
             ids,
-            root: &assembly.tree,
+            trees: self.prepared.trees(disk),
             made: self.prepared.made.as_ref(),
-            esp: &self.prepared.esp,
             raw: &self.prepared.raw,
             bios: self.prepared.bios.as_ref(),
             cache: self.cache,
             arch,
-            root_available: layout.root_available,
+            rooms: &layout.rooms,
             brought: &self.prepared.brought,
         };
         let map = || BlockMap::of(&file, layout.size.get(), &layout.written);

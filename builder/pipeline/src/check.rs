@@ -10,7 +10,7 @@ use rootsmith_fetch::Cache;
 use rootsmith_grub::CoreImage;
 use rootsmith_inspect::{FileSource, Image, Part, Source};
 use rootsmith_ondisk::{Image as _, Sink};
-use rootsmith_output::{DiskIds, MadeRoot, RawPiece, core_sector, for_squashfs, partuuid};
+use rootsmith_output::{DiskIds, MadeRoot, RawPiece, Room, core_sector, for_squashfs, partuuid};
 use rootsmith_preflight::{
     BiosStart, BootFacts, BootVolume, Brought, DiskStart, Facts, PartitionFacts, PartitionRole, Report, RootFacts,
     Wanted as WantedSet, find_device_trees, find_entries, find_firmware_files,
@@ -37,15 +37,16 @@ pub(crate) struct Wanted<'a> {
     pub(crate) profile: &'a Profile,
     pub(crate) disk: &'a Disk,
     pub(crate) ids: DiskIds,
-    pub(crate) root: &'a Tree,
+    /// Of each partition.
+    pub(crate) trees: Vec<Option<&'a Tree>>,
     /// The root as it was put on the disk, where it had no size before.
     pub(crate) made: Option<&'a MadeRoot>,
-    pub(crate) esp: &'a Tree,
     pub(crate) raw: &'a [RawPiece],
     pub(crate) bios: Option<&'a CoreImage>,
     pub(crate) cache: &'a Cache,
     pub(crate) arch: Arch,
-    pub(crate) root_available: NumBytes,
+    /// Of each partition.
+    pub(crate) rooms: &'a [Room],
     pub(crate) brought: &'a Brought,
 }
 
@@ -59,31 +60,31 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
     let (mut root, mut esp) = (None, None);
     let mut root_bytes = None;
     let mut facts = Vec::new();
-    for (partition, found) in wanted.disk.partitions.iter().zip(&found) {
+    for (at, (partition, found)) in wanted.disk.partitions.iter().zip(&found).enumerate() {
         let slice = Slice::new(image, found.offset, found.length);
         let role = role(partition.kind.value);
-        let partuuid = partuuid(wanted.disk, &wanted.ids, partition.kind.value);
+        let partuuid = partuuid(wanted.disk, &wanted.ids, at);
         if found.partuuid != partuuid {
             let (index, found) = (found.index, &found.partuuid);
             return Err(wanted.differs(format!("partition {index} has PARTUUID {found} instead of {partuuid}")));
         }
-        let read = match partition.kind.value {
-            PartitionKind::Root if partition.filesystem == RootFilesystem::Squashfs => {
-                let (tree, _) = for_squashfs(wanted.root);
+        let read = match (partition.kind.value, wanted.trees[at]) {
+            (PartitionKind::Root, Some(tree)) if partition.filesystem == RootFilesystem::Squashfs => {
+                let (tree, _) = for_squashfs(tree);
                 let volume = wanted.check_squashfs(&tree, image, found.offset, found.length);
                 let volume = volume.map_err(|problems| wanted.blamed(problems))?;
                 root_bytes = Some(slice);
                 Some(("squashfs", FoundVolume::Squashfs(Box::new(volume))))
             }
-            PartitionKind::Root => Some(("ext4", wanted.check_volume(Kind::Ext4, wanted.root, slice)?)),
-            PartitionKind::Esp | PartitionKind::Firmware => {
-                Some(("vfat", wanted.check_volume(Kind::Fat, wanted.esp, slice)?))
+            (PartitionKind::Esp | PartitionKind::Firmware, Some(tree)) => {
+                Some(("vfat", wanted.check_volume(Kind::Fat, tree, slice)?))
             }
-            PartitionKind::RootVerity => {
+            (_, Some(tree)) => Some(("ext4", wanted.check_volume(Kind::Ext4, tree, slice)?)),
+            (PartitionKind::RootVerity, None) => {
                 wanted.check_hashes(root_bytes, slice)?;
                 None
             }
-            PartitionKind::BiosBoot => None,
+            (_, None) => None,
         };
         let mut of_table =
             PartitionFacts { role, partuuid, partlabel: found.name.clone(), filesystem: None, uuid: None, label: None };
@@ -97,7 +98,7 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
         }
         facts.push(of_table);
         match role {
-            PartitionRole::Root => root = Some((read, found.length, partition.grow)),
+            PartitionRole::Root => root = Some((read, found.length, wanted.rooms[at].available, partition.grow)),
             _ => esp = Some(read),
         }
     }
@@ -111,7 +112,9 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
         wanted.check_bios(core, image, found.iter().map(|partition| partition.offset / SECTOR))?;
     }
     // Without a root there is nothing to judge: the loader of profiles demands exactly one.
-    let Some((root, length, grows)) = root else { return Err(wanted.differs("there is no root".to_owned())) };
+    let Some((root, length, available, grows)) = root else {
+        return Err(wanted.differs("there is no root".to_owned()));
+    };
     let mut volumes = vec![BootVolume { tree: root.tree(), blobs: root.blobs(), is_fat: false }];
     volumes.extend(esp.iter().map(|esp| BootVolume { tree: esp.tree(), blobs: esp.blobs(), is_fat: true }));
     let boot = BootFacts {
@@ -120,7 +123,7 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
         root: RootFacts {
             filesystem: wanted.disk.root_filesystem().name().to_owned(),
             size: NumBytes::new(length),
-            available: wanted.root_available,
+            available,
             grows,
         },
         bios: BiosStart::read(|offset, buf| image.read_exact_at(buf, offset)),

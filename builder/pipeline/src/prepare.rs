@@ -6,12 +6,12 @@ use rootsmith_fetch::{Cache, Download};
 use rootsmith_grub::{CoreImage, format::SECTOR};
 use rootsmith_kernel::config::{read_fragments, redefinitions};
 use rootsmith_lock::{Lock, Role, Target};
-use rootsmith_output::{DiskIds, DiskInput, MadeRoot, RawPiece, names, partuuid, root_size};
+use rootsmith_output::{DiskIds, DiskInput, MadeRoot, RawPiece, Room, names, partuuid, rooms};
 use rootsmith_preflight::{
     BiosStart, BootFacts, BootVolume, Brought, DiskStart, Facts, PartitionFacts, PartitionRole, Report, RootFacts,
     TableKind, Wanted, find_device_trees, find_entries, find_firmware_files,
 };
-use rootsmith_profile::{Board, Disk, OutputKind, PartitionKind, PartitionTable, Profile, RootFilesystem};
+use rootsmith_profile::{Board, Disk, OutputKind, Partition, PartitionKind, PartitionTable, Profile, RootFilesystem};
 use rootsmith_tree::{Metadata, Tree};
 use rootsmith_types::{Arch, Problems, Sha256Digest, UnixTime};
 use rootsmith_verity::HashTree;
@@ -206,14 +206,23 @@ impl Prepared {
         rootsmith_preflight::check_brought(&facts, Some(profile), sets, &self.brought)
     }
 
+    /// What is on each partition of `disk`, in their order; nothing where that is no file system.
+    pub(crate) fn trees(&self, disk: &Disk) -> Vec<Option<&Tree>> {
+        let tree = |partition: &Partition| match partition.kind.value {
+            PartitionKind::Root => Some(&self.assembly.tree),
+            PartitionKind::Esp | PartitionKind::Firmware => Some(&self.esp),
+            PartitionKind::BiosBoot | PartitionKind::RootVerity => None,
+        };
+        disk.partitions.iter().map(tree).collect()
+    }
+
     pub(crate) fn disk_input<'a>(&'a self, disk: &'a Disk, cache: &'a Cache) -> DiskInput<'a> {
         DiskInput {
             name: &self.name,
             disk,
             arch: self.arch,
-            root: &self.assembly.tree,
+            trees: self.trees(disk),
             made: self.made.as_ref(),
-            esp: &self.esp,
             raw: &self.raw,
             bios: self.bios.as_ref(),
             board: self.board.as_ref(),
@@ -255,28 +264,29 @@ impl Prepared {
         ];
         // An MBR names nothing.
         let named = disk.table.value != PartitionTable::Mbr;
-        let partitions = disk.partitions.iter().map(|partition| {
-            let kind = partition.kind.value;
+        let partitions = disk.partitions.iter().enumerate().map(|(at, partition)| {
+            let (kind, ids) = (partition.kind.value, self.ids.partition(disk, at));
             let (filesystem, uuid) = match kind {
                 PartitionKind::Root => match partition.filesystem {
-                    RootFilesystem::Ext4 => (Some("ext4"), Some(self.ids.root_filesystem.to_string())),
+                    RootFilesystem::Ext4 => (Some("ext4"), Some(ids.filesystem.to_string())),
                     // It has neither identifier nor label.
                     RootFilesystem::Squashfs => (Some("squashfs"), None),
                 },
-                PartitionKind::Esp | PartitionKind::Firmware => (Some("vfat"), Some(self.ids.boot_serial())),
+                PartitionKind::Esp | PartitionKind::Firmware => (Some("vfat"), Some(ids.serial())),
                 PartitionKind::BiosBoot | PartitionKind::RootVerity => (None, None),
             };
-            let (name, label) = names(partition.kind.value);
+            let (name, label) = names(partition);
             PartitionFacts {
                 role: role(kind),
-                partuuid: partuuid(disk, &self.ids, kind),
+                partuuid: partuuid(disk, &self.ids, at),
                 partlabel: if named { name.to_owned() } else { String::new() },
                 filesystem: filesystem.map(str::to_owned),
                 label: uuid.as_ref().map(|_| label.to_owned()),
                 uuid,
             }
         });
-        let (size, available) = root_size(&self.disk_input(disk, cache))?;
+        let rooms = rooms(&self.disk_input(disk, cache))?;
+        let Room { size, available } = disk.position(PartitionKind::Root).map_or(Room::default(), |at| rooms[at]);
         let grows = disk.partitions.iter().any(|it| it.kind.value == PartitionKind::Root && it.grow);
         Ok(BootFacts {
             entries: find_entries(&volumes, 0),

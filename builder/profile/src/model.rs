@@ -438,6 +438,11 @@ impl Disk {
         }
     }
 
+    /// Where the first partition of `kind` is in the list.
+    pub fn position(&self, kind: PartitionKind) -> Option<usize> {
+        self.partitions.iter().position(|partition| partition.kind.value == kind)
+    }
+
     /// The partition of the root file system.
     pub fn root(&self) -> Option<&Partition> {
         self.partitions.iter().find(|partition| partition.kind.value == PartitionKind::Root)

@@ -125,7 +125,10 @@ fn cmdline(files: &BootFiles<'_>, initramfs: bool) -> String {
     // systemd's word (systemd-veritysetup-generator(8)): both partitions are found by the hash.
     let root = match root_hash {
         Some(hash) => format!("roothash={hash}"),
-        None => format!("root=PARTUUID={}", partuuid(disk, ids, PartitionKind::Root)),
+        // The loader of profiles demands that there is one.
+        None => {
+            format!("root=PARTUUID={}", partuuid(disk, ids, disk.position(PartitionKind::Root).unwrap_or_default()))
+        }
     };
     let root = [root, "ro".to_owned()];
     let filesystem = match disk.root_filesystem() {

@@ -39,7 +39,7 @@ fn written(format: Format) -> (File, DiskLayout, File) {
     }
     writer.finish().unwrap();
     let written = writes.iter().map(|(at, data)| *at..at + data.len() as u64).collect();
-    let layout = DiskLayout { size: NumBytes::new(size), written, root_available: NumBytes::new(0) };
+    let layout = DiskLayout { size: NumBytes::new(size), written, rooms: Vec::new() };
     (raw, layout, out)
 }
 

@@ -1,18 +1,17 @@
-//! The root file system of a disk.
+//! A root file system that has no size before it is made.
 
 use std::fs::File;
 use std::io;
 use std::path::Path;
 
 use rootsmith_ondisk::{Image, Sink};
-use rootsmith_profile::{Partition, PartitionSize, RootFilesystem};
+use rootsmith_profile::RootFilesystem;
 use rootsmith_squashfs::Compression;
 use rootsmith_tree::{Blobs, Content, Tree};
 use rootsmith_types::{NumBytes, Problems, Sha256Digest, UnixTime};
 use rootsmith_verity::{HashTree, Options};
 
 use crate::OutputError;
-use crate::disk::{DiskInput, names, too_small};
 use crate::sink::copy;
 use crate::squashfs::{compress, for_squashfs};
 
@@ -55,60 +54,6 @@ pub fn make_root(
             compress(Compression::ZSTD, &for_squashfs(tree).0, blobs, date, scratch, path).map(Some)
         }
     }
-}
-
-/// A root file system whose size is known.
-pub(crate) enum Root<'a> {
-    Ext4(Box<rootsmith_ext4::Plan<'a>>),
-    Made(Stored<'a>),
-}
-
-impl<'a> Root<'a> {
-    pub(crate) fn new(input: &DiskInput<'a>, partition: &Partition) -> Result<Root<'a>, Problems> {
-        let Some(made) = input.made else {
-            return Ok(Root::Ext4(Box::new(plan_ext4(input, partition)?)));
-        };
-        let used = NumBytes::new(made.content.size());
-        let size = match partition.size.value {
-            PartitionSize::Minimal => used,
-            PartitionSize::Fixed(size) if used <= size => size,
-            PartitionSize::Fixed(size) => return Err(too_small("root", &partition.size.origin, size, used).into()),
-        };
-        Ok(Root::Made(Stored { content: &made.content, blobs: input.blobs, size }))
-    }
-
-    pub(crate) fn image(&self) -> &dyn Image {
-        match self {
-            Root::Ext4(plan) => &**plan,
-            Root::Made(stored) => stored,
-        }
-    }
-
-    /// What is free in it for ordinary users.
-    pub(crate) fn available(&self) -> NumBytes {
-        match self {
-            Root::Ext4(plan) => plan.available(),
-            Root::Made(_) => NumBytes::new(0),
-        }
-    }
-}
-
-fn plan_ext4<'a>(input: &DiskInput<'a>, partition: &Partition) -> Result<rootsmith_ext4::Plan<'a>, Problems> {
-    let size = match partition.size.value {
-        PartitionSize::Fixed(size) => rootsmith_ext4::Size::Fixed(size),
-        PartitionSize::Minimal => rootsmith_ext4::Size::Minimal { free: partition.free },
-    };
-    let options = rootsmith_ext4::Options {
-        label: names(partition.kind.value).1.to_owned(),
-        time: input.date,
-        ..rootsmith_ext4::Options::new(input.ids.root_filesystem, input.ids.hash_seed, size)
-    };
-    rootsmith_ext4::plan(input.root, input.blobs, &options).map_err(|error| match error {
-        rootsmith_ext4::PlanError::TooSmall { given, needed } => {
-            too_small("root", &partition.size.origin, given, needed).into()
-        }
-        other => other.into(),
-    })
 }
 
 /// Bytes at the begin of a place that may be larger.

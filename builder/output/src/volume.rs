@@ -1,0 +1,105 @@
+//! What lies in a partition of a disk.
+
+use rootsmith_ondisk::Image;
+use rootsmith_profile::{Partition, PartitionKind, PartitionSize};
+use rootsmith_tree::Tree;
+use rootsmith_types::{NumBytes, Problems};
+use rootsmith_verity::HashTree;
+
+use crate::OutputError;
+use crate::disk::{DiskInput, Room, names};
+use crate::made::{MadeRoot, Stored};
+
+/// A file system whose size is known.
+pub(crate) enum Volume<'a> {
+    Ext4(Box<rootsmith_ext4::Plan<'a>>),
+    Fat(Box<rootsmith_fat::Plan<'a>>),
+    /// One that had no size before.
+    Made(Stored<'a>),
+    /// What vouches for it.
+    Hashes(&'a HashTree),
+}
+
+impl<'a> Volume<'a> {
+    /// That of the partition at `at`; none where nothing is put.
+    pub(crate) fn plan(input: &DiskInput<'a>, at: usize) -> Result<Option<Volume<'a>>, Problems> {
+        let partition = &input.disk.partitions[at];
+        Ok(match (partition.kind.value, input.trees[at], input.made) {
+            (PartitionKind::Root, Some(_), Some(made)) => Some(Volume::Made(stored(input, partition, made)?)),
+            (PartitionKind::RootVerity, _, Some(made)) => made.hashes.as_ref().map(Volume::Hashes),
+            (PartitionKind::Esp | PartitionKind::Firmware, Some(tree), _) => Some(plan_fat(input, at, tree)?),
+            (_, Some(tree), _) => Some(plan_ext4(input, at, tree)?),
+            (_, None, _) => None,
+        })
+    }
+
+    pub(crate) fn image(&self) -> &dyn Image {
+        match self {
+            Volume::Ext4(plan) => &**plan,
+            Volume::Fat(plan) => &**plan,
+            Volume::Made(stored) => stored,
+            Volume::Hashes(hashes) => *hashes,
+        }
+    }
+
+    pub(crate) fn room(&self) -> Room {
+        match self {
+            Volume::Ext4(plan) => Room { size: plan.size(), available: plan.available() },
+            // Nobody writes there.
+            Volume::Fat(_) | Volume::Made(_) | Volume::Hashes(_) => {
+                Room { size: self.image().size(), available: NumBytes::new(0) }
+            }
+        }
+    }
+}
+
+/// A root that was made before, in a partition that may be larger.
+fn stored<'a>(input: &DiskInput<'a>, partition: &Partition, made: &'a MadeRoot) -> Result<Stored<'a>, Problems> {
+    let stored = Stored::new(&made.content, input.blobs);
+    match partition.size.value {
+        PartitionSize::Minimal => Ok(stored),
+        PartitionSize::Fixed(size) if stored.size <= size => Ok(Stored { size, ..stored }),
+        PartitionSize::Fixed(size) => Err(too_small(partition, size, stored.size).into()),
+    }
+}
+
+fn plan_ext4<'a>(input: &DiskInput<'a>, at: usize, tree: &'a Tree) -> Result<Volume<'a>, Problems> {
+    let (partition, ids) = (&input.disk.partitions[at], input.ids.partition(input.disk, at));
+    let size = match partition.size.value {
+        PartitionSize::Fixed(size) => rootsmith_ext4::Size::Fixed(size),
+        PartitionSize::Minimal => rootsmith_ext4::Size::Minimal { free: partition.free },
+    };
+    let options = rootsmith_ext4::Options {
+        label: names(partition).1.to_owned(),
+        time: input.date,
+        ..rootsmith_ext4::Options::new(ids.filesystem, ids.hash_seed, size)
+    };
+    let plan = rootsmith_ext4::plan(tree, input.blobs, &options).map_err(|error| match error {
+        rootsmith_ext4::PlanError::TooSmall { given, needed } => too_small(partition, given, needed).into(),
+        other => Problems::from(other),
+    })?;
+    Ok(Volume::Ext4(Box::new(plan)))
+}
+
+fn plan_fat<'a>(input: &DiskInput<'a>, at: usize, tree: &'a Tree) -> Result<Volume<'a>, Problems> {
+    let partition = &input.disk.partitions[at];
+    let size = match partition.size.value {
+        PartitionSize::Fixed(size) => rootsmith_fat::Size::Fixed(size),
+        PartitionSize::Minimal => rootsmith_fat::Size::Minimal { free: partition.free },
+    };
+    let options = rootsmith_fat::Options {
+        size,
+        volume_id: input.ids.partition(input.disk, at).volume,
+        label: names(partition).1.to_owned(),
+    };
+    let plan = rootsmith_fat::plan(tree, input.blobs, &options).map_err(|error| match error {
+        rootsmith_fat::PlanError::TooSmall { size, needed } => too_small(partition, size, needed).into(),
+        other => Problems::from(other),
+    })?;
+    Ok(Volume::Fat(Box::new(plan)))
+}
+
+pub(crate) fn too_small(partition: &Partition, size: NumBytes, needed: NumBytes) -> OutputError {
+    let (what, origin) = (names(partition).0.to_owned(), partition.size.origin.clone());
+    OutputError::PartitionTooSmall { what, origin, size, needed }
+}
