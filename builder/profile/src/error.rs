@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use rootsmith_types::{Arch, Blame, Explain, Note, NumBytes, Origin, Problem, Problems, Subject};
 
+use crate::appliance::ApplianceProblem;
 use crate::bios::BiosProblem;
 use crate::model::Text;
-use crate::verity::VerityProblem;
 
 /// All that is wrong with a profile and the files it names; never empty.
 #[derive(Debug)]
@@ -311,12 +311,12 @@ pub enum ProfileError {
         /// What is in the way, and what to do.
         why: Uncounted,
     },
-    /// What vouches for the root would not be found, or proves nothing.
-    Verity {
-        /// `verity`.
+    /// A root with hashes, or in two slots, would not be what it is to be.
+    Appliance {
+        /// The key that asks for it.
         origin: Origin,
         /// Why.
-        problem: VerityProblem,
+        problem: ApplianceProblem,
     },
     /// GRUB would not start it, or not as asked.
     Bios {
@@ -372,7 +372,7 @@ impl ProfileError {
             | ProfileError::NothingToSign { origin }
             | ProfileError::GrowNotLast { origin, .. }
             | ProfileError::Bios { origin, .. }
-            | ProfileError::Verity { origin, .. }
+            | ProfileError::Appliance { origin, .. }
             | ProfileError::NotCounted { origin, .. }
             | ProfileError::EssentialAlone { origin }
             | ProfileError::FreeWithoutMinimal { origin, .. } => Some(origin),
@@ -433,7 +433,7 @@ impl fmt::Display for ProfileError {
             }
             ProfileError::GrowNotLast { .. } => f.write_str("only the last partition can grow"),
             ProfileError::Bios { problem, .. } => problem.fmt(f),
-            ProfileError::Verity { problem, .. } => problem.fmt(f),
+            ProfileError::Appliance { problem, .. } => problem.fmt(f),
             ProfileError::NotCounted { why: Uncounted::NoLoader, .. } => {
                 f.write_str("nothing on the disk counts tries")
             }
@@ -508,9 +508,8 @@ impl Explain for ProfileError {
             ProfileError::Bios { problem, .. } => {
                 problem.note().map(|(text, origin)| at(&text, origin)).into_iter().collect()
             }
-            ProfileError::Verity { problem, .. } => {
-                let (text, origin) = problem.note();
-                vec![at(text, origin)]
+            ProfileError::Appliance { problem, .. } => {
+                problem.note().map(|(text, origin)| at(text, origin)).into_iter().collect()
             }
             _ => Vec::new(),
         }
@@ -601,7 +600,7 @@ impl Explain for ProfileError {
             }
             ProfileError::GrowNotLast { .. } => "move it to the end of `partitions`, or leave `grow` out".to_owned(),
             ProfileError::Bios { problem, .. } => problem.help().to_owned(),
-            ProfileError::Verity { problem, .. } => problem.help().to_owned(),
+            ProfileError::Appliance { problem, .. } => problem.help().to_owned(),
             ProfileError::NotCounted { why: Uncounted::NoLoader, .. } => {
                 "write `boot = \"systemd-boot\"`, which counts, or leave `boot-tries` out".to_owned()
             }

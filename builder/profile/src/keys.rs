@@ -30,7 +30,11 @@ pub(crate) const TOP: &[Key] = &[
     key("blob"),
     key("firmware"),
     key("secure-boot"),
+    key("update"),
 ];
+
+/// `[update]`.
+pub(crate) const UPDATE: &[Key] = &[key("source")];
 
 /// `[secure-boot]`.
 pub(crate) const SECURE_BOOT: &[Key] = &[key("certificate"), key("key"), key("signer"), key("enroll")];
@@ -56,7 +60,7 @@ pub(crate) const FIRMWARE: &[Key] =
     &[key("package"), key("files"), key("path"), key("sha256"), key("from"), key("folder")];
 
 /// `[image]`.
-pub(crate) const IMAGE: &[Key] = &[key("name"), key("arch")];
+pub(crate) const IMAGE: &[Key] = &[key("name"), key("version"), key("arch")];
 
 /// `[distribution]`.
 pub(crate) const DISTRIBUTION: &[Key] = &[
@@ -198,7 +202,7 @@ pub(crate) const PREFLIGHT: &[Key] = &[key("sets"), key("accept")];
 pub(crate) const ACCEPT: &[Key] = &[key("check"), key("reason")];
 
 /// Tables by name, for keys that stand in the wrong one: TOML counts every key to the last `[table]` above it.
-const TABLES: [(&str, &[Key]); 12] = [
+const TABLES: [(&str, &[Key]); 13] = [
     ("", TOP),
     ("image", IMAGE),
     ("distribution", DISTRIBUTION),
@@ -211,6 +215,7 @@ const TABLES: [(&str, &[Key]); 12] = [
     ("cloud-init", CLOUD_INIT),
     ("preflight", PREFLIGHT),
     ("secure-boot", SECURE_BOOT),
+    ("update", UPDATE),
 ];
 
 /// `[[output]]`, whatever its kind.
@@ -255,6 +260,7 @@ pub(crate) const PARTITION: &[Key] = &[
     key("grow"),
     key("writable"),
     key("verity"),
+    key("slots"),
     later("label", "partitions are labelled after their type"),
 ];
 

@@ -12,6 +12,7 @@
 //! |             | `board`, `service`, `machine` and `output` are tables with much in them  |
 //! | `relations` | what must fit together                                                   |
 
+mod appliance;
 mod bios;
 mod board;
 mod choices;
@@ -29,14 +30,13 @@ mod sections;
 mod secure_boot;
 mod service;
 mod value;
-mod verity;
 mod words;
 
 #[cfg(test)]
 mod tests;
 
+pub use appliance::ApplianceProblem;
 pub use bios::BiosProblem;
 pub use error::{ProfileError, ProfileErrors, Uncounted};
 pub use load::load;
 pub use model::*;
-pub use verity::VerityProblem;

@@ -82,6 +82,8 @@ pub struct Profile {
     pub firmware: Vec<Firmware>,
     /// `[secure-boot]`.
     pub secure_boot: Option<SecureBoot>,
+    /// `[update]`.
+    pub update: Option<Update>,
     /// `[[output]]`.
     pub outputs: Vec<Output>,
     /// Every file that was read to make this profile (profiles and fragments), the entry first, with its text: for messages.
@@ -96,8 +98,27 @@ pub type Text = (Arc<Path>, Arc<str>);
 pub struct Image {
     /// Lower-case letters, digits and `-`; the outputs are named after it.
     pub name: Located<String>,
+    /// `version`: `IMAGE_VERSION` of os-release(5).
+    pub version: Option<Located<String>>,
     /// Not empty; the first is the default.
     pub arch: Vec<Located<Arch>>,
+}
+
+impl Image {
+    /// `NAME_VERSION`: what partitions and files of one of two slots are called.
+    pub fn slot_name(&self) -> String {
+        let version = self.version.as_ref().map_or("", |version| version.value.as_str());
+        format!("{}_{version}", self.name.value)
+    }
+}
+
+/// `[update]`: where a machine with two slots looks for another version of its image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Update {
+    /// `source`: a web server's folder, or one of the machine.
+    pub source: Located<String>,
+    /// The table.
+    pub origin: Origin,
 }
 
 /// `[distribution]`.
@@ -463,6 +484,11 @@ impl Disk {
         self.root()?.verity.as_ref()
     }
 
+    /// Where the root asks for a second slot.
+    pub fn slots(&self) -> Option<&Origin> {
+        self.root()?.slots.as_ref()
+    }
+
     /// The partition that firmware reads.
     pub fn boot_partition(&self) -> Option<&Partition> {
         let read = |kind| matches!(kind, PartitionKind::Esp | PartitionKind::Firmware);
@@ -542,6 +568,8 @@ pub struct Partition {
     pub volatile: bool,
     /// `verity = true`, and where: a hash vouches for every block of the root. The partition with the tree of hashes follows.
     pub verity: Option<Origin>,
+    /// `slots = 2`, and where: the partitions of another one follow, for a later version.
+    pub slots: Option<Origin>,
     /// The whole table.
     pub origin: Origin,
 }
@@ -559,6 +587,10 @@ pub enum PartitionKind {
     Root,
     /// Hashes over it: the loader of profiles puts it behind a root that has [`Partition::verity`].
     RootVerity,
+    /// The other slot: empty until an update comes. The loader of profiles puts it behind a root that has [`Partition::slots`].
+    SpareRoot,
+    /// The hashes over what will be there.
+    SpareVerity,
 }
 
 /// `filesystem` of the root.

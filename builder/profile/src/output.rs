@@ -1,6 +1,6 @@
 //! `[[output]]`.
 
-use rootsmith_types::{Located, NumBytes};
+use rootsmith_types::{Located, NumBytes, Origin};
 
 use crate::choices::{
     BOOT_METHODS, CPIO_COMPRESSIONS, DISK_SIZES, FIRMWARE_FILESYSTEMS, FORMATS, Kind, OUTPUT_KINDS, PARTITIONS,
@@ -18,6 +18,8 @@ use crate::words;
 
 /// Twice as much as a BIOS can load of a core image.
 const BIOS_BOOT: NumBytes = NumBytes::mib(1);
+/// `boot-tries` of a disk with two slots.
+const TRIES: u32 = 3;
 
 /// One output of the image called `name`; `None` when something in it is wrong, which is noted.
 pub(crate) fn output(table: &Fields<'_>, name: Option<&str>, board: Option<&Board>) -> Option<Output> {
@@ -79,14 +81,18 @@ fn disk(table: &Fields<'_>, board: Option<&Board>) -> Option<Disk> {
     let firmware = if uefi { PartitionKind::Esp } else { PartitionKind::Firmware };
     let partitions = table.tables("partitions", PARTITION);
     let partitions: Vec<_> = partitions.iter().map(|one| partition(one, firmware)).collect();
+    // A partition that could not be read must not be missed a second time.
+    let partitions: Vec<Partition> = partitions.into_iter().collect::<Option<_>>()?;
+    // A version that does not come up must not be tried for ever.
+    let slots = partitions.iter().find_map(|partition| partition.slots.clone());
+    let boot_tries = boot_tries.or_else(|| slots.map(|asked| Located::new(TRIES, asked)));
     Some(Disk {
         table: partition_table?,
         boot: if boot.is_empty() { None? } else { boot },
         boot_tries,
         format,
         power_of_two,
-        // A partition that could not be read must not be missed a second time.
-        partitions: partitions.into_iter().collect::<Option<Vec<_>>>()?.into_iter().flat_map(with_hashes).collect(),
+        partitions: partitions.into_iter().flat_map(with_others).collect(),
     })
 }
 
@@ -158,14 +164,14 @@ fn partition(table: &Fields<'_>, firmware: PartitionKind) -> Option<Partition> {
             filesystem = read.map_or(filesystem, |read| read.value);
             match filesystem {
                 RootFilesystem::Ext4 => {
-                    for key in ["writable", "verity"] {
+                    for key in ["writable", "verity", "slots"] {
                         table.refuse(key, "a root that is ext4", &["type", "filesystem", "size", "free", "grow"]);
                     }
                 }
                 // It is as large as its content and, once written, never changes.
                 RootFilesystem::Squashfs => {
                     for key in ["free", "grow"] {
-                        let known = &["type", "filesystem", "size", "writable", "verity"];
+                        let known = &["type", "filesystem", "size", "writable", "verity", "slots"];
                         table.refuse(key, "a root that is squashfs", known);
                     }
                 }
@@ -173,18 +179,18 @@ fn partition(table: &Fields<'_>, firmware: PartitionKind) -> Option<Partition> {
         }
         Some(PartitionKind::Esp | PartitionKind::Firmware) => {
             table.text("filesystem", |text| FIRMWARE_FILESYSTEMS.read(text));
-            for key in ["writable", "verity"] {
+            for key in ["writable", "verity", "slots"] {
                 let known = &["type", "filesystem", "size", "free", "grow"];
                 table.refuse(key, "a partition that firmware reads", known);
             }
         }
         Some(PartitionKind::BiosBoot) => {
-            for key in ["filesystem", "free", "grow", "writable", "verity"] {
+            for key in ["filesystem", "free", "grow", "writable", "verity", "slots"] {
                 table.refuse(key, "a `bios-boot` partition", &["type", "size"]);
             }
         }
         // No word of a profile's.
-        Some(PartitionKind::RootVerity) | None => {}
+        Some(PartitionKind::RootVerity | PartitionKind::SpareRoot | PartitionKind::SpareVerity) | None => {}
     }
     let size = match kind.as_ref().map(|kind| kind.value) {
         Some(PartitionKind::BiosBoot) if table.get("size").is_none() => {
@@ -200,18 +206,37 @@ fn partition(table: &Fields<'_>, firmware: PartitionKind) -> Option<Partition> {
     }
     let free = free.map_or(NumBytes::default(), |free| free.value);
     let verity = table.boolean("verity").filter(|asked| asked.value).map(|asked| asked.origin);
+    let slots = table.number("slots", words::slots).map(|asked| asked.origin);
     let origin = table.origin.clone();
-    Some(Partition { kind: kind?, size: size?, free, grow, filesystem, volatile, verity, origin })
+    Some(Partition { kind: kind?, size: size?, free, grow, filesystem, volatile, verity, slots, origin })
 }
 
-/// A partition as it is asked for, and the one with the hashes over it.
-fn with_hashes(partition: Partition) -> impl Iterator<Item = Partition> {
-    let hashes = partition.verity.as_ref().map(|asked| Partition {
-        kind: Located::new(PartitionKind::RootVerity, asked.clone()),
-        size: Located::new(PartitionSize::Minimal, asked.clone()),
+/// A partition as it is asked for, the one with the hashes over it, and both once more where it has a second slot.
+fn with_others(partition: Partition) -> Vec<Partition> {
+    let another = |kind, asked: &Origin, size: &Located<PartitionSize>| Partition {
+        kind: Located::new(kind, asked.clone()),
+        size: size.clone(),
         verity: None,
+        slots: None,
         volatile: false,
         ..partition.clone()
-    });
-    std::iter::once(partition).chain(hashes)
+    };
+    let hashes_size = match partition.size.value {
+        PartitionSize::Fixed(size) if partition.slots.is_some() => hashes_over(size),
+        _ => PartitionSize::Minimal,
+    };
+    let hashes =
+        |kind| partition.verity.as_ref().map(|asked| another(kind, asked, &Located::new(hashes_size, asked.clone())));
+    let mut all = vec![partition.clone()];
+    all.extend(hashes(PartitionKind::RootVerity));
+    if let Some(asked) = &partition.slots {
+        all.push(another(PartitionKind::SpareRoot, asked, &partition.size));
+        all.extend(hashes(PartitionKind::SpareVerity));
+    }
+    all
+}
+
+/// Room for the hashes over any version that fits in a slot of `size`: 1 in 128, of those as well, and a superblock.
+fn hashes_over(size: NumBytes) -> PartitionSize {
+    PartitionSize::Fixed(NumBytes::mib(size.get().div_ceil(127 << 20) + 1))
 }

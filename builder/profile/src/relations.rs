@@ -8,7 +8,6 @@ use crate::model::{
     Board, BootMethod, CloudInit, CloudNetwork, Disk, Group, Image, Init, InitSystem, Kernel, Mount, Network, Output,
     OutputKind, Partition, PartitionKind, Payload, PayloadKind, Restart, SecureBoot, Service, User,
 };
-use crate::verity;
 
 /// A kernel for every architecture. `table` is where `[kernel]` is written.
 pub(crate) fn kernel(image: &Image, kernel: &Kernel, table: Option<&Origin>, findings: &Findings) {
@@ -101,10 +100,7 @@ pub(crate) fn outputs(outputs: &[Output], kernel: bool, findings: &Findings) {
     no_duplicates(kinds, findings);
     for output in outputs {
         match &output.kind {
-            OutputKind::Disk(disk) => {
-                self::disk(disk, &output.origin, kernel, findings);
-                verity::check(disk, findings);
-            }
+            OutputKind::Disk(disk) => self::disk(disk, &output.origin, kernel, findings),
             OutputKind::Cpio(_) => cpio(&output.origin, outputs, kernel, findings),
             OutputKind::Tar | OutputKind::Oci(_) | OutputKind::Squashfs(_) => {}
         }

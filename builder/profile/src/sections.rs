@@ -4,6 +4,7 @@
 
 use rootsmith_types::{Located, Origin, PackageName, TreePath};
 
+use crate::appliance;
 use crate::bios;
 use crate::board;
 use crate::choices::{CACHES, DATABASES, DISTRIBUTIONS, FIRST_BOOT, HIERARCHIES, INIT_SYSTEMS, POCKETS};
@@ -60,6 +61,7 @@ pub(crate) fn profile(table: &Table, start: &Origin, loader: &Loader<'_>) -> Opt
     let overlays: Vec<_> = root.tables("overlay", OVERLAY).iter().filter_map(|one| overlay(one, loader)).collect();
     let scripts = scripts(&root);
     let secure_boot = secure_boot::secure_boot(&root, loader);
+    let update = appliance::update(&root);
     let preflight = preflight(&root, loader);
     root.require("output", "[[output]]");
     let outputs = root.tables("output", keys::OUTPUT);
@@ -77,6 +79,7 @@ pub(crate) fn profile(table: &Table, start: &Origin, loader: &Loader<'_>) -> Opt
         relations::kernel(image, kernel, root.get("kernel").map(|value| &value.origin), &loader.findings);
     }
     relations::tries(&outputs, init.as_ref(), &loader.findings);
+    appliance::check(&outputs, image.as_ref(), init.as_ref(), update.as_ref(), &loader.findings);
     bios::check(&outputs, image.as_ref(), kernel.as_ref(), &loader.findings);
     if let Some(board) = &board {
         relations::board(board, image.as_ref(), &outputs, &loader.findings);
@@ -105,6 +108,7 @@ pub(crate) fn profile(table: &Table, start: &Origin, loader: &Loader<'_>) -> Opt
         blobs,
         firmware,
         secure_boot,
+        update,
         outputs,
         files: Vec::new(),
     };
@@ -122,7 +126,8 @@ fn image(root: &Fields<'_>, board: Option<&Board>) -> Option<Image> {
             image.set("arch", words::arch)
         }
     };
-    Some(Image { name: name?, arch })
+    let version = image.text("version", words::image_version);
+    Some(Image { name: name?, version, arch })
 }
 
 fn distribution(root: &Fields<'_>, loader: &Loader<'_>) -> Option<Distribution> {

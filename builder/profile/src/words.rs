@@ -38,6 +38,30 @@ pub(crate) fn image_name(text: &str) -> Result<String, Refusal> {
     checked(text, ok, "a name", "use at most 63 lower-case letters, digits and `-` between them")
 }
 
+/// `IMAGE_VERSION` of os-release(5): what versions are compared by, and part of the names of files and partitions.
+pub(crate) fn image_version(text: &str) -> Result<String, Refusal> {
+    let ok = (1..=32).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'-')
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric());
+    checked(text, ok, "a version", "use at most 32 letters, digits, `.` and `-`, a letter or digit first: `1.2`")
+}
+
+/// Where updates come from: a web server's folder, or one of the machine.
+pub(crate) fn update_source(text: &str) -> Result<String, Refusal> {
+    const HINT: &str = "write a folder's address or path: `https://example.org/updates`, `/var/lib/update`";
+    let ok = match text.strip_prefix('/') {
+        Some(_) => target_path(text).is_ok(),
+        None => mirror(text).is_ok(),
+    };
+    // It is a value in a file of systemd's.
+    checked(text, ok && !text.contains(['%', '\\', '"', '\'']), "a source of updates", HINT)
+}
+
+/// `slots` of a root.
+pub(crate) fn slots(text: &str) -> Result<(), Refusal> {
+    if text == "2" { Ok(()) } else { Err(Refusal::Invalid { expected: "a number of slots", hint: "write `2`" }) }
+}
+
 /// A package name.
 pub(crate) fn package(text: &str) -> Result<PackageName, Refusal> {
     text.parse().map_err(|_| Refusal::Invalid {
