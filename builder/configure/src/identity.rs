@@ -114,5 +114,5 @@ fn disks(profile: &Profile) -> impl Iterator<Item = &rootsmith_profile::Disk> {
 }
 
 fn grows(profile: &Profile) -> bool {
-    disks(profile).flat_map(|disk| &disk.partitions).any(|partition| partition.grow)
+    disks(profile).filter_map(rootsmith_profile::Disk::root).any(|root| root.grow)
 }

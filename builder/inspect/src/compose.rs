@@ -1,9 +1,10 @@
 //! The root among the file systems of a disk, and the others at the places where its `/etc/fstab` mounts them.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use rootsmith_preflight::PartitionFacts;
-use rootsmith_tree::{Blob, Content, Metadata, NodeKind, PackId, Tree};
+use rootsmith_tree::{Blob, Blobs, Content, Metadata, NodeKind, PackId, Tree};
 use rootsmith_types::TreePath;
 
 use crate::image::{Found, looks_like_root, text};
@@ -58,19 +59,59 @@ pub(crate) fn mount(volumes: &[Found], root: usize, partitions: &[PartitionFacts
     if wanted.is_empty() {
         return Mounts { tree: own.tree.clone(), packs: Vec::new(), notes };
     }
+    let others = wanted.iter().map(|(point, index)| (point, *index, &volumes[*index].volume.tree));
+    let (tree, packs) = grafted((root, &own.tree), others);
+    Mounts { tree, packs, notes }
+}
+
+/// `root`, which is a volume's number and tree, with the others in their places.
+fn grafted<'a>(
+    root: (usize, &Tree),
+    others: impl Iterator<Item = (&'a TreePath, usize, &'a Tree)>,
+) -> (Tree, Vec<(usize, PackId)>) {
+    let (number, own) = root;
     let mut packs = Packs::default();
-    let metadata = own.tree.get(&TreePath::root()).map(|node| node.metadata.clone());
+    let metadata = own.get(&TreePath::root()).map(|node| node.metadata.clone());
     let mut tree = Tree::new(metadata.unwrap_or_else(|| Metadata::root(0o755, 0)));
-    graft(&mut tree, &TreePath::root(), &own.tree, root, &mut packs);
-    for (point, index) in wanted {
-        let point = tree.resolve(&point).unwrap_or(point);
-        graft(&mut tree, &point, &volumes[index].volume.tree, index, &mut packs);
+    graft(&mut tree, &TreePath::root(), own, number, &mut packs);
+    for (point, index, from) in others {
+        let point = tree.resolve(point).unwrap_or_else(|_| point.clone());
+        graft(&mut tree, &point, from, index, &mut packs);
     }
-    Mounts { tree, packs: packs.list, notes }
+    (tree, packs.list)
+}
+
+/// Several trees as one. As [`Blobs`] it serves the contents of each.
+pub struct Composed<'a> {
+    /// All of it.
+    pub tree: Tree,
+    packs: Vec<(usize, PackId)>,
+    blobs: Vec<&'a dyn Blobs>,
+}
+
+impl<'a> Composed<'a> {
+    /// `root` with the others, each in the place of what is there; what is to lie below another comes after it.
+    pub fn new(root: (&Tree, &'a dyn Blobs), others: &[(&TreePath, &Tree, &'a dyn Blobs)]) -> Composed<'a> {
+        let numbered = others.iter().enumerate().map(|(at, (point, tree, _))| (*point, at + 1, *tree));
+        let (tree, packs) = grafted((0, root.0), numbered);
+        let blobs = std::iter::once(root.1).chain(others.iter().map(|(.., blobs)| *blobs)).collect();
+        Composed { tree, packs, blobs }
+    }
+}
+
+impl Blobs for Composed<'_> {
+    fn read_at(&self, blob: &Blob, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        let &(volume, pack) = self.packs.get(blob.pack.0 as usize).ok_or(io::ErrorKind::NotFound)?;
+        self.blobs[volume].read_at(&Blob { pack, ..*blob }, offset, buf)
+    }
+
+    fn insert(&self, _: &mut dyn io::Read) -> io::Result<Blob> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 /// Whether `/etc/fstab`'s first field names the partition.
-fn is(partition: &PartitionFacts, device: &str) -> bool {
+pub(crate) fn is(partition: &PartitionFacts, device: &str) -> bool {
     let Some((key, value)) = device.split_once('=') else { return false };
     let value = value.trim_matches('"');
     let same = |there: Option<&str>| there.is_some_and(|there| there.eq_ignore_ascii_case(value));

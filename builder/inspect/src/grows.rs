@@ -1,8 +1,10 @@
-//! Whether the root of an image grows on its first boot.
+//! Whether the root of an image, or another partition, grows on its first boot.
 
+use rootsmith_preflight::PartitionFacts;
 use rootsmith_tree::{Blobs, Tree};
 use rootsmith_types::TreePath;
 
+use crate::compose;
 use crate::image::text;
 
 /// Where OpenRC and System V's init have what they start, a link each.
@@ -42,6 +44,26 @@ fn by_systemd(tree: &Tree, blobs: &dyn Blobs) -> bool {
         text.lines().filter_map(|line| line.trim().strip_prefix("Type=")).any(|kind| kind.starts_with("root"))
     });
     growfs && repart && tree.lookup(&TreePath::literal("/usr/bin/systemd-repart")).is_some()
+}
+
+/// The partitions, and of each that `/etc/fstab` mounts whether its file system grows: systemd's word stands in its line.
+pub(crate) fn with_growth(partitions: &[PartitionFacts], tree: &Tree, blobs: &dyn Blobs) -> Vec<PartitionFacts> {
+    let fstab = text(tree, blobs, &TreePath::literal("/etc/fstab"));
+    let growing = |partition: &PartitionFacts| {
+        fstab.lines().filter(|line| !line.trim_start().starts_with('#')).any(|line| {
+            let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+            fields.first().is_some_and(|device| compose::is(partition, device))
+                && fields.get(3).is_some_and(|it| it.split(',').any(|it| it == "x-systemd.growfs"))
+        })
+    };
+    let mut partitions = partitions.to_vec();
+    for partition in &mut partitions {
+        let grows = growing(partition);
+        if let Some(room) = &mut partition.room {
+            room.grows = grows;
+        }
+    }
+    partitions
 }
 
 fn by_script(tree: &Tree, blobs: &dyn Blobs) -> bool {

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rootsmith_preflight::{
-    BiosStart, BootFacts, BootVolume, DiskStart, Facts, PartitionFacts, PartitionRole, RootFacts, find_device_trees,
-    find_entries, find_firmware_files,
+    BiosStart, BootFacts, BootVolume, DiskStart, Facts, PartitionFacts, PartitionRole, RoomFacts, RootFacts,
+    find_device_trees, find_entries, find_firmware_files,
 };
 use rootsmith_tree::{Blob, Blobs, Node, PackId, Tree};
 use rootsmith_types::{Arch, TreePath, Uuid};
@@ -184,7 +184,7 @@ impl Image {
         }));
         Some(BootFacts {
             entries: find_entries(&volumes, 0),
-            partitions: self.partitions.clone(),
+            partitions: grows::with_growth(&self.partitions, &self.tree, self),
             root: RootFacts {
                 filesystem: root.filesystem.to_owned(),
                 size: root.size,
@@ -235,6 +235,10 @@ fn facts(partition: &Partition, guess: Option<Guess>, volume: Option<&Volume>) -
         filesystem: guess.map(|guess| guess.name().to_owned()),
         uuid: volume.and_then(|volume| volume.uuid.clone()),
         label: volume.and_then(|volume| volume.label.clone()),
+        room: volume.and_then(|volume| {
+            // Whether it grows is known when `/etc/fstab` is.
+            Some(RoomFacts { size: volume.size, available: volume.available?, grows: false })
+        }),
     }
 }
 

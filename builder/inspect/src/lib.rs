@@ -50,6 +50,7 @@ mod vmdk;
 mod volume;
 mod wrapped;
 
+pub use compose::Composed;
 pub use disk::{Partition, Table, TableKind};
 pub use error::OpenError;
 pub use image::Image;

@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         None => None,
     };
     let initrd = initramfs(&InitramfsInput {
-        grow: false,
+        grow: None,
         tree: &tree,
         blobs: &NoBlobs,
         index: &index,

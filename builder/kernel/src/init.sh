@@ -20,7 +20,7 @@ PATH=/bin:/usr/sbin
 /bin/busybox mount -t devtmpfs -o nosuid,mode=0755 devtmpfs /dev
 /bin/busybox --install -s /bin
 
-root='' roothash='' rootfstype='' rootflags='' mode=ro init=/sbin/init limit=60 rescue='' panic='' volatile=''
+root='' roothash='' hashes='' rootfstype='' rootflags='' mode=ro init=/sbin/init limit=60 rescue='' panic='' volatile=''
 for word in $(cat /proc/cmdline); do
 	case $word in
 	root=*) root=${word#*=} ;;
@@ -109,18 +109,19 @@ as_uuid() {
 	echo "$1" | sed -E 's/^(.{8})(.{4})(.{4})(.{4})(.{12})$/\1-\2-\3-\4-\5/'
 }
 
-# The device that root= names, once it is there; that of the hashes has to be there as well.
-find_root() {
-	if [ -n "$roothash" ]; then
-		hashes=$(partition_with uuid "$(as_uuid "${roothash#????????????????????????????????}")")
-		[ -n "$hashes" ] || return
-	fi
-	case $root in
-	PARTUUID=*) partition_with uuid "$(echo "${root#*=}" | tr A-F a-f)" ;;
-	PARTLABEL=*) partition_with label "${root#*=}" ;;
-	UUID=* | LABEL=*) findfs "$root" 2>/dev/null ;;
-	/dev/*) [ -b "$root" ] && echo "$root" ;;
+# The device that $1 names as root= does, once it is there.
+find_device() {
+	case $1 in
+	PARTUUID=*) partition_with uuid "$(echo "${1#*=}" | tr A-F a-f)" ;;
+	PARTLABEL=*) partition_with label "${1#*=}" ;;
+	UUID=* | LABEL=*) findfs "$1" 2>/dev/null ;;
+	/dev/*) [ -b "$1" ] && echo "$1" ;;
 	esac
+}
+
+find_root() {
+	[ -z "$hashes" ] || [ -n "$(find_device "$hashes")" ] || return
+	find_device "$root"
 }
 
 # Four bytes of the number $1, little-endian, as printf has them.
@@ -140,9 +141,10 @@ put() {
 	printf "$1" | dd of="$3" bs=1 seek="$2" conv=notrunc 2>/dev/null
 }
 
-# Makes the partition $1 reach to the end of its disk, where it is the last one. Nothing is mounted yet, so that the kernel takes
-# the new table at once. A root that cannot grow is a root still: this says so and gives way.
+# Makes the partition $1 reach to the end of its disk, where it is the last one; messages call it $2. Nothing is mounted yet, so that
+# the kernel takes the new table at once. A partition that cannot grow is one still: this says so and gives way.
 grow() {
+	what=$2
 	folder=/sys/class/block/${1##*/}
 	[ -e "$folder/partition" ] || return 0
 	disk=$(readlink -f "$folder")
@@ -157,13 +159,13 @@ grow() {
 	for other in "$disk/${disk##*/}"*/start; do
 		set -f
 		[ "$(cat "$other")" -lt "$last" ] || {
-			say "the root cannot grow: another partition is behind it"
+			say "$what cannot grow: another partition is behind it"
 			return 0
 		}
 	done
 	set -f
 	if [ "$(cat "$disk/queue/logical_block_size")" != 512 ]; then
-		say "the root cannot grow: the blocks of $device are not those of its table"
+		say "$what cannot grow: the blocks of $device are not those of its table"
 		return 0
 	fi
 	if [ "$(bytes 8 512 "$device")" = 4546492050415254 ]; then
@@ -172,9 +174,9 @@ grow() {
 		grow_mbr
 	fi
 	case $? in
-	0) blockdev --rereadpt "$device" || say "the root keeps its size: $device is in use" ;;
-	1) say "the root keeps its size: the table of $device cannot be written" ;;
-	2) say "the root cannot grow: the table of $device is not whole, or has not the root" ;;
+	0) blockdev --rereadpt "$device" || say "$what keeps its size: $device is in use" ;;
+	1) say "$what keeps its size: the table of $device cannot be written" ;;
+	2) say "$what cannot grow: the table of $device is not whole, or has it not" ;;
 	3) ;; # an MBR has no larger numbers
 	esac
 }
@@ -300,6 +302,7 @@ if [ -n "$roothash" ]; then
 	case $roothash in *[!0-9a-f]*) fail "roothash= must be 64 hexadecimal digits" ;; esac
 	[ ${#roothash} = 64 ] || fail "roothash= must be 64 hexadecimal digits"
 	root=PARTUUID=$(as_uuid "${roothash%????????????????????????????????}")
+	hashes=PARTUUID=$(as_uuid "${roothash#????????????????????????????????}")
 fi
 [ -n "$root" ] || fail "the kernel command line does not say where the root file system is"
 case $root in
@@ -314,7 +317,12 @@ until device=$(find_root) && [ -n "$device" ]; do
 done
 
 if [ -e /grow ]; then
-	grow "$device"
+	read -r named </grow
+	if [ -z "$named" ]; then
+		grow "$device" "the root"
+	elif named=$(find_device "$named") && [ -n "$named" ]; then
+		grow "$named" "$named"
+	fi
 	# A new table makes the device anew.
 	until device=$(find_root) && [ -n "$device" ]; do
 		[ "$(uptime_seconds)" -lt "$end" ] || fail "the root file system is gone since it grew"
@@ -323,7 +331,7 @@ if [ -e /grow ]; then
 fi
 
 if [ -n "$roothash" ]; then
-	verify "$device" "$(partition_with uuid "$(as_uuid "${roothash#????????????????????????????????}")")" ||
+	verify "$device" "$(find_device "$hashes")" ||
 		fail "the hashes that vouch for $device cannot be used"
 	device=/dev/mapper/root
 fi

@@ -7,7 +7,7 @@
 //! | `/usr/sbin/dmsetup` | where the root has hashes over its blocks: device mapper's tool, with loader and libraries |
 //! | `/modules/*.ko`  | modules, decompressed: busybox hands them to the kernel as they are       |
 //! | `/modules/order` | their names, one a line, each behind what it needs                        |
-//! | `/grow`          | nothing: that it is there makes `/init` grow the root's partition          |
+//! | `/grow`          | which partition `/init` makes grow, as `root=` names one; empty: the root's |
 //!
 //! The archive is cpio "newc", compressed as the kernel was built to read: zstd where `CONFIG_RD_ZSTD=y`, else gzip.
 
@@ -69,8 +69,8 @@ pub struct InitramfsInput<'a> {
     pub files: &'a [(TreePath, Content)],
     /// Modules wanted, in the order they are loaded in; what they need is added, what is built in left out.
     pub modules: &'a [String],
-    /// Whether the root partition is to reach to the end of its disk, which has an MBR.
-    pub grow: bool,
+    /// The partition that is to reach to the end of its disk, named as `root=` does; empty for the root's.
+    pub grow: Option<&'a str>,
     /// The time of every entry.
     pub date: UnixTime,
 }
@@ -121,8 +121,8 @@ fn contents(input: &InitramfsInput<'_>) -> Result<Tree, KernelError> {
         }
         tree.insert(at, Node::file(content.clone(), meta(0o755))).map_err(failed)?;
     }
-    if input.grow {
-        tree.insert(&path("/grow"), Node::file(Content::inline([]), meta(0o644))).map_err(failed)?;
+    if let Some(partition) = input.grow {
+        tree.insert(&path("/grow"), Node::file(Content::inline(partition), meta(0o644))).map_err(failed)?;
     }
     let mut order = String::new();
     for module in load_order(input.index, input.modules)? {
@@ -211,7 +211,7 @@ mod tests {
             busybox: b"busybox",
             files: &[],
             modules,
-            grow: false,
+            grow: None,
             date: 1,
         }
     }

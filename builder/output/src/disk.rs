@@ -85,12 +85,14 @@ pub struct Room {
 
 /// The names of a partition: in the partition table, and of the file system in it.
 pub fn names(partition: &Partition) -> (&str, &str) {
+    let name = partition.name();
     match partition.kind.value {
-        PartitionKind::Root => ("root", "root"),
-        PartitionKind::RootVerity => ("root-verity", ""),
-        PartitionKind::Esp => ("esp", "ESP"),
-        PartitionKind::Firmware => ("firmware", "FIRMWARE"),
-        PartitionKind::BiosBoot => ("bios-boot", ""),
+        PartitionKind::Root | PartitionKind::Data => (name, name),
+        PartitionKind::Esp => (name, "ESP"),
+        PartitionKind::Firmware => (name, "FIRMWARE"),
+        PartitionKind::RootVerity | PartitionKind::SpareRoot | PartitionKind::SpareVerity | PartitionKind::BiosBoot => {
+            (name, "")
+        }
     }
 }
 
@@ -215,8 +217,10 @@ fn entry<'a>(input: &DiskInput<'_>, at: usize, image: &'a dyn Image) -> layout::
         PartitionKind::Esp if raspberry_pi => (layout::types::ESP, layout::types::MBR_FAT),
         PartitionKind::Esp => (layout::types::ESP, layout::types::MBR_ESP),
         PartitionKind::Firmware => (layout::types::BASIC_DATA, layout::types::MBR_FAT),
+        PartitionKind::Data => (layout::types::LINUX_DATA, layout::types::MBR_LINUX),
         // Never in an MBR.
-        PartitionKind::RootVerity => (layout::types::root_verity(input.arch), 0),
+        PartitionKind::SpareRoot => (layout::types::root(input.arch), 0),
+        PartitionKind::RootVerity | PartitionKind::SpareVerity => (layout::types::root_verity(input.arch), 0),
         PartitionKind::BiosBoot => (layout::types::BIOS_BOOT, 0),
     };
     let boots = matches!(partition.kind.value, PartitionKind::Esp | PartitionKind::Firmware);

@@ -14,7 +14,7 @@ pub struct DiskIds {
     /// Of the disk, where its table is an MBR.
     pub signature: u32,
     /// Of the partitions of the root and of the hashes over it, where they are found by the hash that vouches for both.
-    by_hash: Option<(Uuid, Uuid)>,
+    of_version: Option<(Uuid, Uuid)>,
 }
 
 /// Identifiers of one partition and of the file system in it.
@@ -36,19 +36,19 @@ impl DiskIds {
         let disk = Uuid::derive(seed, "disk");
         // 0 is what a disk without a signature has.
         let signature = short(Uuid::derive(seed, "disk signature")).max(1);
-        DiskIds { seed: *seed, disk, signature, by_hash: None }
+        DiskIds { seed: *seed, disk, signature, of_version: None }
     }
 
     /// The same, but for a root with hashes (Discoverable Partitions Specification).
     pub fn with_hashes(self, hashes: &HashTree) -> DiskIds {
-        DiskIds { by_hash: Some(hashes.partition_uuids()), ..self }
+        DiskIds { of_version: Some(hashes.partition_uuids()), ..self }
     }
 
     /// Those of the partition at `at` in the list of `disk`.
     pub fn partition(&self, disk: &Disk, at: usize) -> PartitionIds {
         let partition = &disk.partitions[at];
-        let ids = PartitionIds::derive(&self.seed, purpose(partition));
-        match (partition.kind.value, self.by_hash) {
+        let ids = PartitionIds::derive(&self.seed, &purpose(partition));
+        match (partition.kind.value, self.of_version) {
             (PartitionKind::Root, Some((root, _))) => PartitionIds { partition: root, ..ids },
             (PartitionKind::RootVerity, Some((_, hashes))) => PartitionIds { partition: hashes, ..ids },
             _ => ids,
@@ -75,12 +75,16 @@ impl PartitionIds {
 
 /// What a partition's identifiers are derived for. The words stay as they are, `esp` for any that firmware reads: others would give
 /// every image other identifiers.
-fn purpose(partition: &Partition) -> &'static str {
+fn purpose(partition: &Partition) -> String {
     match partition.kind.value {
-        PartitionKind::Root => "root",
-        PartitionKind::Esp | PartitionKind::Firmware => "esp",
-        PartitionKind::BiosBoot => "bios boot",
-        PartitionKind::RootVerity => "root verity",
+        PartitionKind::Root => "root".to_owned(),
+        PartitionKind::RootVerity => "root verity".to_owned(),
+        PartitionKind::SpareRoot => "spare root".to_owned(),
+        PartitionKind::SpareVerity => "spare verity".to_owned(),
+        PartitionKind::Esp | PartitionKind::Firmware => "esp".to_owned(),
+        PartitionKind::BiosBoot => "bios boot".to_owned(),
+        // No disk has two of one name.
+        PartitionKind::Data => format!("data `{}`", partition.name()),
     }
 }
 

@@ -5,11 +5,12 @@ use rootsmith_fetch::Cache;
 use rootsmith_kernel::config::{Config, check_fragments};
 use rootsmith_kernel::{Kernel, ModuleIndex, check_cgroups, find_kernel, index_modules};
 use rootsmith_output::{DiskIds, partuuid};
-use rootsmith_profile::{Disk, InitSystem, PartitionKind, PartitionTable, Profile, RootFilesystem};
+use rootsmith_profile::{Disk, InitSystem, Partition, PartitionKind, PartitionTable, Profile, RootFilesystem};
 use rootsmith_tree::{Blobs, Content, Metadata, Node, Tree};
 use rootsmith_types::{Arch, Problems, Sha256Digest, TreePath, UnixTime};
 
 use crate::inputs::InputError;
+use crate::partitions;
 
 /// No configuration file, release file or stub is larger.
 pub(crate) const MAX_TEXT: u64 = 4 << 20;
@@ -123,17 +124,19 @@ pub(crate) fn prepare_disk(
                 fstab.push_str(&format!("{device} / ext4 errors=remount-ro{grow} 0 {pass}\n"));
                 if partition.grow {
                     let (tools, instead) = growing_tools(init, disk);
-                    let there = |tool: &&'static str| assembly.tree.lookup(&TreePath::literal(tool)).is_some();
-                    if !tools.iter().all(there) {
-                        return Err(InputError::NothingGrows { instead, origin: partition.origin.clone() }.into());
-                    }
+                    must_be_there(assembly, tools, instead, partition)?;
                 }
                 if by_systemd && !grown_by_initramfs(init, disk) {
                     // systemd-repart grows a partition that matches a definition to the free space behind it.
                     put(assembly, "/etc/repart.d/50-root.conf", "[Partition]\nType=root\n", date)?;
                 }
             }
-            PartitionKind::BiosBoot | PartitionKind::RootVerity => {}
+            // Below, in the order in which they can be mounted.
+            PartitionKind::Data => {}
+            PartitionKind::BiosBoot
+            | PartitionKind::RootVerity
+            | PartitionKind::SpareRoot
+            | PartitionKind::SpareVerity => {}
             kind @ (PartitionKind::Esp | PartitionKind::Firmware) => {
                 let (device, nofail) = match busybox {
                     true => (format!("UUID={}", ids.partition(disk, at).serial()), ""),
@@ -148,12 +151,27 @@ pub(crate) fn prepare_disk(
             }
         }
     }
+    partitions::prepare(assembly, init, disk, ids, date, &mut fstab)?;
     if disk.boot_tries.is_some() {
         // Nothing waits for a mount that may fail, and the name that carries the count is on this one.
         let wait = "[Unit]\nRequiresMountsFor=/boot/efi\n";
         put(assembly, "/etc/systemd/system/systemd-bless-boot.service.d/50-esp.conf", wait, date)?;
     }
     put(assembly, "/etc/fstab", &fstab, date)
+}
+
+/// What makes `partition` grow, or what to do `instead`.
+pub(crate) fn must_be_there(
+    assembly: &Assembly,
+    tools: &[&'static str],
+    instead: &'static str,
+    partition: &Partition,
+) -> Result<(), Problems> {
+    let there = |tool: &&'static str| assembly.tree.lookup(&TreePath::literal(tool)).is_some();
+    if tools.iter().all(there) {
+        return Ok(());
+    }
+    Err(InputError::NothingGrows { instead, origin: partition.origin.clone() }.into())
 }
 
 /// Whether the initramfs grows the root partition: that of an MBR, which systemd-repart cannot read, and any under BusyBox, which

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rootsmith_assemble::AssembleError;
 use rootsmith_fetch::Cache;
 use rootsmith_grub::CoreImage;
-use rootsmith_inspect::{FileSource, Image, Part, Source};
+use rootsmith_inspect::{Composed, FileSource, Image, Part, Source};
 use rootsmith_ondisk::{Image as _, Sink};
 use rootsmith_output::{DiskIds, MadeRoot, RawPiece, Room, core_sector, for_squashfs, partuuid};
 use rootsmith_preflight::{
@@ -23,7 +23,7 @@ use rootsmith_verify::{
 };
 
 use crate::inputs::InputError;
-use crate::prepare::{role, table_kind};
+use crate::prepare::{role, room_facts, table_kind};
 
 /// How many differences one message shows.
 const SHOWN: usize = 20;
@@ -57,7 +57,7 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
         let difference = format!("{} partitions instead of {}", found.len(), wanted.disk.partitions.len());
         return Err(wanted.differs(difference));
     }
-    let (mut root, mut esp) = (None, None);
+    let (mut root, mut esp, mut data) = (None, None, Vec::new());
     let mut root_bytes = None;
     let mut facts = Vec::new();
     for (at, (partition, found)) in wanted.disk.partitions.iter().zip(&found).enumerate() {
@@ -86,8 +86,15 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
             }
             (_, None) => None,
         };
-        let mut of_table =
-            PartitionFacts { role, partuuid, partlabel: found.name.clone(), filesystem: None, uuid: None, label: None };
+        let mut of_table = PartitionFacts {
+            role,
+            partuuid,
+            partlabel: found.name.clone(),
+            filesystem: None,
+            uuid: None,
+            label: None,
+            room: room_facts(partition, wanted.rooms[at]),
+        };
         let Some((filesystem, read)) = read else {
             facts.push(of_table);
             continue;
@@ -99,6 +106,7 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
         facts.push(of_table);
         match role {
             PartitionRole::Root => root = Some((read, found.length, wanted.rooms[at].available, partition.grow)),
+            _ if partition.mount.is_some() => data.push((at, read)),
             _ => esp = Some(read),
         }
     }
@@ -115,7 +123,14 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
     let Some((root, length, available, grows)) = root else {
         return Err(wanted.differs("there is no root".to_owned()));
     };
-    let mut volumes = vec![BootVolume { tree: root.tree(), blobs: root.blobs(), is_fat: false }];
+    // As it will be when all is mounted.
+    let mounts = wanted.disk.data();
+    let mounts = mounts.iter().filter_map(|(at, _, mount)| Some((*mount, &data.iter().find(|(it, _)| it == at)?.1)));
+    let mounted: Vec<_> = mounts.map(|(mount, found)| (mount, found.tree(), found.blobs())).collect();
+    let composed = (!mounted.is_empty()).then(|| Composed::new((root.tree(), root.blobs()), &mounted));
+    let (tree, blobs): (&Tree, &dyn Blobs) =
+        composed.as_ref().map_or((root.tree(), root.blobs()), |composed| (&composed.tree, composed));
+    let mut volumes = vec![BootVolume { tree, blobs, is_fat: false }];
     volumes.extend(esp.iter().map(|esp| BootVolume { tree: esp.tree(), blobs: esp.blobs(), is_fat: true }));
     let boot = BootFacts {
         entries: find_entries(&volumes, 0),
@@ -132,7 +147,7 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
         start: DiskStart::read(|offset, buf| image.read_exact_at(buf, offset)),
         firmware: find_firmware_files(&volumes),
     };
-    let facts = Facts { tree: root.tree(), blobs: root.blobs(), arch: wanted.arch, boot: Some(&boot) };
+    let facts = Facts { tree, blobs, arch: wanted.arch, boot: Some(&boot) };
     let sets = WantedSet::of_profile(wanted.profile);
     rootsmith_preflight::check_brought(&facts, Some(wanted.profile), &sets, wanted.brought)
 }

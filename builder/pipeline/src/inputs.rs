@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use rootsmith_secureboot::SecureBootError;
-use rootsmith_tree::TreeError;
+use rootsmith_tree::{SplitError, TreeError};
 use rootsmith_types::{Arch, Blame, Explain, InvalidPath, Origin, PackageName, Sha256Digest, Subject, TreePath};
 
 /// What takes the number of tries off the name of an entry that came up.
@@ -105,6 +105,13 @@ pub(crate) enum InputError {
         instead: &'static str,
         /// The partition.
         origin: Origin,
+    },
+    /// A part of the tree cannot lie on a partition of its own.
+    Part {
+        /// `mount` of the partition.
+        origin: Origin,
+        /// Why not.
+        error: SplitError,
     },
     /// The kernel cannot read the initramfs that is asked for.
     NoInitramfs {
@@ -216,6 +223,12 @@ impl fmt::Display for InputError {
             InputError::NothingGrows { .. } => {
                 f.write_str("the partition is to grow on first boot, but nothing in the image would do it")
             }
+            InputError::Part { error: SplitError::Path(error), .. } => {
+                write!(f, "no partition can be mounted there: {error}")
+            }
+            InputError::Part { error, .. } => {
+                write!(f, "{error}, which no two partitions can share")
+            }
             InputError::NoInitramfs { release, option, .. } => {
                 write!(f, "kernel {release} would not read the initramfs: it was built without `CONFIG_{option}`")
             }
@@ -270,6 +283,7 @@ impl Explain for InputError {
             | InputError::SecureBoot { origin, .. }
             | InputError::OwnFileDigest { origin, .. }
             | InputError::NothingGrows { origin, .. }
+            | InputError::Part { origin, .. }
             | InputError::NoInitramfs { origin, .. }
             | InputError::NothingToStart { origin }
             | InputError::TakenForInitrd { origin, .. }
@@ -308,6 +322,12 @@ impl Explain for InputError {
                 Some(format!("the profile wants {wanted}: take that file, or write the digest of this one"))
             }
             InputError::NothingGrows { instead, .. } => Some((*instead).to_owned()),
+            InputError::Part { error: SplitError::Path(_), .. } => {
+                Some("name a folder by its own path, without links on the way".to_owned())
+            }
+            InputError::Part { error: SplitError::Shared { .. }, .. } => Some(
+                "mount it where both are below, or let an overlay bring one of them as a file of its own".to_owned(),
+            ),
             InputError::NoInitramfs { instead: Some(instead), .. } => {
                 Some(format!("write `compression = \"{instead}\"`"))
             }

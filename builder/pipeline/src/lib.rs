@@ -16,6 +16,7 @@ mod layers;
 mod made_root;
 mod mounts;
 mod netboot;
+mod partitions;
 mod payloads;
 mod places;
 mod prepare;

@@ -41,14 +41,18 @@ pub(crate) fn declared_mounts(
 fn line(mount: &Mount, assembly: &Assembly) -> String {
     let options: Vec<&str> = mount.options.iter().map(|option| option.value.as_str()).collect();
     let options = if options.is_empty() { "defaults".to_owned() } else { options.join(",") };
-    // After the root's, where there is a checker: without one, some inits stop in a maintenance shell.
-    let checker = TreePath::new(format!("/usr/sbin/fsck.{}", mount.kind.value));
-    let pass = if checker.is_ok_and(|path| assembly.tree.lookup(&path).is_some()) { 2 } else { 0 };
+    let pass = pass(&mount.kind.value, assembly);
     let (source, target) = (escaped(&mount.source.value), escaped(&mount.target.value.to_string()));
     format!("{source} {target} {} {options} 0 {pass}\n", mount.kind.value)
 }
 
+/// After the root's, where there is a checker: without one, some inits stop in a maintenance shell.
+pub(crate) fn pass(filesystem: &str, assembly: &Assembly) -> u8 {
+    let checker = TreePath::new(format!("/usr/sbin/fsck.{filesystem}"));
+    if checker.is_ok_and(|path| assembly.tree.lookup(&path).is_some()) { 2 } else { 0 }
+}
+
 /// Blanks and backslashes in octal, as getmntent(3) reads them.
-fn escaped(field: &str) -> String {
+pub(crate) fn escaped(field: &str) -> String {
     field.replace('\\', "\\134").replace(' ', "\\040").replace('#', "\\043")
 }

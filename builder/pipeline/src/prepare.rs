@@ -8,8 +8,8 @@ use rootsmith_kernel::config::{read_fragments, redefinitions};
 use rootsmith_lock::{Lock, Role, Target};
 use rootsmith_output::{DiskIds, DiskInput, MadeRoot, RawPiece, Room, names, partuuid, rooms};
 use rootsmith_preflight::{
-    BiosStart, BootFacts, BootVolume, Brought, DiskStart, Facts, PartitionFacts, PartitionRole, Report, RootFacts,
-    TableKind, Wanted, find_device_trees, find_entries, find_firmware_files,
+    BiosStart, BootFacts, BootVolume, Brought, DiskStart, Facts, PartitionFacts, PartitionRole, Report, RoomFacts,
+    RootFacts, TableKind, Wanted, find_device_trees, find_entries, find_firmware_files,
 };
 use rootsmith_profile::{Board, Disk, OutputKind, Partition, PartitionKind, PartitionTable, Profile, RootFilesystem};
 use rootsmith_tree::{Metadata, Tree};
@@ -23,6 +23,7 @@ use crate::kernel_source;
 use crate::made_root::made_root;
 use crate::mounts::declared_mounts;
 use crate::netboot;
+use crate::partitions::Parts;
 use crate::payloads;
 use crate::places::Places;
 use crate::target::{arch_of, check_lock, resolve_target};
@@ -40,6 +41,8 @@ pub(crate) struct Prepared {
     pub(crate) esp: Tree,
     /// The root file system, where it has no size before it is made.
     pub(crate) made: Option<MadeRoot>,
+    /// What of the tree lies on which partition.
+    pub(crate) parts: Parts,
     /// What lies outside the partitions.
     pub(crate) raw: Vec<RawPiece>,
     /// What a BIOS starts.
@@ -136,8 +139,9 @@ pub(crate) fn prepare(
     places.owners = assembly.owners.clone();
     timer.lap("overlay");
 
+    let parts = disk.map_or(Ok(Parts::default()), |disk| Parts::of(&assembly.tree, disk))?;
     let made = match disk {
-        Some(disk) => made_root(disk, &assembly.tree, date, &seed, cache)?,
+        Some(disk) => made_root(disk, parts.root(disk, &assembly.tree), date, &seed, cache)?,
         None => None,
     };
     if let Some(made) = &made {
@@ -182,6 +186,7 @@ pub(crate) fn prepare(
         assembly,
         esp,
         made,
+        parts,
         raw,
         bios,
         board,
@@ -208,12 +213,16 @@ impl Prepared {
 
     /// What is on each partition of `disk`, in their order; nothing where that is no file system.
     pub(crate) fn trees(&self, disk: &Disk) -> Vec<Option<&Tree>> {
-        let tree = |partition: &Partition| match partition.kind.value {
-            PartitionKind::Root => Some(&self.assembly.tree),
+        let tree = |(at, partition): (usize, &Partition)| match partition.kind.value {
+            PartitionKind::Root => Some(self.parts.root(disk, &self.assembly.tree)),
+            PartitionKind::Data => self.parts.on(at),
             PartitionKind::Esp | PartitionKind::Firmware => Some(&self.esp),
-            PartitionKind::BiosBoot | PartitionKind::RootVerity => None,
+            PartitionKind::BiosBoot
+            | PartitionKind::RootVerity
+            | PartitionKind::SpareRoot
+            | PartitionKind::SpareVerity => None,
         };
-        disk.partitions.iter().map(tree).collect()
+        disk.partitions.iter().enumerate().map(tree).collect()
     }
 
     pub(crate) fn disk_input<'a>(&'a self, disk: &'a Disk, cache: &'a Cache) -> DiskInput<'a> {
@@ -264,6 +273,7 @@ impl Prepared {
         ];
         // An MBR names nothing.
         let named = disk.table.value != PartitionTable::Mbr;
+        let rooms = rooms(&self.disk_input(disk, cache))?;
         let partitions = disk.partitions.iter().enumerate().map(|(at, partition)| {
             let (kind, ids) = (partition.kind.value, self.ids.partition(disk, at));
             let (filesystem, uuid) = match kind {
@@ -272,8 +282,12 @@ impl Prepared {
                     // It has neither identifier nor label.
                     RootFilesystem::Squashfs => (Some("squashfs"), None),
                 },
+                PartitionKind::Data => (Some("ext4"), Some(ids.filesystem.to_string())),
                 PartitionKind::Esp | PartitionKind::Firmware => (Some("vfat"), Some(ids.serial())),
-                PartitionKind::BiosBoot | PartitionKind::RootVerity => (None, None),
+                PartitionKind::BiosBoot
+                | PartitionKind::RootVerity
+                | PartitionKind::SpareRoot
+                | PartitionKind::SpareVerity => (None, None),
             };
             let (name, label) = names(partition);
             PartitionFacts {
@@ -283,10 +297,11 @@ impl Prepared {
                 filesystem: filesystem.map(str::to_owned),
                 label: uuid.as_ref().map(|_| label.to_owned()),
                 uuid,
+                room: room_facts(partition, rooms[at]),
             }
         });
-        let rooms = rooms(&self.disk_input(disk, cache))?;
-        let Room { size, available } = disk.position(PartitionKind::Root).map_or(Room::default(), |at| rooms[at]);
+        let root_room = disk.position(PartitionKind::Root).map_or(Room::default(), |at| rooms[at]);
+        let Room { size, available } = root_room;
         let grows = disk.partitions.iter().any(|it| it.kind.value == PartitionKind::Root && it.grow);
         Ok(BootFacts {
             entries: find_entries(&volumes, 0),
@@ -303,6 +318,12 @@ impl Prepared {
     }
 }
 
+/// What preflight knows of the room on a partition that is mounted into the tree.
+pub(crate) fn room_facts(partition: &Partition, room: Room) -> Option<RoomFacts> {
+    let Room { size, available } = room;
+    partition.mount.as_ref().map(|_| RoomFacts { size, available, grows: partition.grow })
+}
+
 /// What preflight calls a table.
 pub(crate) fn table_kind(disk: &Disk) -> TableKind {
     match disk.table.value {
@@ -317,7 +338,12 @@ pub(crate) fn role(kind: PartitionKind) -> PartitionRole {
     match kind {
         PartitionKind::Root => PartitionRole::Root,
         PartitionKind::Esp => PartitionRole::Esp,
-        PartitionKind::Firmware | PartitionKind::BiosBoot | PartitionKind::RootVerity => PartitionRole::Other,
+        PartitionKind::Firmware
+        | PartitionKind::BiosBoot
+        | PartitionKind::RootVerity
+        | PartitionKind::SpareRoot
+        | PartitionKind::SpareVerity
+        | PartitionKind::Data => PartitionRole::Other,
     }
 }
 

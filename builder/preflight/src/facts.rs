@@ -20,6 +20,9 @@ pub struct Facts<'a> {
     pub boot: Option<&'a BootFacts>,
 }
 
+/// The folder of k0s, which takes the room on a node.
+pub(crate) const DATA_FOLDER: &str = "/var/lib/k0s";
+
 /// The files that payloads of the profile brought, each with the payload's number: what only the build knows of an image.
 pub type Brought = BTreeMap<TreePath, usize>;
 
@@ -209,6 +212,19 @@ pub struct PartitionFacts {
     pub uuid: Option<String>,
     /// The file system's label.
     pub label: Option<String>,
+    /// How much may be written, where that is known and the partition is not the root's.
+    pub room: Option<RoomFacts>,
+}
+
+/// The room on a partition beside the root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RoomFacts {
+    /// Of the file system.
+    pub size: NumBytes,
+    /// What ordinary programs may still write.
+    pub available: NumBytes,
+    /// Whether it grows to the disk's end on first boot.
+    pub grows: bool,
 }
 
 /// What a partition is for.

@@ -26,7 +26,7 @@ pub use elf::{Placed, portable};
 pub use entries::{BootVolume, find_device_trees, find_entries, find_firmware_files};
 pub use facts::{
     BiosStart, BootEntry, BootFacts, Brought, ConfigTxt, DeviceTree, DiskStart, EntryKind, Facts, HandedTree,
-    PartitionFacts, PartitionRole, RootFacts, TableKind, TreeSource,
+    PartitionFacts, PartitionRole, RoomFacts, RootFacts, TableKind, TreeSource,
 };
 pub use finding::{Failure, Finding, Grade, Grading, Report, Upstream, Verdict};
 pub use packages::Packages;

@@ -8,7 +8,7 @@ use crate::error::ProfileError;
 use crate::fields::{Fields, Findings};
 use crate::keys::{UPDATE, elsewhere};
 use crate::model::{
-    BootMethod, Disk, Image, Init, InitSystem, Output, OutputKind, PartitionSize, PartitionTable, Update,
+    BootMethod, Disk, Image, Init, InitSystem, Output, OutputKind, PartitionKind, PartitionSize, PartitionTable, Update,
 };
 use crate::words;
 
@@ -146,6 +146,18 @@ pub(crate) fn check(
         && disks().all(|disk| disk.slots().is_none())
     {
         refuse(&update.origin, ApplianceProblem::NoSlots, findings);
+    }
+}
+
+/// The partitions of the slot that is filled are called after what is in it.
+pub(crate) fn name_slots(outputs: &mut [Output], image: &Image) {
+    for output in outputs {
+        let OutputKind::Disk(disk) = &mut output.kind else { continue };
+        let Some(asked) = disk.slots().cloned() else { continue };
+        let filled = |kind| matches!(kind, PartitionKind::Root | PartitionKind::RootVerity);
+        for partition in disk.partitions.iter_mut().filter(|partition| filled(partition.kind.value)) {
+            partition.label = Some(Located::new(image.slot_name(), asked.clone()));
+        }
     }
 }
 

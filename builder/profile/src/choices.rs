@@ -271,8 +271,8 @@ pub(crate) const PARTITIONS: Words<Option<PartitionKind>> = Words {
         ("root", Some(Some(PartitionKind::Root))),
         ("home", None),
         ("var", None),
+        ("data", Some(Some(PartitionKind::Data))),
         ("swap", None),
-        ("data", None),
     ],
 };
 
@@ -286,6 +286,13 @@ pub(crate) const ROOT_FILESYSTEMS: Words<RootFilesystem> = Words {
         ("btrfs", None),
         ("xfs", None),
     ],
+};
+
+/// `filesystem` of a `data` partition.
+pub(crate) const DATA_FILESYSTEMS: Words<()> = Words {
+    noun: "file system",
+    expected: "a file system for data",
+    words: &[("ext4", Some(())), ("btrfs", None), ("xfs", None)],
 };
 
 /// `writable` of a root that cannot be written itself.

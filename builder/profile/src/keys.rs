@@ -261,8 +261,14 @@ pub(crate) const PARTITION: &[Key] = &[
     key("writable"),
     key("verity"),
     key("slots"),
-    later("label", "partitions are labelled after their type"),
+    key("mount"),
+    key("label"),
+    later("encrypt", NO_LUKS),
+    later("luks", NO_LUKS),
 ];
+
+/// Why no partition is encrypted.
+pub(crate) const NO_LUKS: &str = "LUKS waits for a plan of where the passphrase comes from: encrypt on the running machine, or keep secrets out of the image";
 
 /// The table in which `key` is known, with the key: `packages.include`.
 pub(crate) fn elsewhere(key: &str) -> Option<String> {

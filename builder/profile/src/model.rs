@@ -489,6 +489,16 @@ impl Disk {
         self.root()?.slots.as_ref()
     }
 
+    /// The partitions that `/etc/fstab` mounts into the tree, with their places in the list. What is mounted below another comes
+    /// after it.
+    pub fn data(&self) -> Vec<(usize, &Partition, &TreePath)> {
+        let partitions = self.partitions.iter().enumerate();
+        let mounted = partitions.filter_map(|(at, it)| it.mount.as_ref().map(|mount| (at, it, &mount.value)));
+        let mut data: Vec<_> = mounted.collect();
+        data.sort_by_key(|(_, _, mount)| (mount.components().count(), *mount));
+        data
+    }
+
     /// The partition that firmware reads.
     pub fn boot_partition(&self) -> Option<&Partition> {
         let read = |kind| matches!(kind, PartitionKind::Esp | PartitionKind::Firmware);
@@ -564,6 +574,10 @@ pub struct Partition {
     pub grow: bool,
     /// `filesystem`, of the root alone.
     pub filesystem: RootFilesystem,
+    /// `mount`, of a `data` partition alone: where it is mounted, and what of the tree is on it.
+    pub mount: Option<Located<TreePath>>,
+    /// `label`: its name in the partition table, and its file system's.
+    pub label: Option<Located<String>>,
     /// `writable = "volatile"`: what is written over a read-only root stays in memory, and is gone at the next start.
     pub volatile: bool,
     /// `verity = true`, and where: a hash vouches for every block of the root. The partition with the tree of hashes follows.
@@ -572,6 +586,23 @@ pub struct Partition {
     pub slots: Option<Origin>,
     /// The whole table.
     pub origin: Origin,
+}
+
+impl Partition {
+    /// Its name in the partition table.
+    pub fn name(&self) -> &str {
+        let own = match self.kind.value {
+            PartitionKind::Root => "root",
+            PartitionKind::Esp => "esp",
+            PartitionKind::Firmware => "firmware",
+            PartitionKind::BiosBoot => "bios-boot",
+            PartitionKind::RootVerity => "root-verity",
+            // What systemd-sysupdate takes for free (sysupdate.d(5)).
+            PartitionKind::SpareRoot | PartitionKind::SpareVerity => "_empty",
+            PartitionKind::Data => "data",
+        };
+        self.label.as_ref().map_or(own, |label| &label.value)
+    }
 }
 
 /// What a partition is for.
@@ -591,6 +622,8 @@ pub enum PartitionKind {
     SpareRoot,
     /// The hashes over what will be there.
     SpareVerity,
+    /// A part of the tree, mounted by `/etc/fstab`.
+    Data,
 }
 
 /// `filesystem` of the root.

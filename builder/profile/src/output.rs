@@ -3,12 +3,12 @@
 use rootsmith_types::{Located, NumBytes, Origin};
 
 use crate::choices::{
-    BOOT_METHODS, CPIO_COMPRESSIONS, DISK_SIZES, FIRMWARE_FILESYSTEMS, FORMATS, Kind, OUTPUT_KINDS, PARTITIONS,
-    ROOT_FILESYSTEMS, SQUASHFS_COMPRESSIONS, TABLES, WRITABLE,
+    BOOT_METHODS, CPIO_COMPRESSIONS, DATA_FILESYSTEMS, DISK_SIZES, FIRMWARE_FILESYSTEMS, FORMATS, Kind, OUTPUT_KINDS,
+    PARTITIONS, ROOT_FILESYSTEMS, SQUASHFS_COMPRESSIONS, TABLES, WRITABLE,
 };
 use crate::error::ProfileError;
 use crate::fields::{Fields, Refusal};
-use crate::keys::{OF_COMPRESSED, OF_DISK, OF_OCI, PARTITION};
+use crate::keys::{NO_LUKS, OF_COMPRESSED, OF_DISK, OF_OCI, PARTITION};
 use crate::model::{
     Board, BootMethod, Cpio, CpioCompression, Disk, DiskFormat, Oci, Output, OutputKind, Partition, PartitionKind,
     PartitionSize, RootFilesystem, Squashfs, SquashfsCompression,
@@ -158,36 +158,32 @@ fn partition(table: &Fields<'_>, firmware: PartitionKind) -> Option<Partition> {
     let kind = table.required("type", "type = \"root\"", |text| PARTITIONS.read(text));
     let kind = kind.map(|kind| Located::new(kind.value.unwrap_or(firmware), kind.origin));
     let mut filesystem = RootFilesystem::Ext4;
+    let (mut mount, mut label) = (None, None);
     match kind.as_ref().map(|kind| kind.value) {
         Some(PartitionKind::Root) => {
-            let read = table.text("filesystem", |text| ROOT_FILESYSTEMS.read(text));
+            let read = table.text("filesystem", unencrypted(|text| ROOT_FILESYSTEMS.read(text)));
             filesystem = read.map_or(filesystem, |read| read.value);
             match filesystem {
-                RootFilesystem::Ext4 => {
-                    for key in ["writable", "verity", "slots"] {
-                        table.refuse(key, "a root that is ext4", &["type", "filesystem", "size", "free", "grow"]);
-                    }
-                }
+                RootFilesystem::Ext4 => only(table, "a root that is ext4", &["filesystem", "size", "free", "grow"]),
                 // It is as large as its content and, once written, never changes.
                 RootFilesystem::Squashfs => {
-                    for key in ["free", "grow"] {
-                        let known = &["type", "filesystem", "size", "writable", "verity", "slots"];
-                        table.refuse(key, "a root that is squashfs", known);
-                    }
+                    let known = ["filesystem", "size", "writable", "verity", "slots"];
+                    only(table, "a root that is squashfs", &known);
                 }
             }
         }
         Some(PartitionKind::Esp | PartitionKind::Firmware) => {
             table.text("filesystem", |text| FIRMWARE_FILESYSTEMS.read(text));
-            for key in ["writable", "verity", "slots"] {
-                let known = &["type", "filesystem", "size", "free", "grow"];
-                table.refuse(key, "a partition that firmware reads", known);
-            }
+            only(table, "a partition that firmware reads", &["filesystem", "size", "free", "grow"]);
         }
-        Some(PartitionKind::BiosBoot) => {
-            for key in ["filesystem", "free", "grow", "writable", "verity", "slots"] {
-                table.refuse(key, "a `bios-boot` partition", &["type", "size"]);
-            }
+        Some(PartitionKind::BiosBoot) => only(table, "a `bios-boot` partition", &["size"]),
+        Some(PartitionKind::Data) => {
+            table.text("filesystem", unencrypted(|text| DATA_FILESYSTEMS.read(text)));
+            mount = table.required("mount", "mount = \"/var\"", words::data_mount);
+            label = table.text("label", words::label);
+            let known = ["filesystem", "mount", "label", "size", "free", "grow"];
+            only(table, "a `data` partition", &known);
+            mount.as_ref()?;
         }
         // No word of a profile's.
         Some(PartitionKind::RootVerity | PartitionKind::SpareRoot | PartitionKind::SpareVerity) | None => {}
@@ -208,7 +204,7 @@ fn partition(table: &Fields<'_>, firmware: PartitionKind) -> Option<Partition> {
     let verity = table.boolean("verity").filter(|asked| asked.value).map(|asked| asked.origin);
     let slots = table.number("slots", words::slots).map(|asked| asked.origin);
     let origin = table.origin.clone();
-    Some(Partition { kind: kind?, size: size?, free, grow, filesystem, volatile, verity, slots, origin })
+    Some(Partition { kind: kind?, size: size?, free, grow, filesystem, mount, label, volatile, verity, slots, origin })
 }
 
 /// A partition as it is asked for, the one with the hashes over it, and both once more where it has a second slot.
@@ -239,4 +235,27 @@ fn with_others(partition: Partition) -> Vec<Partition> {
 /// Room for the hashes over any version that fits in a slot of `size`: 1 in 128, of those as well, and a superblock.
 fn hashes_over(size: NumBytes) -> PartitionSize {
     PartitionSize::Fixed(NumBytes::mib(size.get().div_ceil(127 << 20) + 1))
+}
+
+/// Notes the keys of a partition that mean nothing in `what`; `type` is always known.
+fn only(table: &Fields<'_>, what: &str, known: &[&'static str]) {
+    let shown: Vec<&'static str> = ["type"].into_iter().chain(known.iter().copied()).collect();
+    for key in PARTITION.iter().filter(|key| key.instead.is_none() && !shown.contains(&key.name)) {
+        table.refuse(key.name, what, &shown);
+    }
+}
+
+/// What reads the name of a file system, with a word for those who want it encrypted.
+fn unencrypted<T>(read: impl Fn(&str) -> Result<T, Refusal>) -> impl Fn(&str) -> Result<T, Refusal> {
+    move |text| match text {
+        "luks" | "luks2" | "crypto_LUKS" => {
+            let what = format!("the file system `{text}`");
+            Err(Refusal::Because(Box::new(move |origin| ProfileError::Unsupported {
+                origin,
+                what: what.clone(),
+                instead: NO_LUKS.to_owned(),
+            })))
+        }
+        _ => read(text),
+    }
 }

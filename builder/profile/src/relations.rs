@@ -42,9 +42,14 @@ pub(crate) fn accounts(users: &[User], groups: &[Group], findings: &Findings) {
     no_duplicates(gids.map(|gid| (&gid.origin, format!("group with the number {}", gid.value))), findings);
 }
 
-/// One mount at each place.
-pub(crate) fn mounts(mounts: &[Mount], findings: &Findings) {
-    no_duplicates(mounts.iter().map(|it| (&it.target.origin, format!("mount at `{}`", it.target.value))), findings);
+/// One mount at each place, a partition's among them.
+pub(crate) fn mounts(mounts: &[Mount], outputs: &[Output], findings: &Findings) {
+    let partitions = outputs.iter().flat_map(|output| match &output.kind {
+        OutputKind::Disk(disk) => disk.partitions.as_slice(),
+        OutputKind::Tar | OutputKind::Oci(_) | OutputKind::Squashfs(_) | OutputKind::Cpio(_) => &[],
+    });
+    let targets = partitions.filter_map(|it| it.mount.as_ref()).chain(mounts.iter().map(|it| &it.target));
+    no_duplicates(targets.map(|it| (&it.origin, format!("mount at `{}`", it.value))), findings);
 }
 
 /// One who configures the interfaces: what cloud-init writes for an interface is read before what the profile says of it.
@@ -138,6 +143,12 @@ fn disk(disk: &Disk, origin: &Origin, kernel: bool, findings: &Findings) {
         let (origin, first) = (second.kind.origin.clone(), first.kind.origin.clone());
         findings.push(ProfileError::Duplicate { origin, what: "partition for firmware to read".to_owned(), first });
     }
+    let named = disk.partitions.iter().filter(|it| it.kind.value == PartitionKind::Data);
+    let names = named.map(|it| {
+        let origin = it.label.as_ref().map_or(&it.origin, |label| &label.origin);
+        (origin, format!("partition called `{}`: `label` gives each a name of its own", it.name()))
+    });
+    no_duplicates(names, findings);
     if let (false, Some(boot)) = (kernel, disk.boot.first()) {
         findings.push_missing(ProfileError::NoKernel { origin: boot.origin.clone(), what: "disk" });
     }

@@ -66,10 +66,13 @@ pub(crate) fn profile(table: &Table, start: &Origin, loader: &Loader<'_>) -> Opt
     root.require("output", "[[output]]");
     let outputs = root.tables("output", keys::OUTPUT);
     let name = image.as_ref().map(|image| image.name.value.as_str());
-    let outputs: Vec<_> = outputs.iter().filter_map(|one| output::output(one, name, board.as_ref())).collect();
+    let mut outputs: Vec<_> = outputs.iter().filter_map(|one| output::output(one, name, board.as_ref())).collect();
+    if let Some(image) = &image {
+        appliance::name_slots(&mut outputs, image);
+    }
 
     relations::accounts(&users, &groups, &loader.findings);
-    relations::mounts(&mounts, &loader.findings);
+    relations::mounts(&mounts, &outputs, &loader.findings);
     relations::networks(&network, cloud_init.as_ref(), &loader.findings);
     relations::services(&services, &loader.findings);
     relations::payloads(&payloads, image.as_ref(), &loader.findings);

@@ -165,6 +165,34 @@ pub(crate) fn target_path(text: &str) -> Result<TreePath, Refusal> {
     if text.starts_with('/') && !path.is_root() { Ok(path) } else { Err(refused()) }
 }
 
+/// Where a partition beside the root is mounted. What the kernel, the initramfs and the init read before they mount anything has to
+/// be on the root; below the last ones something else is mounted.
+pub(crate) fn data_mount(text: &str) -> Result<TreePath, Refusal> {
+    const OF_ROOT: [&str; 12] =
+        ["usr", "etc", "bin", "sbin", "lib", "lib32", "lib64", "boot", "dev", "proc", "sys", "run"];
+    let path = target_path(text)?;
+    let first = path.components().next();
+    if OF_ROOT.iter().any(|name| Some(name.as_bytes()) == first) {
+        return Err(Refusal::Invalid {
+            expected: "a folder that can be on a partition of its own",
+            hint: "what starts the system stays on the root; take `/var`, `/home`, `/srv`, `/opt` or a folder of your own",
+        });
+    }
+    // It comes to stand in tables and scripts.
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"/-_.+@:".contains(&b);
+    if !path.as_bytes().iter().copied().all(plain) {
+        let hint = "use letters, digits and `-_.+@:` in its name: `/srv/data`";
+        return Err(Refusal::Invalid { expected: "a folder to mount a partition on", hint });
+    }
+    Ok(path)
+}
+
+/// The name of a partition, and the label of its file system: an ext4 has 16 bytes for it, a swap area as many.
+pub(crate) fn label(text: &str) -> Result<String, Refusal> {
+    let ok = (1..=16).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    checked(text, ok, "the label of a partition", "use up to 16 letters, digits, `-`, `_` and `.`: `data`")
+}
+
 /// A folder in the target: absolute, and `/` too.
 pub(crate) fn target_folder(text: &str) -> Result<TreePath, Refusal> {
     if text == "/" { Ok(TreePath::root()) } else { target_path(text) }
@@ -512,6 +540,20 @@ mod tests {
         assert!(target_path("/usr/share/doc/").is_ok());
         for bad in ["", "/", "usr", "/usr/../etc", "/a\0b"] {
             assert!(target_path(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn what_starts_the_system_is_on_the_root() {
+        for good in ["/var", "/var/lib/k0s", "/home/", "/data", "/usrlocal"] {
+            assert!(data_mount(good).is_ok(), "{good}");
+        }
+        for bad in ["", "/", "var", "/usr", "/usr/local", "/etc/k0s", "/boot", "/lib64", "/run/x", "/a b", "/a\nb"] {
+            assert!(data_mount(bad).is_err(), "{bad:?}");
+        }
+        assert!(label("k0s-data_1.x").is_ok());
+        for bad in ["", "a b", "seventeen-letters", "ä", "a/b"] {
+            assert!(label(bad).is_err(), "{bad:?}");
         }
     }
 

@@ -9,6 +9,7 @@ mod content;
 mod digest;
 mod dump;
 mod node;
+mod split;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tree;
@@ -16,4 +17,5 @@ mod tree;
 pub use blobs::{Blobs, NoBlobs};
 pub use content::{Blob, Content, PackId, Run, Sparse};
 pub use node::{Metadata, Mtime, Node, NodeKind};
+pub use split::SplitError;
 pub use tree::{Entry, LeafId, Tree, TreeError};

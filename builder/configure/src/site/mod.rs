@@ -12,8 +12,8 @@ mod systemd;
 use std::fmt::Write;
 
 use rootsmith_assemble::Owner;
-use rootsmith_profile::{Caches, InitSystem, OutputKind, Profile};
-use rootsmith_types::{Arch, Origin, PackageName};
+use rootsmith_profile::{Caches, Disk, InitSystem, OutputKind, Profile};
+use rootsmith_types::{Arch, Origin, PackageName, TreePath};
 
 use crate::ConfigureError;
 use crate::edit::Edit;
@@ -73,6 +73,13 @@ pub(crate) fn first_boot(edit: &mut Edit<'_>, profile: &Profile, packages: &[&Pa
     edit.write("/var/lib/rootsmith/package-setup", names, 0o644);
     match profile.init.system.value {
         InitSystem::Systemd => systemd::package_setup(edit),
+        InitSystem::Openrc if is_on_data(profile, &TreePath::literal("/var/lib/dpkg")) => {
+            // It comes before every other service, and those that mount are services.
+            let what = "have dpkg configure packages on first boot before `/var` is mounted";
+            let instead =
+                "leave `/var/lib/dpkg` on the root: mount the partition further down, at `/var/lib/k0s` for one";
+            refuse(edit, InitSystem::Openrc, &profile.init.system.origin, what, instead);
+        }
         InitSystem::Openrc => openrc::package_setup(edit),
         InitSystem::Busybox => {
             let names: Vec<&str> = packages.iter().map(|name| name.as_str()).collect();
@@ -124,13 +131,29 @@ pub(crate) fn services(edit: &mut Edit<'_>, profile: &Profile) -> Vec<String> {
     }
 }
 
-/// Where the profile asks for a partition that grows.
+/// Where the profile asks for a root that grows.
 fn grows(profile: &Profile) -> Option<Origin> {
-    let disks = profile.outputs.iter().filter_map(|output| match &output.kind {
+    let root = disks(profile).filter_map(Disk::root).find(|root| root.grow);
+    root.map(|root| root.origin.clone())
+}
+
+/// The partition beside the root that grows: where it is asked for, and where it is mounted. The initramfs has grown it when the init
+/// starts, and what is left is its file system.
+fn data_grows(profile: &Profile) -> Option<(Origin, TreePath)> {
+    let mut data = disks(profile).flat_map(Disk::data);
+    data.find(|(_, partition, _)| partition.grow).map(|(_, partition, mount)| (partition.origin.clone(), mount.clone()))
+}
+
+/// Whether `folder` is, or lies, on a partition beside the root.
+fn is_on_data(profile: &Profile, folder: &TreePath) -> bool {
+    disks(profile).flat_map(Disk::data).any(|(_, _, mount)| folder.starts_with(mount))
+}
+
+fn disks(profile: &Profile) -> impl Iterator<Item = &Disk> {
+    profile.outputs.iter().filter_map(|output| match &output.kind {
         OutputKind::Disk(disk) => Some(disk),
         _ => None,
-    });
-    disks.flat_map(|disk| &disk.partitions).find(|partition| partition.grow).map(|partition| partition.origin.clone())
+    })
 }
 
 /// A file that the profile asks for at `origin`.

@@ -34,8 +34,9 @@ use rootsmith_profile::{BootMethod, Disk, Hierarchy, InitSystem, PartitionKind, 
 use rootsmith_tree::{Blobs, Content, Metadata, Node, Tree};
 use rootsmith_types::{Arch, Located, Problems, Sha256Digest, Sources, TreePath, UnixTime};
 
-use crate::bootable::{IndexedKernel, MAX_TEXT, grown_by_initramfs, read, tree_error};
+use crate::bootable::{IndexedKernel, MAX_TEXT, read, tree_error};
 use crate::inputs::InputError;
+use crate::partitions;
 
 /// No kernel image, stub or busybox is larger.
 pub(crate) const MAX_IMAGE: u64 = 256 << 20;
@@ -177,12 +178,12 @@ fn initrd(files: &BootFiles<'_>, blobs: &dyn Blobs) -> Result<Option<Vec<u8>>, P
     modules
         .extend(verity.filter(|name| kernel.index.module(name).is_some() || *name == "dm_verity").map(str::to_owned));
     let modules = root_modules(&kernel.index, files.disk.root_filesystem().name(), &modules);
-    let grow = grown_by_initramfs(profile.init.system.value, files.disk);
+    let grow = partitions::to_grow(profile.init.system.value, files.disk, files.ids);
     let files = match files.root_hash {
         Some(_) => verity_files(files, blobs)?,
         None => Vec::new(),
     };
-    if !grow && !volatile && files.is_empty() && !needs_initramfs(&kernel.index, &modules)? {
+    if grow.is_none() && !volatile && files.is_empty() && !needs_initramfs(&kernel.index, &modules)? {
         return Ok(None);
     }
     let busybox = pieces::boot_file(packages, "busybox-static", "/usr/bin/busybox")
@@ -196,7 +197,7 @@ fn initrd(files: &BootFiles<'_>, blobs: &dyn Blobs) -> Result<Option<Vec<u8>>, P
         busybox: &busybox.read(blobs, MAX_IMAGE).map_err(AssembleError::Store)?,
         files: &files,
         modules: &modules,
-        grow,
+        grow: grow.as_deref(),
         date,
     };
     Ok(Some(initramfs(&input)?))

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use rootsmith_types::{Arch, Problems};
 
-use super::rules::limits::DATA_FOLDER;
 use super::way_in::without_comments;
+use crate::facts::DATA_FOLDER;
 use crate::rules::netfilter::{LEGACY, NFT};
 use crate::set::Set;
 use crate::{Check, Rule, Wanted};

@@ -3,9 +3,10 @@
 use rootsmith_types::NumBytes;
 
 use super::Outcome;
-use super::fstab::{Mount, mounts};
+use super::fstab::{Mount, find, mounts};
 use super::mounts::{overlaid, read_only_root};
-use crate::facts::path;
+use crate::RoomFacts;
+use crate::facts::{DATA_FOLDER, path};
 use crate::view::View;
 
 pub(super) fn data_folder(view: &View<'_>, folder: &str, known: &[String]) -> Outcome {
@@ -25,8 +26,24 @@ pub(super) fn data_folder(view: &View<'_>, folder: &str, known: &[String]) -> Ou
 
 pub(super) fn free(view: &View<'_>, mebibytes: u64, percent: u64) -> Outcome {
     let Some(boot) = view.facts.boot else { return Outcome::unknown("nothing is known of the disk") };
+    let enough = |what: String, room: RoomFacts| {
+        let RoomFacts { size, available, grows } = room;
+        let evidence = format!("{what} has {available} of {size} available");
+        if grows {
+            return Outcome::yes(format!("{evidence}, and grows on first boot"));
+        }
+        // In 128 bits no product of two sizes overflows.
+        let relative = u128::from(available.get()) * 100 >= u128::from(size.get()) * u128::from(percent);
+        if available >= NumBytes::mib(mebibytes) && relative { Outcome::yes(evidence) } else { Outcome::no(evidence) }
+    };
+    // What takes the room lies in the folder of k0s, which may be on another partition of the disk.
+    if let Some(mount) = covering(view, DATA_FOLDER).filter(|mount| mount.point != "/")
+        && let Some((key, value)) = mount.device.split_once('=')
+        && let Some(room) = find(boot, key, value.trim_matches('"')).and_then(|partition| partition.room)
+    {
+        return enough(format!("the partition at `{}`", mount.point), room);
+    }
     let root = &boot.root;
-    let (size, available) = (root.size, root.available);
     if let Some(kind) = read_only_root(view) {
         return match overlaid(view) {
             Some(overlay) => {
@@ -35,26 +52,25 @@ pub(super) fn free(view: &View<'_>, mebibytes: u64, percent: u64) -> Outcome {
             None => Outcome::no(format!("the root file system is {kind}, which cannot be written")),
         };
     }
-    let evidence = format!("the root file system has {available} of {size} available");
-    if root.grows {
-        return Outcome::yes(format!("{evidence}, and grows on first boot"));
-    }
-    // In 128 bits no product of two sizes overflows.
-    let relative = u128::from(available.get()) * 100 >= u128::from(size.get()) * u128::from(percent);
-    if available >= NumBytes::mib(mebibytes) && relative { Outcome::yes(evidence) } else { Outcome::no(evidence) }
+    let (size, available, grows) = (root.size, root.available, root.grows);
+    enough("the root file system".to_owned(), RoomFacts { size, available, grows })
 }
 
 /// The mount point and type of the file system the folder is on.
 fn filesystem_of(view: &View<'_>, folder: &str) -> Option<(String, String)> {
+    match covering(view, folder) {
+        Some(mount) if mount.point != "/" && mount.filesystem != "auto" => Some((mount.point, mount.filesystem)),
+        _ if overlaid(view).is_some() => Some(("/".to_owned(), "overlay".to_owned())),
+        _ => view.facts.boot.map(|boot| ("/".to_owned(), boot.root.filesystem.clone())),
+    }
+}
+
+/// The line of `/etc/fstab` for the file system that the folder is on.
+fn covering(view: &View<'_>, folder: &str) -> Option<Mount> {
     let holds = |mount: &Mount| {
         let point = mount.point.trim_end_matches('/');
         folder.strip_prefix(point).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     let (lines, _) = mounts(&view.text_or_empty("/etc/fstab"));
-    let longest = lines.into_iter().filter(holds).max_by_key(|mount| mount.point.trim_end_matches('/').len());
-    match longest {
-        Some(mount) if mount.point != "/" && mount.filesystem != "auto" => Some((mount.point, mount.filesystem)),
-        _ if overlaid(view).is_some() => Some(("/".to_owned(), "overlay".to_owned())),
-        _ => view.facts.boot.map(|boot| ("/".to_owned(), boot.root.filesystem.clone())),
-    }
+    lines.into_iter().filter(holds).max_by_key(|mount| mount.point.trim_end_matches('/').len())
 }

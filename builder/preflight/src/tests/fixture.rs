@@ -233,6 +233,7 @@ fn make() -> Image {
         filesystem: Some("ext4".to_owned()),
         uuid: Some("22222222-2222-2222-2222-222222222222".to_owned()),
         label: Some("rootfs".to_owned()),
+        room: None,
     };
     let esp = PartitionFacts {
         role: PartitionRole::Esp,
@@ -241,6 +242,7 @@ fn make() -> Image {
         filesystem: Some("vfat".to_owned()),
         uuid: Some("1234-ABCD".to_owned()),
         label: None,
+        room: None,
     };
     let entry = BootEntry {
         kind: EntryKind::Uki,

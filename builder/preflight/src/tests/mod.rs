@@ -110,6 +110,25 @@ fn a_root_that_grows_has_room() {
 }
 
 #[test]
+fn a_folder_has_the_room_of_the_partition_it_lies_on() {
+    let mut image = good();
+    image.boot.root.available = NumBytes::mib(10);
+    let mut data = image.boot.partitions[0].clone();
+    (data.role, data.partuuid) = (PartitionRole::Other, "44444444-4444-4444-4444-444444444444".to_owned());
+    let room = RoomFacts { size: NumBytes::mib(8000), available: NumBytes::mib(7000), grows: false };
+    data.room = Some(room);
+    image.boot.partitions.push(data);
+    image.put("/etc/fstab", 0o644, "PARTUUID=44444444-4444-4444-4444-444444444444 /var ext4 defaults 0 0\n");
+    let finding = image.finding("host.disk-free");
+    assert_eq!(
+        (finding.verdict, finding.evidence[0].as_str()),
+        (Verdict::Pass, "the partition at `/var` has 6.84 GiB of 7.81 GiB available")
+    );
+    image.boot.partitions[2].room = Some(RoomFacts { available: NumBytes::mib(10), ..room });
+    assert_ne!(image.finding("host.disk-free").verdict, Verdict::Pass);
+}
+
+#[test]
 fn a_root_that_cannot_be_written_has_no_room_and_memory_lies_over_it_only_where_it_says_so() {
     let mut image = good();
     image.boot.root.filesystem = "squashfs".to_owned();

@@ -162,7 +162,7 @@ fn what_the_design_promises_and_we_cannot_yet_is_said_so() {
         output = [
             { kind = 'ext4' },
             { kind = 'disk', table = 'gpt', boot = 'uki', format = ['raw'], partitions = [
-                { type = 'swap', size = '1GiB' }, { type = 'root', filesystem = 'btrfs', size = 'minimal' } ] },
+                { type = 'home', size = '1GiB' }, { type = 'root', filesystem = 'btrfs', size = 'minimal' } ] },
             { kind = 'tar', compress = 'zstd' },
         ]
     ";
@@ -180,8 +180,8 @@ fn what_the_design_promises_and_we_cannot_yet_is_said_so() {
       hint: write `dash = { ignore = "why its scripts are not needed" }`
     p.toml:11:10: output `ext4` is not supported yet
       hint: supported today: `disk`, `tar`, `squashfs`, `cpio` and `oci`
-    p.toml:13:10: partition `swap` is not supported yet
-      hint: supported today: `boot`, `esp`, `firmware`, `bios-boot` and `root`
+    p.toml:13:10: partition `home` is not supported yet
+      hint: supported today: `boot`, `esp`, `firmware`, `bios-boot`, `root` and `data`
     p.toml:13:65: root file system `btrfs` is not supported yet
       hint: supported today: `ext4` and `squashfs`
     p.toml:14:17: `output.compress` is not supported yet
@@ -318,6 +318,58 @@ fn the_hash_of_a_root_lies_where_it_can_be_signed() {
     p.toml:7:70: `extlinux` would read the root hash of `verity` from a file that anybody can change
       note: it is asked for p.toml:6:58
       hint: write `boot = \"uki\"` or `boot = [\"systemd-boot\", \"uki\"]`, whose image has it inside, or leave `verity` out
+    ");
+}
+
+#[test]
+fn partitions_that_cannot_lie_beside_the_root() {
+    let disk = |partitions: &str| {
+        let disk = format!(
+            "{{ kind = 'disk', table = 'gpt', boot = 'uki', partitions = [{{ type = 'esp', size = '64MiB' }}, {{ type = 'root', size = 'minimal' }},\n{partitions} ] }}"
+        );
+        let rest = "kernel = { package = 'linux' }\nmount = [{ source = 'tmpfs', target = '/srv', type = 'tmpfs' }]\n";
+        findings(&[("p.toml", &format!("{}\n{rest}", LEAST.replace("{ kind = \"tar\" }", &disk)))])
+    };
+    insta::assert_snapshot!(disk("{ type = 'data', size = '1GiB', mount = '/usr' },
+{ type = 'data', size = '1GiB', mount = 'var', label = 'a b' },
+{ type = 'data', size = '1GiB', filesystem = 'luks', writable = 'volatile' },
+{ type = 'data', size = '1GiB', mount = '/home', encrypt = true, filesystem = 'xfs' }"), @r#"
+    p.toml:7:41: `/usr` is not a folder that can be on a partition of its own
+      hint: what starts the system stays on the root; take `/var`, `/home`, `/srv`, `/opt` or a folder of your own
+    p.toml:8:41: `var` is not a path in the image
+      hint: write it in full, from `/`, without `..`: `/usr/share/doc`
+    p.toml:8:56: `a b` is not the label of a partition
+      hint: use up to 16 letters, digits, `-`, `_` and `.`: `data`
+    p.toml:9:1: `output.partitions.mount` is missing [missing in here]
+      hint: write `mount = "/var"`
+    p.toml:9:46: the file system `luks` is not supported yet
+      hint: LUKS waits for a plan of where the passphrase comes from: encrypt on the running machine, or keep secrets out of the image
+    p.toml:9:54: unknown key `writable` in a `data` partition
+      hint: known here: `type`, `filesystem`, `mount`, `label`, `size`, `free` and `grow`
+    p.toml:10:50: `output.partitions.encrypt` is not supported yet
+      hint: LUKS waits for a plan of where the passphrase comes from: encrypt on the running machine, or keep secrets out of the image
+    p.toml:10:79: file system `xfs` is not supported yet
+      hint: supported today: `ext4`
+    "#);
+    insta::assert_snapshot!(disk("{ type = 'data', size = '1GiB', mount = '/var', grow = true },
+{ type = 'data', size = '1GiB', mount = '/var/', label = 'var' },
+{ type = 'data', size = '1GiB', mount = '/srv', label = 'var' },
+{ type = 'data', size = '1GiB', mount = '/opt' }"), @"
+    p.toml:7:1: only the last partition can grow [cannot grow]
+      note: the partition behind it is p.toml:8:1
+      hint: move it to the end of `partitions`, or leave `grow` out
+    p.toml:8:41: there is a second mount at `/var` [the second]
+      note: the first is p.toml:7:41
+      hint: take one of them out
+    p.toml:9:57: there is a second partition called `var`: `label` gives each a name of its own [the second]
+      note: the first is p.toml:8:58
+      hint: take one of them out
+    p.toml:10:1: there is a second partition called `data`: `label` gives each a name of its own [the second]
+      note: the first is p.toml:7:1
+      hint: take one of them out
+    p.toml:13:39: there is a second mount at `/srv` [the second]
+      note: the first is p.toml:9:41
+      hint: take one of them out
     ");
 }
 

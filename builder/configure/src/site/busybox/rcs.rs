@@ -3,9 +3,10 @@
 use std::fmt::Write;
 
 use rootsmith_profile::{Profile, Service};
+use rootsmith_types::TreePath;
 
-use super::super::grows;
 use super::super::quote::quote;
+use super::super::{data_grows, grows, is_on_data};
 use super::{cgroups, network, service};
 use crate::edit::Edit;
 
@@ -86,28 +87,47 @@ ssh-keygen -A
 ";
 
 /// The initramfs has grown the partition; without anything to gain this does nothing.
-const GROW: &str = "
-# The root file system to the end of its partition.
-root=
+fn grow(what: &str, place: &TreePath) -> String {
+    format!(
+        "
+# The {what} to the end of its partition.
+device=
 while read -r _ _ number _ place _; do
-\t[ \"$place\" != / ] || root=$number
+\t[ \"$place\" != {place} ] || device=$number
 done </proc/self/mountinfo
-root=/dev/$(sed -n 's/^DEVNAME=//p' \"/sys/dev/block/$root/uevent\")
-resize2fs \"$root\" >/dev/null 2>&1 || echo \"the root file system keeps its size\"
+device=/dev/$(sed -n 's/^DEVNAME=//p' \"/sys/dev/block/$device/uevent\")
+resize2fs \"$device\" >/dev/null 2>&1 || echo \"the {what} keeps its size\"
+"
+    )
+}
+
+const MOUNTS: &str = "
+# The other file systems of /etc/fstab.
+mount -a
 ";
 
 /// The whole script; `once` are the services that run once, in their order.
 pub(super) fn text(edit: &Edit<'_>, profile: &Profile, once: &[&Service]) -> String {
     let mut text = HEAD.to_owned();
     if grows(profile).is_some() {
-        text.push_str(GROW);
+        text.push_str(&grow("root file system", &TreePath::root()));
+    }
+    // The seed may lie on another partition; elsewhere mounts may ask for the machine's name.
+    let early = is_on_data(profile, &TreePath::literal("/var/lib"));
+    if early {
+        text.push_str(MOUNTS);
     }
     text.push_str(SEED);
     if profile.hostname().value.contains('?') {
         text.push_str(PATTERN);
     }
     text.push_str("hostname -F /etc/hostname\n");
-    text.push_str("\n# The other file systems of /etc/fstab.\nmount -a\n");
+    if !early {
+        text.push_str(MOUNTS);
+    }
+    if let Some((_, mount)) = data_grows(profile) {
+        text.push_str(&grow(&format!("file system at {mount}"), &mount));
+    }
     if profile.mounts.iter().any(|mount| mount.kind.value == "swap") {
         text.push_str("swapon -a\n");
     }

@@ -5,7 +5,8 @@ use rootsmith_assemble::Owner;
 use rootsmith_profile::Profile;
 use rootsmith_types::{Located, Origin};
 
-use super::super::{grows, owned};
+use super::super::quote::quote;
+use super::super::{data_grows, grows, owned};
 use crate::edit::Edit;
 use crate::init_scripts;
 
@@ -26,6 +27,11 @@ pub(super) fn write(edit: &mut Edit<'_>, profile: &Profile) {
     }
     if let Some(grows) = grows(profile) {
         add(edit, &grows, "grow-root", include_str!("scripts/grow-root"), SYSINIT);
+    }
+    if let Some((grows, mount)) = data_grows(profile) {
+        let text = format!("# Where the partition is mounted.\npoint={}\n", quote(&mount.to_string()));
+        owned(edit, &grows, "/etc/conf.d/grow-data", text);
+        add(edit, &grows, "grow-data", include_str!("scripts/grow-data"), SYSINIT);
     }
     if edit.resolves("/usr/bin/systemd-tmpfiles") {
         add(edit, init, "tmpfiles", include_str!("scripts/tmpfiles"), SYSINIT);

@@ -1,11 +1,10 @@
 //! Memory, room, limits, settings, control groups.
 
 use crate::Said;
+use crate::facts::DATA_FOLDER;
 use crate::live::answers::{Answers, Silent};
 use crate::rules::Outcome;
 
-/// Where k0s looks for room.
-pub(crate) const DATA_FOLDER: &str = "/var/lib/k0s";
 /// CGROUP2_SUPER_MAGIC, as `stat` writes it.
 const CGROUP2: &str = "63677270";
 /// TMPFS_MAGIC: where version 1 has its folders.
