@@ -1,4 +1,4 @@
-//! Partitions beside the root, on running machines: mounted, one below the other, and grown.
+//! Partitions beside the root, on running machines: mounted, one below the other, grown, swapped to.
 #![allow(missing_docs, clippy::print_stderr)]
 
 use std::fs;
@@ -15,6 +15,7 @@ sleep 5
 echo 1 >/proc/sys/kernel/printk
 ask() { name=$1; shift; echo; echo "<<$name"; "$@"; echo "$name>>"; }
 ask MOUNTS sh -c "awk '\$2 ~ /^\/var(\/lib)?\$/ { print \$2, \$3, substr(\$4, 1, 2) }' /proc/mounts"
+ask SWAPS sh -c "sed 1d /proc/swaps | awk '{ print \$2, \$3 }'"
 ask SIZE sh -c "df -k /var | awk 'END { print \$2 }'"
 ask SEED sh -c "ls /var/lib/random-seed /var/lib/urandom/random-seed /var/lib/systemd/random-seed 2>/dev/null | wc -l"
 echo "=== probe is done"
@@ -32,6 +33,7 @@ fn starts(base: &str, table: &str, boot_by: &str, more: &str) {
          output = {{ replace = [{{ kind = \"disk\", table = \"{table}\", boot = \"{boot_by}\", format = [\"raw\"], partitions = [\n\
          {{ type = \"boot\", size = \"96MiB\" }},\n\
          {{ type = \"root\", filesystem = \"ext4\", size = \"minimal\", free = \"128MiB\" }},\n\
+         {{ type = \"swap\", size = \"24MiB\" }},\n\
          {{ type = \"data\", mount = \"/var/lib\", label = \"lib\", size = \"minimal\", free = \"64MiB\" }},\n\
          {{ type = \"data\", mount = \"/var\", size = \"96MiB\", grow = true }},\n] }}] }}\n\
          [image]\nname = \"parts\"\narch = {{ replace = [\"amd64\"] }}\n[preflight]\nsets = {{ replace = [\"boot\"] }}\n\
@@ -44,6 +46,7 @@ fn starts(base: &str, table: &str, boot_by: &str, more: &str) {
         let console = boot(folder.path(), &image, "=== probe is done", &["--write"]);
         assert!(!console.contains("cannot grow") && !console.contains("keeps its size"), "{console}");
         assert_eq!(answer(&console, "MOUNTS"), ["/var ext4 rw", "/var/lib ext4 rw"], "{console}");
+        assert_eq!(answer(&console, "SWAPS"), ["partition 24572"], "{console}");
         assert_eq!(answer(&console, "SEED"), ["1"], "{console}");
         let kilobytes: u64 = answer(&console, "SIZE")[0].parse().unwrap();
         assert!(kilobytes > 1 << 20, "{kilobytes} KiB: {console}");
@@ -51,7 +54,7 @@ fn starts(base: &str, table: &str, boot_by: &str, more: &str) {
     }
     assert_eq!(tables[0], tables[1], "the second boot changes the table");
     let var = folder.path().join("var.img");
-    partition(&image, 4, &var);
+    partition(&image, 5, &var);
     // The machine was switched off, so that there is a journal to replay.
     judge("e2fsck", &["-f", "-p", var.to_str().unwrap()]);
 }

@@ -98,6 +98,41 @@ fn each_partition_has_its_part_of_the_tree_and_its_names() {
 }
 
 #[test]
+fn a_swap_area_is_one_for_everybody_who_knows_them() {
+    if !judges(&["blkid", "swaplabel", "file", "sfdisk"]) {
+        return;
+    }
+    for (table, boot, kind) in [("gpt", "uki", "0657FD6D-A4AB-43C4-84E5-0933C84B4F4F"), ("mbr", "extlinux", "82")] {
+        let text = profile(table, boot, "96MiB").replace(
+            "{ type = \"data\", mount = \"/var/lib\", label = \"lib\", size = \"minimal\", free = \"8MiB\" }",
+            "{ type = \"swap\", size = \"17000KiB\", label = \"ours\" }",
+        );
+        let folder = workspace(&text);
+        let folder = folder.path();
+        succeed(folder, &["build", "profiles/parts.toml"]);
+        let image = folder.join("outputs/parts-amd64/parts-amd64.img");
+        let swap = folder.join("swap");
+        partition(&image, 3, &swap);
+        let swap = swap.to_str().unwrap();
+        let dump = judge("sfdisk", &["--dump", image.to_str().unwrap()]);
+        assert!(dump.lines().any(|line| line.contains(&format!("type={kind}"))), "{dump}");
+        assert!(
+            judge("file", &["-b", swap]).contains("swap file, 4k page size, little endian, version 1, size 4249 pages")
+        );
+        let blkid = judge("blkid", &["-p", "-o", "export", swap]);
+        assert!(blkid.contains("TYPE=swap\n") && blkid.contains("LABEL=ours\n"), "{blkid}");
+        let uuid = blkid.lines().find_map(|line| line.strip_prefix("UUID=")).unwrap();
+        let said = judge("swaplabel", &[swap]);
+        assert!(said.contains("LABEL: ours\n") && said.contains(&format!("UUID:  {uuid}")), "{said}");
+        let root = folder.join("root");
+        partition(&image, 2, &root);
+        // BusyBox finds it by its own identifier.
+        let fstab = file_on(&root, "/etc/fstab");
+        assert!(fstab.contains(&format!("UUID={uuid} none swap sw 0 0\n")), "{fstab}");
+    }
+}
+
+#[test]
 fn what_cannot_be_taken_apart_is_said_at_its_line() {
     if !judges(&["tar"]) {
         return;

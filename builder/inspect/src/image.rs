@@ -17,7 +17,8 @@ use crate::grows;
 use crate::guess::{self, Guess};
 use crate::tar::budget::Budget;
 use crate::{
-    FileSource, OpenError, Part, Partition, Source, Table, TableKind, Volume, cpio, disk, folder, oci, tar, wrapped,
+    FileSource, OpenError, Part, Partition, Source, SwapArea, Table, TableKind, Volume, cpio, disk, folder, oci, tar,
+    wrapped,
 };
 
 /// EFI system partition (UEFI 2.10, table 5.7).
@@ -145,7 +146,8 @@ impl Image {
             let guess = guess::guess(&part);
             let volume = guess::open(&part).map_err(|error| error.inside(&format!("partition {number}")))?;
             seen.push(format!("{number}: {}", guess.map_or("unknown", Guess::name)));
-            partitions.push(facts(partition, guess, volume.as_ref()));
+            let swap = SwapArea::read(&*part);
+            partitions.push(facts(partition, guess, volume.as_ref(), swap));
             volumes.extend(volume.map(|volume| Found { volume, partition: Some(partitions.len() - 1) }));
         }
         let root = compose::root(&volumes, &partitions).ok_or(OpenError::NoRoot { partitions: seen })?;
@@ -226,15 +228,21 @@ impl Blobs for Image {
     }
 }
 
-fn facts(partition: &Partition, guess: Option<Guess>, volume: Option<&Volume>) -> PartitionFacts {
+fn facts(
+    partition: &Partition,
+    guess: Option<Guess>,
+    volume: Option<&Volume>,
+    swap: Option<SwapArea>,
+) -> PartitionFacts {
+    let (swap_uuid, swap_label) = swap.map_or((None, None), |area| (Some(area.uuid), area.label));
     let is_esp = partition.type_guid == Some(ESP) || partition.mbr_type == Some(MBR_ESP);
     PartitionFacts {
         role: if is_esp { PartitionRole::Esp } else { PartitionRole::Other },
         partuuid: partition.partuuid.clone(),
         partlabel: partition.name.clone(),
         filesystem: guess.map(|guess| guess.name().to_owned()),
-        uuid: volume.and_then(|volume| volume.uuid.clone()),
-        label: volume.and_then(|volume| volume.label.clone()),
+        uuid: volume.and_then(|volume| volume.uuid.clone()).or(swap_uuid),
+        label: volume.and_then(|volume| volume.label.clone()).or(swap_label),
         room: volume.and_then(|volume| {
             // Whether it grows is known when `/etc/fstab` is.
             Some(RoomFacts { size: volume.size, available: volume.available?, grows: false })

@@ -9,6 +9,7 @@
 //! | `ext4`     | ext2, ext3, ext4, with an unreplayed journal, too    | our own                               |
 //! | `fat`      | FAT12, FAT16, FAT32                                  | `hadris-fat` for names, our own       |
 //! | `squashfs` | squashfs 4                                           | our own                               |
+//! | `swap`     | swap areas, for what they say of themselves          | our own                               |
 //! | `tar`      | tar: plain, gzip, xz, Zstandard                      | our own, `flate2`, `liblzma`, `zstd`  |
 //! | `cpio`     | cpio: an initramfs, plain or compressed              | our own                               |
 //! | `oci`      | an OCI image layout, its layers applied              | our own                               |
@@ -40,6 +41,7 @@ mod pages;
 mod qcow2;
 mod source;
 mod squashfs;
+mod swap;
 mod tar;
 #[cfg(test)]
 mod testing;
@@ -56,6 +58,7 @@ pub use error::OpenError;
 pub use image::Image;
 pub use oci::{Bundle, BundledImage};
 pub use source::{FileSource, Part, ReadAt, Source};
+pub use swap::SwapArea;
 pub use volume::{Files, Volume};
 pub use wrapped::Disk;
 

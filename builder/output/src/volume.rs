@@ -1,6 +1,8 @@
 //! What lies in a partition of a disk.
 
-use rootsmith_ondisk::Image;
+use std::io;
+
+use rootsmith_ondisk::{Image, Sink};
 use rootsmith_profile::{Partition, PartitionKind, PartitionSize};
 use rootsmith_tree::Tree;
 use rootsmith_types::{NumBytes, Problems};
@@ -17,7 +19,10 @@ pub(crate) enum Volume<'a> {
     /// One that had no size before.
     Made(Stored<'a>),
     /// What vouches for it.
-    Hashes(&'a HashTree),
+    Hashes(Within<'a>),
+    /// The other slot, or that of its hashes: so large.
+    Empty(Empty),
+    Swap(rootsmith_swap::Plan),
 }
 
 impl<'a> Volume<'a> {
@@ -26,7 +31,20 @@ impl<'a> Volume<'a> {
         let partition = &input.disk.partitions[at];
         Ok(match (partition.kind.value, input.trees[at], input.made) {
             (PartitionKind::Root, Some(_), Some(made)) => Some(Volume::Made(stored(input, partition, made)?)),
-            (PartitionKind::RootVerity, _, Some(made)) => made.hashes.as_ref().map(Volume::Hashes),
+            (PartitionKind::RootVerity, _, Some(made)) => match &made.hashes {
+                Some(hashes) => Some(Volume::Hashes(within(partition, hashes)?)),
+                None => None,
+            },
+            (PartitionKind::SpareRoot | PartitionKind::SpareVerity, ..) => {
+                fixed(partition).map(Empty).map(Volume::Empty)
+            }
+            (PartitionKind::Swap, ..) => match fixed(partition) {
+                Some(size) => {
+                    let uuid = input.ids.partition(input.disk, at).filesystem;
+                    Some(Volume::Swap(rootsmith_swap::plan(size, uuid, names(partition).1)?))
+                }
+                None => None,
+            },
             (PartitionKind::Esp | PartitionKind::Firmware, Some(tree), _) => Some(plan_fat(input, at, tree)?),
             (_, Some(tree), _) => Some(plan_ext4(input, at, tree)?),
             (_, None, _) => None,
@@ -38,15 +56,17 @@ impl<'a> Volume<'a> {
             Volume::Ext4(plan) => &**plan,
             Volume::Fat(plan) => &**plan,
             Volume::Made(stored) => stored,
-            Volume::Hashes(hashes) => *hashes,
+            Volume::Hashes(hashes) => hashes,
+            Volume::Empty(empty) => empty,
+            Volume::Swap(plan) => plan,
         }
     }
 
     pub(crate) fn room(&self) -> Room {
         match self {
             Volume::Ext4(plan) => Room { size: plan.size(), available: plan.available() },
-            // Nobody writes there.
-            Volume::Fat(_) | Volume::Made(_) | Volume::Hashes(_) => {
+            // Nobody writes files there.
+            Volume::Fat(_) | Volume::Made(_) | Volume::Hashes(_) | Volume::Empty(_) | Volume::Swap(_) => {
                 Room { size: self.image().size(), available: NumBytes::new(0) }
             }
         }
@@ -56,10 +76,55 @@ impl<'a> Volume<'a> {
 /// A root that was made before, in a partition that may be larger.
 fn stored<'a>(input: &DiskInput<'a>, partition: &Partition, made: &'a MadeRoot) -> Result<Stored<'a>, Problems> {
     let stored = Stored::new(&made.content, input.blobs);
+    match fixed(partition) {
+        None => Ok(stored),
+        Some(size) if stored.size <= size => Ok(Stored { size, ..stored }),
+        Some(size) => Err(too_small(partition, size, stored.size).into()),
+    }
+}
+
+fn within<'a>(partition: &Partition, hashes: &'a HashTree) -> Result<Within<'a>, Problems> {
+    let used = hashes.size();
+    match fixed(partition) {
+        None => Ok(Within { hashes, size: used }),
+        Some(size) if used <= size => Ok(Within { hashes, size }),
+        Some(size) => Err(too_small(partition, size, used).into()),
+    }
+}
+
+fn fixed(partition: &Partition) -> Option<NumBytes> {
     match partition.size.value {
-        PartitionSize::Minimal => Ok(stored),
-        PartitionSize::Fixed(size) if stored.size <= size => Ok(Stored { size, ..stored }),
-        PartitionSize::Fixed(size) => Err(too_small(partition, size, stored.size).into()),
+        PartitionSize::Fixed(size) => Some(size),
+        PartitionSize::Minimal => None,
+    }
+}
+
+/// Hashes at the begin of a partition that may be larger.
+pub(crate) struct Within<'a> {
+    hashes: &'a HashTree,
+    size: NumBytes,
+}
+
+impl Image for Within<'_> {
+    fn size(&self) -> NumBytes {
+        self.size
+    }
+
+    fn write(&self, out: &mut dyn Sink) -> io::Result<()> {
+        self.hashes.write(out)
+    }
+}
+
+/// A partition with nothing in it.
+pub(crate) struct Empty(NumBytes);
+
+impl Image for Empty {
+    fn size(&self) -> NumBytes {
+        self.0
+    }
+
+    fn write(&self, _: &mut dyn Sink) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -132,7 +132,7 @@ pub(crate) fn prepare_disk(
                 }
             }
             // Below, in the order in which they can be mounted.
-            PartitionKind::Data => {}
+            PartitionKind::Data | PartitionKind::Swap => {}
             PartitionKind::BiosBoot
             | PartitionKind::RootVerity
             | PartitionKind::SpareRoot

@@ -8,14 +8,14 @@ use std::sync::Arc;
 use rootsmith_assemble::AssembleError;
 use rootsmith_fetch::Cache;
 use rootsmith_grub::CoreImage;
-use rootsmith_inspect::{Composed, FileSource, Image, Part, Source};
+use rootsmith_inspect::{Composed, FileSource, Image, Part, Source, SwapArea};
 use rootsmith_ondisk::{Image as _, Sink};
 use rootsmith_output::{DiskIds, MadeRoot, RawPiece, Room, core_sector, for_squashfs, partuuid};
 use rootsmith_preflight::{
     BiosStart, BootFacts, BootVolume, Brought, DiskStart, Facts, PartitionFacts, PartitionRole, Report, RootFacts,
     Wanted as WantedSet, find_device_trees, find_entries, find_firmware_files,
 };
-use rootsmith_profile::{Disk, PartitionKind, Profile, RootFilesystem, SECTOR};
+use rootsmith_profile::{Disk, PartitionKind, PartitionSize, Profile, RootFilesystem, SECTOR};
 use rootsmith_tree::{Blobs, Content, Tree};
 use rootsmith_types::{Arch, NumBytes, Problems, Sha256Digest, Sha256Writer};
 use rootsmith_verify::{
@@ -96,6 +96,11 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
             room: room_facts(partition, wanted.rooms[at]),
         };
         let Some((filesystem, read)) = read else {
+            if partition.kind.value == PartitionKind::Swap {
+                let area = wanted.check_swap(at, image, found.offset, found.length)?;
+                of_table.filesystem = Some("swap".to_owned());
+                (of_table.uuid, of_table.label) = (Some(area.uuid), area.label);
+            }
             facts.push(of_table);
             continue;
         };
@@ -183,10 +188,32 @@ impl Wanted<'_> {
         Ok(FoundVolume::Named(Box::new(read)))
     }
 
-    fn check_squashfs(&self, tree: &Tree, image: &File, offset: u64, length: u64) -> Result<Image, Problems> {
+    /// What the kernel and `fstab` find a swap area by, and that it fills its partition.
+    fn check_swap(&self, at: usize, image: &File, offset: u64, length: u64) -> Result<SwapArea, Problems> {
+        let found = SwapArea::read(&self.part(image, offset, length)?);
+        let pages = match self.disk.partitions[at].size.value {
+            PartitionSize::Fixed(size) => size.get() / 4096,
+            PartitionSize::Minimal => 0,
+        };
+        let wanted = SwapArea {
+            uuid: self.ids.partition(self.disk, at).filesystem.to_string(),
+            label: Some(self.disk.partitions[at].name().to_owned()),
+            pages,
+        };
+        match found {
+            Some(found) if found == wanted => Ok(found),
+            found => Err(self.differs(format!("partition {} is {found:?} instead of {wanted:?}", at + 1))),
+        }
+    }
+
+    fn part(&self, image: &File, offset: u64, length: u64) -> Result<Part, Problems> {
         let source = image.try_clone().and_then(FileSource::new).map_err(|error| self.differs(error.to_string()))?;
         let part = Part::new(Arc::new(source), offset, length);
-        let part = part.ok_or_else(|| self.differs("the root leaves the disk".to_owned()))?;
+        part.ok_or_else(|| self.differs("a partition leaves the disk".to_owned()))
+    }
+
+    fn check_squashfs(&self, tree: &Tree, image: &File, offset: u64, length: u64) -> Result<Image, Problems> {
+        let part = self.part(image, offset, length)?;
         squashfs(self.file, Arc::new(part), tree, self.cache)
     }
 

@@ -76,6 +76,9 @@ pub(crate) fn prepare(
             must_be_there(assembly, &[tool], instead, partition)?;
         }
     }
+    for (at, _) in disk.partitions.iter().enumerate().filter(|(_, it)| it.kind.value == PartitionKind::Swap) {
+        let _ = writeln!(fstab, "{} none swap sw 0 0", device(init, disk, ids, at));
+    }
     Ok(())
 }
 

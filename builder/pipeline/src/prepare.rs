@@ -220,7 +220,8 @@ impl Prepared {
             PartitionKind::BiosBoot
             | PartitionKind::RootVerity
             | PartitionKind::SpareRoot
-            | PartitionKind::SpareVerity => None,
+            | PartitionKind::SpareVerity
+            | PartitionKind::Swap => None,
         };
         disk.partitions.iter().enumerate().map(tree).collect()
     }
@@ -283,6 +284,7 @@ impl Prepared {
                     RootFilesystem::Squashfs => (Some("squashfs"), None),
                 },
                 PartitionKind::Data => (Some("ext4"), Some(ids.filesystem.to_string())),
+                PartitionKind::Swap => (Some("swap"), Some(ids.filesystem.to_string())),
                 PartitionKind::Esp | PartitionKind::Firmware => (Some("vfat"), Some(ids.serial())),
                 PartitionKind::BiosBoot
                 | PartitionKind::RootVerity
@@ -343,7 +345,8 @@ pub(crate) fn role(kind: PartitionKind) -> PartitionRole {
         | PartitionKind::RootVerity
         | PartitionKind::SpareRoot
         | PartitionKind::SpareVerity
-        | PartitionKind::Data => PartitionRole::Other,
+        | PartitionKind::Data
+        | PartitionKind::Swap => PartitionRole::Other,
     }
 }
 

@@ -272,7 +272,7 @@ pub(crate) const PARTITIONS: Words<Option<PartitionKind>> = Words {
         ("home", None),
         ("var", None),
         ("data", Some(Some(PartitionKind::Data))),
-        ("swap", None),
+        ("swap", Some(Some(PartitionKind::Swap))),
     ],
 };
 

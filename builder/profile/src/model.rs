@@ -499,6 +499,11 @@ impl Disk {
         data
     }
 
+    /// Whether there is a swap area on it.
+    pub fn has_swap(&self) -> bool {
+        self.position(PartitionKind::Swap).is_some()
+    }
+
     /// The partition that firmware reads.
     pub fn boot_partition(&self) -> Option<&Partition> {
         let read = |kind| matches!(kind, PartitionKind::Esp | PartitionKind::Firmware);
@@ -600,6 +605,7 @@ impl Partition {
             // What systemd-sysupdate takes for free (sysupdate.d(5)).
             PartitionKind::SpareRoot | PartitionKind::SpareVerity => "_empty",
             PartitionKind::Data => "data",
+            PartitionKind::Swap => "swap",
         };
         self.label.as_ref().map_or(own, |label| &label.value)
     }
@@ -624,6 +630,8 @@ pub enum PartitionKind {
     SpareVerity,
     /// A part of the tree, mounted by `/etc/fstab`.
     Data,
+    /// A swap area, which `/etc/fstab` turns on.
+    Swap,
 }
 
 /// `filesystem` of the root.

@@ -185,6 +185,10 @@ fn partition(table: &Fields<'_>, firmware: PartitionKind) -> Option<Partition> {
             only(table, "a `data` partition", &known);
             mount.as_ref()?;
         }
+        Some(PartitionKind::Swap) => {
+            label = table.text("label", words::label);
+            only(table, "a `swap` partition", &["label", "size"]);
+        }
         // No word of a profile's.
         Some(PartitionKind::RootVerity | PartitionKind::SpareRoot | PartitionKind::SpareVerity) | None => {}
     }
@@ -192,6 +196,7 @@ fn partition(table: &Fields<'_>, firmware: PartitionKind) -> Option<Partition> {
         Some(PartitionKind::BiosBoot) if table.get("size").is_none() => {
             Some(table.default(PartitionSize::Fixed(BIOS_BOOT)))
         }
+        Some(PartitionKind::Swap) => table.required("size", "size = \"512MiB\"", words::swap_size),
         _ => table.required("size", "size = \"64MiB\"", words::partition_size),
     };
     let free = table.text("free", words::size);

@@ -302,6 +302,15 @@ pub(crate) fn partition_size(text: &str) -> Result<PartitionSize, Refusal> {
     }
 }
 
+/// The size of a swap area, which has no content that would say what is minimal.
+pub(crate) fn swap_size(text: &str) -> Result<PartitionSize, Refusal> {
+    let hint = "write a whole number and a unit out of KiB, MiB, GiB, TiB, from `1MiB` to `8TiB`: `512MiB`";
+    match text.parse::<NumBytes>() {
+        Ok(size) if (NumBytes::mib(1)..=NumBytes::mib(8 << 20)).contains(&size) => Ok(PartitionSize::Fixed(size)),
+        _ => Err(Refusal::Invalid { expected: "the size of a swap area", hint }),
+    }
+}
+
 /// An IP address.
 pub(crate) fn address(text: &str) -> Result<IpAddr, Refusal> {
     let hint = "write it as `127.0.0.1` or `\"::1\"`";

@@ -32,9 +32,13 @@ pub const ROOT_RISCV64_VERITY: Uuid = guid(0xb6ed5582_440b_4209_b8da_5ff7c419ea3
 pub const BASIC_DATA: Uuid = guid(0xebd0a0a2_b9e5_4433_87c0_68b6b72699c7);
 /// Linux data without a more exact purpose, `0fc63daf-8483-4772-8e79-3d69d8477de4`.
 pub const LINUX_DATA: Uuid = guid(0x0fc63daf_8483_4772_8e79_3d69d8477de4);
+/// Swap area, `0657fd6d-a4ab-43c4-84e5-0933c84b4f4f`.
+pub const SWAP: Uuid = guid(0x0657fd6d_a4ab_43c4_84e5_0933c84b4f4f);
 
 /// MBR: FAT, addressed by LBA; the one that every board's boot ROM knows.
 pub const MBR_FAT: u8 = 0x0c;
+/// MBR: a swap area of Linux.
+pub const MBR_SWAP: u8 = 0x82;
 /// MBR: a Linux file system.
 pub const MBR_LINUX: u8 = 0x83;
 /// MBR: EFI system partition.
@@ -90,6 +94,7 @@ mod tests {
             (BASIC_DATA, theirs::BASIC),
             (BIOS_BOOT, theirs::BIOS),
             (LINUX_DATA, theirs::LINUX_FS),
+            (SWAP, theirs::LINUX_SWAP),
         ] {
             assert_eq!(ours.as_bytes(), theirs.guid.as_bytes());
         }

@@ -181,7 +181,7 @@ fn what_the_design_promises_and_we_cannot_yet_is_said_so() {
     p.toml:11:10: output `ext4` is not supported yet
       hint: supported today: `disk`, `tar`, `squashfs`, `cpio` and `oci`
     p.toml:13:10: partition `home` is not supported yet
-      hint: supported today: `boot`, `esp`, `firmware`, `bios-boot`, `root` and `data`
+      hint: supported today: `boot`, `esp`, `firmware`, `bios-boot`, `root`, `data` and `swap`
     p.toml:13:65: root file system `btrfs` is not supported yet
       hint: supported today: `ext4` and `squashfs`
     p.toml:14:17: `output.compress` is not supported yet

@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
-use rootsmith_profile::{Profile, Service};
+use rootsmith_profile::{Disk, Profile, Service};
 use rootsmith_types::TreePath;
 
 use super::super::quote::quote;
-use super::super::{data_grows, grows, is_on_data};
+use super::super::{data_grows, disks, grows, is_on_data};
 use super::{cgroups, network, service};
 use crate::edit::Edit;
 
@@ -128,7 +128,7 @@ pub(super) fn text(edit: &Edit<'_>, profile: &Profile, once: &[&Service]) -> Str
     if let Some((_, mount)) = data_grows(profile) {
         text.push_str(&grow(&format!("file system at {mount}"), &mount));
     }
-    if profile.mounts.iter().any(|mount| mount.kind.value == "swap") {
+    if profile.mounts.iter().any(|mount| mount.kind.value == "swap") || disks(profile).any(Disk::has_swap) {
         text.push_str("swapon -a\n");
     }
     if let Some(kernel) = &profile.kernel
