@@ -13,7 +13,7 @@ pub struct DiskIds {
     pub disk: Uuid,
     /// Of the disk, where its table is an MBR.
     pub signature: u32,
-    /// Of the partitions of the root and of the hashes over it, where they are found by the hash that vouches for both.
+    /// Of the partitions of the root and of the hashes over it, where those are not derived from the seed.
     of_version: Option<(Uuid, Uuid)>,
 }
 
@@ -37,6 +37,12 @@ impl DiskIds {
         // 0 is what a disk without a signature has.
         let signature = short(Uuid::derive(seed, "disk signature")).max(1);
         DiskIds { seed: *seed, disk, signature, of_version: None }
+    }
+
+    /// Those of a disk with two slots: what is in a slot has identifiers of its version, the rest follows from `lasting`.
+    pub fn of_slots(lasting: &Sha256Digest, version: &Sha256Digest) -> DiskIds {
+        let of = |purpose| Uuid::derive(version, purpose);
+        DiskIds { of_version: Some((of("root partition"), of("root verity partition"))), ..DiskIds::derive(lasting) }
     }
 
     /// The same, but for a root with hashes (Discoverable Partitions Specification).

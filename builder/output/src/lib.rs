@@ -24,7 +24,7 @@ pub use disk::{DiskInput, DiskLayout, RawPiece, Room, names, rooms, write_disk};
 pub use error::OutputError;
 pub use formats::DiskFile;
 pub use ids::{DiskIds, PartitionIds, partuuid};
-pub use made::{MadeRoot, make_root};
+pub use made::{MadeRoot, Stored, make_root};
 pub use oci::{OciInput, write_oci};
 pub use rootsmith_cpio::attributes_lost;
 pub use squashfs::{for_squashfs, write_squashfs};

@@ -57,7 +57,7 @@ pub fn make_root(
 }
 
 /// Bytes at the begin of a place that may be larger.
-pub(crate) struct Stored<'a> {
+pub struct Stored<'a> {
     pub(crate) content: &'a Content,
     pub(crate) blobs: &'a dyn Blobs,
     pub(crate) size: NumBytes,
@@ -65,7 +65,7 @@ pub(crate) struct Stored<'a> {
 
 impl<'a> Stored<'a> {
     /// A place of just their size.
-    pub(crate) fn new(content: &'a Content, blobs: &'a dyn Blobs) -> Stored<'a> {
+    pub fn new(content: &'a Content, blobs: &'a dyn Blobs) -> Stored<'a> {
         Stored { content, blobs, size: NumBytes::new(content.size()) }
     }
 }

@@ -31,6 +31,7 @@ use crate::places::{Failure, Places};
 use crate::prepare::{Prepared, prepare};
 use crate::report::{self, GENERATOR, MANIFEST, MadeFile, Summary};
 use crate::scripts::Scripts;
+use crate::slots;
 use crate::timer::Timer;
 use crate::{Host, Options};
 
@@ -257,6 +258,7 @@ impl Work<'_> {
         }
         let report = report?;
         made.extend(others?);
+        made.extend(slots::write(self.profile, self.prepared, disk, staging, self.cache)?);
         Ok((made, report))
     }
 

@@ -23,6 +23,7 @@ mod prepare;
 mod report;
 mod repository;
 mod scripts;
+mod slots;
 mod suggest;
 mod target;
 mod timer;

@@ -26,6 +26,7 @@ use crate::netboot;
 use crate::partitions::Parts;
 use crate::payloads;
 use crate::places::Places;
+use crate::slots;
 use crate::target::{arch_of, check_lock, resolve_target};
 use crate::timer::Timer;
 use crate::{Host, Options};
@@ -123,10 +124,15 @@ pub(crate) fn prepare(
     timer.lap("kernel");
 
     let seed = seed(&target, &name);
-    let mut ids = DiskIds::derive(&seed);
     let disk = disk(profile);
+    let mut ids = match (disk.and_then(Disk::slots), &profile.image.version) {
+        (Some(_), Some(version)) => slots::ids(&seed, &name, &version.value),
+        _ => DiskIds::derive(&seed),
+    };
+    slots::name_version(&mut assembly, profile, cache, date)?;
     if let Some(disk) = disk {
         bootable::prepare_disk(&mut assembly, profile.init.system.value, disk, &ids, date)?;
+        slots::prepare(&mut assembly, profile, disk, &name, date)?;
     }
     netboot::prepare(&mut assembly, profile, date)?;
     declared_mounts(&mut assembly, profile, cache, date)?;

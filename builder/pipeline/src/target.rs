@@ -165,8 +165,14 @@ fn requests(profile: &Profile, arch: Arch) -> Vec<Request> {
         included.chain(kernel).map(|name| Request { name: name.value.clone(), origin: Some(name.origin.clone()) });
     // The initramfs takes it out of the image.
     let verity = disk(profile).and_then(Disk::verity);
-    let dmsetup = verity.and_then(|asked| Some(Request { name: "dmsetup".parse().ok()?, origin: Some(asked.clone()) }));
-    named.chain(dmsetup).collect()
+    // systemd-sysupdate with what downloads for it, and what says that a boot was good.
+    let slots = disk(profile).and_then(Disk::slots);
+    let brought = verity.map(|asked| ("dmsetup", asked)).into_iter();
+    let brought =
+        brought.chain(slots.into_iter().flat_map(|asked| [("systemd-container", asked), ("systemd-boot", asked)]));
+    let brought =
+        brought.filter_map(|(name, asked)| Some(Request { name: name.parse().ok()?, origin: Some(asked.clone()) }));
+    named.chain(brought).collect()
 }
 
 fn scope(profile: &Profile) -> Scope {

@@ -22,6 +22,7 @@ mod uefi;
 
 pub(crate) use grub::core_image;
 pub(crate) use pieces::{blobs, boot_packages};
+pub(crate) use uefi::linux_image;
 
 use std::collections::BTreeSet;
 
@@ -139,9 +140,16 @@ fn cmdline(files: &BootFiles<'_>, initramfs: bool) -> String {
     let volatile = disk.is_volatile().then(|| VOLATILE.to_owned());
     let wait = (!initramfs).then(|| "rootwait".to_owned());
     let root = root.into_iter().chain(filesystem).chain(volatile).chain(wait);
-    let words: Vec<String> = root.chain(hierarchy_words(profile)).chain(kernel).collect();
+    let kernel: Vec<String> = kernel.collect();
+    // What does not come up has to make place for the other slot.
+    let panics = disk.slots().is_some() && !kernel.iter().any(|word| word.starts_with("panic="));
+    let panic = panics.then(|| PANIC.to_owned());
+    let words: Vec<String> = root.chain(hierarchy_words(profile)).chain(panic).chain(kernel).collect();
     words.join(" ")
 }
+
+/// The machine starts again so many seconds after a panic; an initramfs that finds no root makes one.
+const PANIC: &str = "panic=10";
 
 /// systemd's word (kernel-command-line(7)) for what an initramfs is to do; ours knows it under every init.
 const VOLATILE: &str = "systemd.volatile=overlay";
@@ -271,6 +279,11 @@ fn stored(data: &[u8], blobs: &dyn Blobs) -> Result<Content, Problems> {
 }
 
 /// The text of a small file of the tree.
+pub(crate) fn text_of(tree: &Tree, path: &'static str, blobs: &dyn Blobs) -> Result<String, Problems> {
+    let bytes = read(tree, blobs, &TreePath::literal(path), MAX_TEXT)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 fn text(files: &BootFiles<'_>, path: &'static str, blobs: &dyn Blobs) -> Result<std::sync::Arc<[u8]>, Problems> {
     read(files.tree, blobs, &TreePath::literal(path), MAX_TEXT)
 }

@@ -2,7 +2,7 @@
 //! 1 and type 2).
 
 use rootsmith_kernel::{UkiSections, uki as assemble};
-use rootsmith_profile::BootMethod;
+use rootsmith_profile::{BootMethod, Disk, Profile};
 use rootsmith_tree::{Blobs, Content};
 use rootsmith_types::{Problems, TreePath};
 
@@ -26,15 +26,24 @@ pub(super) fn uki(files: &BootFiles<'_>, boot: &mut Partition, blobs: &dyn Blobs
     let sections = UkiSections { osrel: &osrel, cmdline, uname, initrd, linux: &linux };
     let image = stored(&assemble(&stub, &sections)?, blobs)?;
     let path = match files.disk.boots_by(BootMethod::SystemdBoot) {
-        true => format!("/EFI/Linux/{}{}.efi", files.profile.image.name.value, tries(files)),
+        true => linux_image(files.profile, files.disk),
         false => removable(files),
     };
     boot.put(&path, image)
 }
 
+/// The unified kernel image that systemd-boot starts; where there will be others, named after its version.
+pub(crate) fn linux_image(profile: &Profile, disk: &Disk) -> String {
+    let name = match disk.slots() {
+        Some(_) => profile.image.slot_name(),
+        None => profile.image.name.value.clone(),
+    };
+    format!("/EFI/Linux/{name}{}.efi", tries(disk))
+}
+
 /// What a file's name says of its tries (systemd-boot(7), "BOOT COUNTING"): `+3`.
-fn tries(files: &BootFiles<'_>) -> String {
-    files.disk.boot_tries.as_ref().map_or_else(String::new, |tries| format!("+{}", tries.value))
+fn tries(disk: &Disk) -> String {
+    disk.boot_tries.as_ref().map_or_else(String::new, |tries| format!("+{}", tries.value))
 }
 
 /// The menu is not shown: there is one entry, and a key pressed at the start still brings it up.
@@ -52,6 +61,7 @@ pub(super) fn systemd_boot(files: &BootFiles<'_>, boot: &mut Partition) -> Resul
     let (name, release) = (&files.profile.image.name.value, &files.kernel.kernel.release);
     // Names change while tries are counted, and an update puts another beside it.
     let default = match files.disk.boots_by(BootMethod::Uki) {
+        true if files.disk.slots().is_some() => format!("{name}_*"),
         true => format!("{name}*"),
         false if files.disk.boot_tries.is_some() => "linux*".to_owned(),
         false => "linux.conf".to_owned(),
@@ -63,5 +73,5 @@ pub(super) fn systemd_boot(files: &BootFiles<'_>, boot: &mut Partition) -> Resul
     let initrd = if boot.initrd.is_some() { format!("initrd {INITRD}\n") } else { String::new() };
     let cmdline = &boot.cmdline;
     let entry = format!("title {name}\nversion {release}\nlinux {KERNEL}\n{initrd}options {cmdline}\n");
-    boot.put(&format!("/loader/entries/linux{}.conf", tries(files)), Content::inline(entry))
+    boot.put(&format!("/loader/entries/linux{}.conf", tries(files.disk)), Content::inline(entry))
 }
