@@ -521,7 +521,7 @@ impl Explain for ProfileError {
                 "give the path of a profile, as `profiles/k0s-worker.toml`".to_owned()
             }
             ProfileError::NoFile { tried, kind: io::ErrorKind::NotFound, from: Some(from), .. } => {
-                let place = tried.first().map(|path| path.display().to_string()).unwrap_or_default();
+                let place = tried.last().map(|path| path.display().to_string()).unwrap_or_default();
                 format!("get it from {from} and put it at `{place}`")
             }
             ProfileError::NoFile { tried, kind: io::ErrorKind::NotFound, .. } => match tried.as_slice() {

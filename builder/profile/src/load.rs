@@ -22,6 +22,7 @@ const MAX_DEPTH: usize = 32;
 /// Reads the profile at `entry`, with everything it extends and names. All that is wrong comes at once.
 pub fn load(entry: &Path, sources: &dyn Sources) -> Result<Profile, ProfileErrors> {
     let loader = Loader {
+        entry,
         sources,
         files: RefCell::default(),
         findings: Findings::default(),
@@ -57,6 +58,8 @@ pub fn load(entry: &Path, sources: &dyn Sources) -> Result<Profile, ProfileError
 
 /// What is read so far.
 pub(crate) struct Loader<'s> {
+    /// The profile that is loaded.
+    entry: &'s Path,
     sources: &'s dyn Sources,
     files: RefCell<Vec<Text>>,
     /// What is wrong so far.
@@ -137,7 +140,7 @@ impl Loader<'_> {
     /// A profile named in `extends`; `None` when it was merged already or cannot be.
     fn base(&self, named: &Located<String>, layer: Layer, chain: &mut Vec<Link>) -> Option<Table> {
         let origin = &named.origin;
-        let places = files::beside(&origin.file, &named.value);
+        let places = files::beside(&origin.file, self.entry, &named.value);
         // A circle is told from a second mention by the chain that leads here.
         for place in &places {
             if let Some(at) = chain.iter().position(|link| files::normal(&link.file) == *place) {
@@ -244,40 +247,49 @@ impl Loader<'_> {
         self.find(named, "keyring", |sources, path| sources.open(path).map(drop)).map(|(path, ())| path)
     }
 
-    /// Where the payload that `named` means should be.
+    /// Where the payload that `named` means is, or should be.
     pub(crate) fn payload_path(&self, named: &Located<String>) -> PathBuf {
-        files::in_workspace(&named.origin.file, &named.value)
+        let mut places = files::in_workspace(&named.origin.file, self.entry, &named.value);
+        let found = places.iter().position(|path| self.sources.open(path).is_ok());
+        places.swap_remove(found.unwrap_or(places.len() - 1))
     }
 
     /// The same, when it is there; else it is noted, and where a person gets it.
     pub(crate) fn payload(&self, named: &Located<String>, from: Option<&Located<String>>) -> Option<PathBuf> {
-        let path = self.payload_path(named);
-        let Err(error) = self.sources.open(&path) else { return Some(path) };
-        let (origin, named, tried) = (named.origin.clone(), named.value.clone(), vec![path]);
-        let from = from.map(|from| from.value.clone());
-        self.findings.push(ProfileError::NoFile { origin, what: "payload", named, tried, kind: error.kind(), from });
-        None
+        self.own_file(named, "payload", from)
     }
 
     /// Where the file of the workspace that `named` means is; `what` is what it is called.
     pub(crate) fn own(&self, named: &Located<String>, what: &'static str) -> Option<PathBuf> {
-        let path = files::in_workspace(&named.origin.file, &named.value);
-        match self.sources.open(&path) {
-            Ok(_) => Some(path),
-            Err(error) => self.missing(named, what, vec![path], error.kind()),
-        }
+        self.own_file(named, what, None)
     }
 
     /// Where the overlay that `named` means is.
     pub(crate) fn overlay(&self, named: &Located<String>) -> Option<PathBuf> {
-        let path = files::in_workspace(&named.origin.file, &named.value);
-        match self.sources.list(&path) {
+        let places = files::in_workspace(&named.origin.file, self.entry, &named.value);
+        let folder = |path: &Path| match self.sources.list(path)? {
             // A file that is listed has nothing in it either.
-            Ok(entries) if entries.is_empty() && self.sources.open(&path).is_ok() => {
-                self.missing(named, "overlay", vec![path], io::ErrorKind::NotADirectory)
+            entries if entries.is_empty() && self.sources.open(path).is_ok() => {
+                Err(io::ErrorKind::NotADirectory.into())
             }
-            Ok(_) => Some(path),
-            Err(error) => self.missing(named, "overlay", vec![path], error.kind()),
+            _ => Ok(()),
+        };
+        match self.first(places, folder) {
+            Ok((path, ())) => Some(path),
+            Err((tried, kind)) => self.missing(named, "overlay", tried, kind),
+        }
+    }
+
+    fn own_file(&self, named: &Located<String>, what: &'static str, from: Option<&Located<String>>) -> Option<PathBuf> {
+        let places = files::in_workspace(&named.origin.file, self.entry, &named.value);
+        match self.first(places, |path| self.sources.open(path).map(drop)) {
+            Ok((path, ())) => Some(path),
+            Err((tried, kind)) => {
+                let (origin, named, from) =
+                    (named.origin.clone(), named.value.clone(), from.map(|it| it.value.clone()));
+                self.findings.push(ProfileError::NoFile { origin, what, named, tried, kind, from });
+                None
+            }
         }
     }
 
@@ -287,15 +299,27 @@ impl Loader<'_> {
         what: &'static str,
         read: impl Fn(&dyn Sources, &Path) -> io::Result<T>,
     ) -> Option<(PathBuf, T)> {
-        let places = files::beside(&named.origin.file, &named.value);
+        let places = files::beside(&named.origin.file, self.entry, &named.value);
+        match self.first(places, |place| read(self.sources, place)) {
+            Ok(found) => Some(found),
+            Err((tried, kind)) => self.missing(named, what, tried, kind),
+        }
+    }
+
+    /// The first of `places` that is there, and what `read` makes of it; else where it was looked for, and why there is none.
+    fn first<T>(
+        &self,
+        places: Vec<PathBuf>,
+        read: impl Fn(&Path) -> io::Result<T>,
+    ) -> Result<(PathBuf, T), (Vec<PathBuf>, io::ErrorKind)> {
         for place in &places {
-            match read(self.sources, place) {
-                Ok(found) => return Some((place.clone(), found)),
+            match read(place) {
+                Ok(found) => return Ok((place.clone(), found)),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return self.missing(named, what, vec![place.clone()], error.kind()),
+                Err(error) => return Err((vec![place.clone()], error.kind())),
             }
         }
-        self.missing(named, what, places, io::ErrorKind::NotFound)
+        Err((places, io::ErrorKind::NotFound))
     }
 
     fn missing<T>(

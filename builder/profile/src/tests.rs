@@ -207,6 +207,22 @@ fn the_profile_of_the_readme_is_read_in_full() {
     );
 }
 
+/// The same files, laid into a folder without `profiles/`, as `rootsmith new` does.
+#[test]
+fn what_a_base_names_may_stand_beside_the_profile() {
+    let kernel = "kernel = { package = 'linux-image-amd64', fragments = ['kernel/a.config'] }\n";
+    let base = format!("schema = 1\noverlay = [{{ source = 'overlays/a' }}]\n{kernel}");
+    let entry = LEAST.replacen('\n', "\nextends = ['base/a.toml']\n", 1);
+    let mut files = vec![("w/p.toml", &*entry), ("w/base/a.toml", &base), ("w/kernel/a.config", "CONFIG_A=y\n")];
+    files.push(("w/overlays/a/etc/a", ""));
+    let profile = loaded(&files).map_err(|_| findings(&files)).unwrap();
+    assert_eq!(&*profile.kernel.unwrap().fragments[0].file, Path::new("w/kernel/a.config"));
+    assert_eq!(profile.overlays[0].source.value, Path::new("w/overlays/a"));
+    // What is beside the base itself is meant first.
+    files.push(("w/base/overlays/a/etc/a", ""));
+    assert_eq!(loaded(&files).unwrap().overlays[0].source.value, Path::new("w/base/overlays/a"));
+}
+
 #[test]
 fn tables_merge_arrays_append_and_later_words_win() {
     let profile = loaded(&[

@@ -151,7 +151,8 @@ sha256 = 'x'
     boards/rock.toml:9:1: `blob.sha256` is missing [missing in here]
       hint: write `sha256 = "…"`
     boards/rock.toml:10:8: payload `payloads/u-boot.bin` was not found [named here]
-      hint: get it from https://example.org and put it at `boards/payloads/u-boot.bin`
+      note: looked for `boards/payloads/u-boot.bin` and `payloads/u-boot.bin` -
+      hint: get it from https://example.org and put it at `payloads/u-boot.bin`
     boards/rock.toml:11:1: unknown key `file` in bytes of a file of one's own
       hint: known here: `path`, `sha256` and `from`
     boards/rock.toml:13:1: `firmware.files` is missing [missing in here]
