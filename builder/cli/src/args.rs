@@ -19,6 +19,8 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Write a profile to start from, with the files it is made of
+    New(NewArgs),
     /// Build the images of each profile into outputs/NAME-ARCH/
     Build(BuildArgs),
     /// Resolve each profile's packages and pin them in a lockfile beside it
@@ -37,6 +39,35 @@ pub(crate) enum Command {
     Kernel(KernelArgs),
     /// Say what a preflight check means, how it is decided and how to satisfy it
     Explain(ExplainArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NewArgs {
+    /// What the image is called; the profile is NAME.toml
+    #[arg(required_unless_present = "list", value_parser = parse_image_name)]
+    pub(crate) name: Option<String>,
+    /// What to start from
+    #[arg(long, value_enum, default_value = "golden-vm")]
+    pub(crate) template: Template,
+    /// Folder that gets NAME.toml and what it names
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) output: PathBuf,
+    /// Show the templates, a line each
+    #[arg(long, conflicts_with = "name")]
+    pub(crate) list: bool,
+}
+
+/// One of our own profiles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Template {
+    /// A virtual machine that is ready to become a k0s worker, with SSH and containerd
+    K0sWorker,
+    /// A machine that is the same at every start: its root is read-only, what is written goes to memory
+    Appliance,
+    /// A card for a Raspberry Pi 4 (for another, change `board`) that is ready to become a k0s worker
+    RaspberryPi,
+    /// A virtual machine, for a BIOS and UEFI, that is told at its first boot what it is called and who logs in
+    GoldenVm,
 }
 
 #[derive(Debug, Args)]
@@ -238,6 +269,11 @@ pub(crate) struct KernelProfileArgs {
 pub(crate) struct ExplainArgs {
     /// The check, as a report names it: cgroup.memory; without one, all are listed
     pub(crate) check: Option<String>,
+}
+
+fn parse_image_name(text: &str) -> Result<String, String> {
+    rootsmith_profile::check_image_name(text).map_err(str::to_owned)?;
+    Ok(text.to_owned())
 }
 
 /// RFC 1123.

@@ -11,6 +11,7 @@ mod flash;
 mod inspect;
 mod kernel;
 mod live;
+mod new;
 mod preflight;
 mod progress;
 mod render;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let environment = environment::Environment::read();
     let outcome = match &arguments.command {
+        Command::New(args) => new::new(args, &environment),
         Command::Build(args) => build::build(args, &environment),
         Command::Lock(args) => build::lock(args, &environment),
         Command::Preflight(args) => preflight::preflight(args, &environment),

@@ -40,3 +40,4 @@ pub use bios::BiosProblem;
 pub use error::{ProfileError, ProfileErrors, Uncounted};
 pub use load::load;
 pub use model::*;
+pub use words::check_image_name;

@@ -31,11 +31,17 @@ pub(crate) fn qemu_machine(text: &str) -> Result<String, Refusal> {
 
 /// The name of an image or a payload: also part of file names.
 pub(crate) fn image_name(text: &str) -> Result<String, Refusal> {
+    let expected = "a name";
+    check_image_name(text).map(|()| text.to_owned()).map_err(|hint| Refusal::Invalid { expected, hint })
+}
+
+/// Whether an image may be called so (`image.name`); else what to do.
+pub fn check_image_name(text: &str) -> Result<(), &'static str> {
     let ok = (1..=63).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         && !text.starts_with('-')
         && !text.ends_with('-');
-    checked(text, ok, "a name", "use at most 63 lower-case letters, digits and `-` between them")
+    if ok { Ok(()) } else { Err("use at most 63 lower-case letters, digits and `-` between them") }
 }
 
 /// `IMAGE_VERSION` of os-release(5): what versions are compared by, and part of the names of files and partitions.
