@@ -3,8 +3,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
-use rootsmith_tests::{copy_workspace, judge, judges, run, said, succeed};
+use rootsmith_tests::{copy_workspace, judge, judges, on_request, run, said, succeed};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -165,4 +168,58 @@ fn images_of_the_same_packages_share_their_layers_and_podman_runs_them() {
         assert_eq!(podman(&[&run[..6], &limits[..], &run[6..]].concat()), greeting);
     }
     podman(&["system", "reset", "--force"]);
+}
+
+/// containerd of one's own, which ends with the test.
+struct Containerd(Child);
+
+impl Containerd {
+    fn start(folder: &Path) -> (Containerd, String) {
+        let at = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+        fs::write(at("config"), "version = 2\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n").unwrap();
+        let mut command = Command::new("containerd");
+        command.args(["--config", &at("config"), "--root", &at("root"), "--state", &at("state")]);
+        command.args(["--address", &at("socket")]).stdout(Stdio::null()).stderr(Stdio::null());
+        let running = Containerd(command.spawn().unwrap());
+        let version = |_: &i32| {
+            thread::sleep(Duration::from_millis(200));
+            Command::new("ctr").args(["--address", &at("socket"), "version"]).output().unwrap().status.success()
+        };
+        assert!((0..100).any(|n| version(&n)), "containerd does not answer");
+        (running, at("socket"))
+    }
+}
+
+impl Drop for Containerd {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn containerd_runs_them_and_keeps_shared_layers_once() {
+    if !on_request() || !judges(&["containerd", "ctr", "runc", "id"]) {
+        return;
+    }
+    if judge("id", &["--user"]) != "0\n" {
+        eprintln!("skipped: containerd wants root");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    copy_workspace(folder.path());
+    let (_running, socket) = Containerd::start(folder.path());
+    let ctr = |arguments: &[&str]| judge("ctr", &[&["--address", &socket], arguments].concat());
+    // Its other snapshotters want a file system that can be laid over others.
+    let native = ["--snapshotter", "native"];
+    let mut blobs = Vec::new();
+    for (name, greeting) in [("one", "good morning"), ("other", "good evening")] {
+        let archive = layered(folder.path(), name, greeting);
+        ctr(&[&["images", "import"], &native[..], &[archive.to_str().unwrap()]].concat());
+        let image = format!("localhost/{name}:1");
+        assert_eq!(ctr(&[&["run", "--rm"], &native[..], &[&image, name]].concat()), greeting);
+        blobs.push(ctr(&["content", "ls", "--quiet"]).lines().count());
+    }
+    // Four layers, configuration, manifest and the archive's index; then three layers fewer.
+    assert_eq!(blobs[1] - blobs[0], blobs[0] - 3, "{blobs:?}");
 }
