@@ -29,7 +29,7 @@ pub(crate) enum Command {
     Preflight(PreflightArgs),
     /// Run an image under QEMU and show its console
     Boot(BootArgs),
-    /// Make the small disk that tells a machine with cloud-init who it is
+    /// Make the small disk, or CD, that tells a machine with cloud-init who it is
     Seed(SeedArgs),
     /// Write an image to a card by its block map, and read it back
     Flash(FlashArgs),
@@ -196,7 +196,7 @@ pub(crate) struct BootArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct SeedArgs {
-    /// The disk to make
+    /// The disk to make, or a CD when its name ends in .iso
     pub(crate) output: PathBuf,
     /// What the machine is called
     #[arg(long, value_name = "NAME", value_parser = parse_host_name)]

@@ -1,7 +1,8 @@
 //! `rootsmith seed`: the small disk that tells a machine with cloud-init who it is (cloud-init's documentation, "NoCloud").
 //!
-//! A FAT file system called `CIDATA` with `user-data`, `meta-data` and perhaps `network-config`. Its bytes depend on what it says
-//! alone, and so does the instance's identifier: a seed that says something else is taken for a new machine's.
+//! A file system called `CIDATA` with `user-data`, `meta-data` and perhaps `network-config`: FAT, or ISO 9660 when the name ends in
+//! `.iso`, since a CD has larger sectors than such a FAT and no kernel mounts that from one. Its bytes depend on what it says alone, and
+//! so does the instance's identifier: a seed that says something else is taken for a new machine's.
 
 use std::fmt::{self, Write as _};
 use std::fs::{self, File};
@@ -21,6 +22,8 @@ use crate::report;
 
 /// 1 January 1980: FAT knows no earlier time.
 const DATE: UnixTime = 315_532_800;
+/// What cloud-init looks for.
+const LABEL: &str = "CIDATA";
 
 pub(crate) fn seed(args: &SeedArgs, environment: &Environment) -> Result<(), ExitCode> {
     write(args)
@@ -41,7 +44,9 @@ enum SeedError {
     /// The disk cannot be written.
     Write { path: PathBuf, error: io::Error },
     /// What it says does not make a disk.
-    Plan(rootsmith_fat::PlanError),
+    Disk(rootsmith_fat::PlanError),
+    /// Nor a CD.
+    Cd(rootsmith_iso9660::PlanError),
 }
 
 impl fmt::Display for SeedError {
@@ -54,7 +59,8 @@ impl fmt::Display for SeedError {
                 write!(f, "line {line} of `{}` is no public key of SSH, or one with options", path.display())
             }
             SeedError::Write { path, error } => write!(f, "cannot make `{}`: {error}", path.display()),
-            SeedError::Plan(error) => write!(f, "the seed does not make a disk: {error}"),
+            SeedError::Disk(error) => write!(f, "the seed does not make a disk: {error}"),
+            SeedError::Cd(error) => write!(f, "the seed does not make a CD: {error}"),
         }
     }
 }
@@ -99,27 +105,42 @@ fn write(args: &SeedArgs) -> Result<(), SeedError> {
     let name = &args.hostname;
     let meta_data = format!("instance-id: \"{name}-{}\"\nlocal-hostname: \"{name}\"\n", &digest[..12]);
 
+    let files = [("/meta-data", Some(meta_data)), ("/network-config", network), ("/user-data", Some(user_data))];
+    let files: Vec<_> = files.into_iter().filter_map(|(path, text)| Some((path, text?))).collect();
+    if args.output.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("iso")) {
+        let files: Vec<_> = files
+            .iter()
+            .map(|(path, text)| rootsmith_iso9660::File {
+                name: path.trim_start_matches('/'),
+                content: text.as_bytes(),
+            })
+            .collect();
+        let options = rootsmith_iso9660::Options { label: LABEL, date: DATE };
+        return save(&rootsmith_iso9660::plan(&files, &options).map_err(SeedError::Cd)?, &args.output);
+    }
     let mut tree = Tree::new(Metadata::root(0o755, DATE));
-    let files = [("/user-data", Some(user_data)), ("/meta-data", Some(meta_data)), ("/network-config", network)];
-    for (path, text) in files.into_iter().filter_map(|(path, text)| Some((path, text?))) {
+    for (path, text) in files {
         let node = Node::file(Content::inline(text), Metadata::root(0o644, DATE));
         tree.insert(&TreePath::literal(path), node).expect("an empty tree has room for a file");
     }
     let options = rootsmith_fat::Options {
         size: rootsmith_fat::Size::Minimal { free: NumBytes::new(0) },
         volume_id: u32::from_str_radix(&digest[..8], 16).expect("a digest is hexadecimal"),
-        label: "CIDATA".to_owned(),
+        label: LABEL.to_owned(),
     };
-    let plan = rootsmith_fat::plan(&tree, &NoBlobs, &options).map_err(SeedError::Plan)?;
-    let failed = |error| SeedError::Write { path: args.output.clone(), error };
-    // Half a seed is none: it gets its name when it is whole.
-    let folder = args.output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    save(&rootsmith_fat::plan(&tree, &NoBlobs, &options).map_err(SeedError::Disk)?, &args.output)
+}
+
+/// Half a seed is none: it gets its name when it is whole.
+fn save(image: &dyn Image, path: &Path) -> Result<(), SeedError> {
+    let failed = |error| SeedError::Write { path: path.to_owned(), error };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mode = fs::Permissions::from_mode(0o666);
     let made = tempfile::Builder::new().permissions(mode).tempfile_in(folder).map_err(failed)?;
     let file = made.as_file();
-    let done = file.set_len(plan.size().get()).and_then(|()| plan.write(&mut Positioned(file)));
+    let done = file.set_len(image.size().get()).and_then(|()| image.write(&mut Positioned(file)));
     done.and_then(|()| file.sync_all()).map_err(failed)?;
-    made.persist_noclobber(&args.output).map_err(|error| failed(error.error))?;
+    made.persist_noclobber(path).map_err(|error| failed(error.error))?;
     Ok(())
 }
 
@@ -210,6 +231,18 @@ mod tests {
         // It is never written over.
         let again = write(&args(one.path())).unwrap_err();
         assert!(again.help().is_some_and(|help| help.contains("another name")), "{again}");
+    }
+
+    #[test]
+    fn what_is_called_iso_is_a_cd() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, cd) in [("seed.ISO", true), ("iso", false)] {
+            let output = folder.path().join(name);
+            write(&SeedArgs { output: output.clone(), ..args(folder.path()) }).unwrap();
+            let image = fs::read(output).unwrap();
+            assert_eq!(image.get(0x8001..0x8006) == Some(b"CD001"), cd, "{name}");
+            assert_eq!(image.len() % 2048, 0);
+        }
     }
 
     #[test]
