@@ -3,8 +3,9 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use rootsmith_tests::machine::{answer, boot, build_with_probe, run_boot};
+use rootsmith_tests::machine::{answer, boot, build_with_probe, build_with_probe_for, qemu, run_boot};
 use rootsmith_tests::{copy_workspace, judge, judges, on_request, run, said, succeed, verdicts};
 
 const TOOLS: [&str; 4] = ["qemu-system-x86_64", "mkfs.vfat", "mcopy", "genisoimage"];
@@ -88,6 +89,26 @@ fn iso_seed(folder: &Path, name: &str) -> PathBuf {
     seed
 }
 
+/// A seed of ours: a disk, or a CD when `file` ends in `.iso`.
+fn own_seed(folder: &Path, file: &str, name: &str) -> PathBuf {
+    fs::write(folder.join("key.pub"), format!("{KEY}\n")).unwrap();
+    succeed(folder, &["seed", file, "--hostname", name, "--user", "alice", "--ssh-key", "key.pub"]);
+    folder.join(file)
+}
+
+/// The machine called `name` was told all that it needed to know.
+fn was_told(console: &str, name: &str) {
+    let status = answer(console, "STATUS");
+    assert!(status.contains(&"status:done") && status.contains(&"datasource:nocloud"), "{status:?}");
+    assert!(status.contains(&"errors:[]"), "{status:?}");
+    assert_eq!(answer(console, "HOSTNAME"), [name]);
+    assert_eq!(answer(console, "USER"), ["alice:/bin/bash"]);
+    assert!(answer(console, "KEY").contains(&KEY), "{:?}", answer(console, "KEY"));
+    assert_eq!(answer(console, "ROOT"), ["0"]);
+    assert_eq!(answer(console, "SSHD"), ["active"]);
+    assert_eq!(answer(console, "FAILED"), [""; 0]);
+}
+
 /// What every hypervisor wants, in one image: the set `golden-image` has nothing against any of it.
 #[test]
 fn every_layer_makes_a_golden_image() {
@@ -147,15 +168,7 @@ fn a_seed_disk_says_who_a_machine_is_and_two_machines_are_two() {
     let one = start("one", Some(&fat_seed(folder.path(), "one")), 0);
     let two = start("two", Some(&iso_seed(folder.path(), "two")), 1 << 30);
     for (console, name) in [(&one, "one"), (&two, "two")] {
-        let status = answer(console, "STATUS");
-        assert!(status.contains(&"status:done") && status.contains(&"datasource:nocloud"), "{status:?}");
-        assert!(status.contains(&"errors:[]"), "{status:?}");
-        assert_eq!(answer(console, "HOSTNAME"), [name]);
-        assert_eq!(answer(console, "USER"), ["alice:/bin/bash"]);
-        assert!(answer(console, "KEY").contains(&KEY), "{:?}", answer(console, "KEY"));
-        assert_eq!(answer(console, "ROOT"), ["0"]);
-        assert_eq!(answer(console, "SSHD"), ["active"]);
-        assert_eq!(answer(console, "FAILED"), [""; 0]);
+        was_told(console, name);
     }
     // Their cards have one address, so that what a server knows them by is all their own.
     assert_eq!(answer(&one, "CARD"), answer(&two, "CARD"));
@@ -170,6 +183,39 @@ fn a_seed_disk_says_who_a_machine_is_and_two_machines_are_two() {
     let alone = start("alone", None, 0);
     assert_eq!(answer(&alone, "HOSTNAME"), ["probe"]);
     assert_eq!(answer(&alone, "FAILED"), [""; 0]);
+}
+
+/// Hypervisors give a seed as a CD, whose sectors have 2048 bytes: no kernel mounts a FAT of ours from one.
+#[test]
+fn a_seed_of_ours_is_read_from_a_cd_and_from_a_disk() {
+    if !on_request() || !judges(&["qemu-system-x86_64"]) {
+        return;
+    }
+    let (folder, image) = build_with_probe("probe", PROFILE, PROGRAM);
+    let seed = own_seed(folder.path(), "seed.iso", "one");
+    let console = boot(folder.path(), &image, "=== probe is done", &["--drive", text(&seed)]);
+    was_told(&console, "one");
+
+    let disk = format!("file={},format=raw,if=virtio,snapshot=on", image.display());
+    let machine = ["-machine", "q35", "-cpu", "max,-svm,-la57", "-m", "1536", "-smp", "2"];
+    let devices = ["-nic", "user,model=virtio-net-pci,restrict=on", "-device", "virtio-rng-pci", "-drive", &disk];
+    let screen = ["-nographic", "-nodefaults", "-serial", "stdio", "-no-reboot", "-cdrom", text(&seed)];
+    let words = [&machine[..], &devices, &screen].concat();
+    was_told(&qemu("qemu-system-x86_64", &words, "=== probe is done", Duration::from_secs(600)), "one");
+}
+
+/// The same image and seed for ARM, where UEFI alone starts it.
+#[test]
+fn a_machine_on_arm_is_told_who_it_is() {
+    if !on_request() || !judges(&["qemu-system-aarch64"]) {
+        return;
+    }
+    let [profile, program] = [PROFILE, PROGRAM].map(|it| it.replace("ttyS0", "ttyAMA0"));
+    let profile = profile.replace("golden-vm.toml", "golden-vm-arm64.toml");
+    let (folder, image) = build_with_probe_for("arm64", "probe", &profile, &program);
+    let seed = own_seed(folder.path(), "seed.img", "one");
+    let console = boot(folder.path(), &image, "=== probe is done", &["--arch", "arm64", "--drive", text(&seed)]);
+    was_told(&console, "one");
 }
 
 /// What cloud-init makes of a machine, the checks expect: keys, an id, users without passwords.

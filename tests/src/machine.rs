@@ -27,13 +27,18 @@ pub fn write_probe(folder: &Path, program: &str) {
 
 /// Builds `profile` under `name`, with the program `/usr/local/bin/probe` in it, for amd64.
 pub fn build_with_probe(name: &str, profile: &str, program: &str) -> (TempDir, PathBuf) {
+    build_with_probe_for("amd64", name, profile, program)
+}
+
+/// The same for another architecture.
+pub fn build_with_probe_for(arch: &str, name: &str, profile: &str, program: &str) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a folder for the test");
     copy_workspace(folder.path());
     write_probe(folder.path(), program);
     let text = format!("{profile}\n[[overlay]]\nsource = \"probe\"\n");
     fs::write(folder.path().join(format!("profiles/{name}.toml")), text).expect("the profile can be written");
-    succeed(folder.path(), &["build", &format!("profiles/{name}.toml")]);
-    let image = folder.path().join(format!("outputs/{name}-amd64/{name}-amd64.img"));
+    succeed(folder.path(), &["build", "--arch", arch, &format!("profiles/{name}.toml")]);
+    let image = folder.path().join(format!("outputs/{name}-{arch}/{name}-{arch}.img"));
     (folder, image)
 }
 
