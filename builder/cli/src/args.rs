@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Kernel(KernelArgs),
     /// Say what a preflight check means, how it is decided and how to satisfy it
     Explain(ExplainArgs),
+    /// Print what a shell reads to complete this command line
+    Completions(CompletionsArgs),
 }
 
 #[derive(Debug, Args)]
@@ -269,6 +271,12 @@ pub(crate) struct KernelProfileArgs {
 pub(crate) struct ExplainArgs {
     /// The check, as a report names it: cgroup.memory; without one, all are listed
     pub(crate) check: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
 }
 
 fn parse_image_name(text: &str) -> Result<String, String> {

@@ -5,6 +5,7 @@
 mod args;
 mod boot;
 mod build;
+mod completions;
 mod environment;
 mod explain;
 mod flash;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::Inspect(args) => inspect::inspect(args, &environment),
         Command::Kernel(args) => kernel::kernel(args, &environment),
         Command::Explain(args) => explain::explain(args, &environment),
+        Command::Completions(args) => completions::completions(args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

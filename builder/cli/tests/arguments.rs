@@ -2,7 +2,8 @@
 //! tests of the workspace, which all run it.
 #![allow(missing_docs)]
 
-use std::process::{Command, Output};
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
 
 fn rootsmith(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_rootsmith")).args(arguments).output().unwrap()
@@ -31,4 +32,27 @@ fn what_is_no_command_is_a_usage_error() {
         assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{arguments:?}");
     }
     assert!(String::from_utf8_lossy(&rootsmith(&["biuld"]).stderr).contains("build"), "no suggestion");
+}
+
+#[test]
+fn every_shell_completes_commands_and_words() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let output = rootsmith(&["completions", shell]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{shell}");
+        for word in ["preflight", "k0s-worker", "--template"] {
+            // fish has no hyphens in front of its words.
+            assert!(text.contains(word.trim_start_matches('-')), "{shell}: {word}");
+        }
+        // A shell that is there takes it.
+        if ["bash", "fish", "zsh"].contains(&shell) {
+            let mut child = match Command::new(shell).arg("-n").stdin(Stdio::piped()).spawn() {
+                Ok(child) => child,
+                Err(_) => continue,
+            };
+            child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+            assert!(child.wait().unwrap().success(), "{shell}");
+        }
+    }
+    assert_eq!(rootsmith(&["completions", "csh"]).status.code(), Some(2));
 }
