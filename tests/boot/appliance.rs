@@ -76,3 +76,25 @@ fn the_delivered_appliance_comes_up() {
     assert!(table.contains(" 0 differently\n"), "{table}");
     assert!(fs::metadata(&image).unwrap().len() < 400 << 20);
 }
+
+#[test]
+fn a_root_whose_hashes_vouch_for_it_comes_up_and_a_changed_byte_of_it_does_not() {
+    if !on_request() || !judges(&TOOLS) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    copy_workspace(folder.path());
+    succeed(folder.path(), &["build", "profiles/appliance-verity.toml"]);
+    let image = folder.path().join("outputs/appliance-verity-amd64/appliance-verity-amd64.img");
+    let table = run_boot(folder.path(), &[image.to_str().unwrap(), "--check"]);
+    assert!(table.contains(" 0 differently\n"), "{table}");
+
+    // When the root was made: nobody but the hashes would miss it.
+    let found = rootsmith_verify::partitions(&File::open(&image).unwrap()).unwrap();
+    let file = File::options().read(true).write(true).open(&image).unwrap();
+    let (place, mut byte) = (found[1].offset + 8, [0]);
+    file.read_exact_at(&mut byte, place).unwrap();
+    file.write_all_at(&[byte[0] ^ 1], place).unwrap();
+    let console = boot(folder.path(), &image, "cannot mount /dev/mapper/root", &[]);
+    assert!(console.contains("data block 0 is corrupted"), "{console}");
+}

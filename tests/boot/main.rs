@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 mod busybox;
 mod secure_boot;
+mod slots;
 
 const TOOLS: [&str; 3] = ["qemu-system-x86_64", "e2fsck", "sfdisk"];
 

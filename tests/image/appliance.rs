@@ -107,3 +107,61 @@ fn a_key_that_is_not_the_certificates_is_said_at_its_line_and_leaves_no_image() 
         assert!(!folder.path().join("outputs/signed-amd64").exists(), "{said}");
     }
 }
+
+const WITH_HASHES: &str = r#"
+schema = 1
+extends = ["busybox-appliance.toml"]
+output = { replace = [
+  { kind = "disk", table = "gpt", boot = "uki", partitions = [
+    { type = "esp", size = "64MiB" },
+    { type = "root", filesystem = "squashfs", size = "minimal", verity = true, writable = "volatile" },
+  ] },
+] }
+[image]
+name = "hashes"
+[preflight]
+sets = { replace = ["boot"] }
+[packages]
+"#;
+
+#[test]
+fn hashes_vouch_for_the_root_and_the_image_says_which() {
+    if !judges(&["veritysetup", "mcopy", "objcopy"]) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    copy_workspace(folder);
+    let profile = |include: &str| {
+        fs::write(folder.join("profiles/hashes.toml"), format!("{WITH_HASHES}include = [{include}]\n")).unwrap();
+    };
+    // Where dependencies are left out, what the initramfs takes out of the image is not all there.
+    profile("");
+    let output = run(folder, &["build", "profiles/hashes.toml"]);
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("hashes.toml:7:") && said.contains("libdevmapper.so.1.02.1"), "{said}");
+
+    profile("\"libc6\", \"libdevmapper1.02.1\", \"libudev1\", \"libselinux1\", \"libpcre2-8-0\", \"libcap2\"");
+    succeed(folder, &["build", "profiles/hashes.toml"]);
+    let image = folder.join("outputs/hashes-amd64/hashes-amd64.img");
+    let (esp, root, hashes) = (folder.join("esp"), folder.join("root"), folder.join("hashes"));
+    for (number, to) in [(1, &esp), (2, &root), (3, &hashes)] {
+        partition(&image, number, to);
+    }
+    let started = on_esp(folder, &esp, "EFI/BOOT/BOOTX64.EFI");
+    let words = folder.join("words");
+    judge("objcopy", &["-O", "binary", "--only-section=.cmdline", started.to_str().unwrap(), words.to_str().unwrap()]);
+    let words = fs::read_to_string(words).unwrap();
+    let hash = words.split(' ').find_map(|word| word.strip_prefix("roothash=")).unwrap();
+    let verify = || {
+        let files = [root.to_str().unwrap(), hashes.to_str().unwrap(), hash];
+        std::process::Command::new("veritysetup").arg("verify").args(files).output().unwrap().status.success()
+    };
+    assert!(verify());
+    let mut bytes = fs::read(&root).unwrap();
+    let place = bytes.len() / 2;
+    bytes[place] ^= 1;
+    fs::write(&root, bytes).unwrap();
+    assert!(!verify(), "a changed byte is not noticed");
+}
