@@ -39,6 +39,7 @@ mod mapped;
 mod oci;
 mod pages;
 mod qcow2;
+mod remembered;
 mod source;
 mod squashfs;
 mod swap;

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use rootsmith_tree::PackId;
 
@@ -13,10 +13,6 @@ use crate::volume::Files;
 
 /// Blocks of all contents whose sizes are kept in memory: 64 MiB of sizes, 2 TiB in blocks of 128 KiB.
 const MAX_BLOCKS: usize = 16 << 20;
-
-/// Decompressed blocks that are remembered: at most 16 MiB, at least one for each of a few threads.
-const REMEMBERED_BYTES: usize = 16 << 20;
-const REMEMBERED_BLOCKS: usize = 32;
 
 /// Where the files are.
 #[derive(Default)]
@@ -38,10 +34,6 @@ pub(crate) struct Place {
     /// Its blocks' sizes.
     pub(crate) blocks: Range<usize>,
 }
-
-/// Blocks that were decompressed last, by where they begin.
-#[derive(Default)]
-pub(crate) struct Remembered(Mutex<Vec<(u64, Arc<[u8]>)>>);
 
 impl Places {
     /// One more block's size.
@@ -115,7 +107,7 @@ impl Squashfs {
             Some(block) => block,
             None => {
                 let block: Arc<[u8]> = self.content_block(start, size)?.into();
-                self.remembered.insert(start, Arc::clone(&block), self.block_size);
+                self.remembered.insert(start, Arc::clone(&block));
                 block
             }
         };
@@ -137,24 +129,6 @@ impl Squashfs {
 
 fn past_end() -> Broken {
     Broken("it points outside the file system".to_owned())
-}
-
-impl Remembered {
-    fn get(&self, start: u64) -> Option<Arc<[u8]>> {
-        let mut blocks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let index = blocks.iter().position(|(there, _)| *there == start)?;
-        // What was read last is the last to go.
-        blocks[index..].rotate_left(1);
-        blocks.last().map(|(_, block)| Arc::clone(block))
-    }
-
-    fn insert(&self, start: u64, block: Arc<[u8]>, block_size: usize) {
-        let mut blocks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if blocks.len() >= (REMEMBERED_BYTES / block_size).clamp(4, REMEMBERED_BLOCKS) {
-            blocks.remove(0);
-        }
-        blocks.push((start, block));
-    }
 }
 
 impl Files for Squashfs {
