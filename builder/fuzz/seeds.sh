@@ -6,7 +6,7 @@ work=$(mktemp -d)
 trap 'rm -r "$work"' EXIT
 export SOURCE_DATE_EPOCH=1700000000 LC_ALL=C.UTF-8
 
-for target in table qcow2 virtual_disk ext4 fat squashfs tar oci; do
+for target in table qcow2 virtual_disk ext4 fat squashfs erofs tar oci; do
     rm -rf "$target"
     mkdir "$target"
 done
@@ -77,6 +77,15 @@ for compression in gzip xz zstd lzo lz4; do
     mksquashfs "$files" "squashfs/$compression" -quiet -no-progress -comp "$compression" -nopad -all-root >/dev/null
 done
 mksquashfs "$files" squashfs/plain -quiet -no-progress -noI -noD -noF -noX -nopad -all-root -b 4K >/dev/null
+# The checksum is left out: a fuzzer cannot guess it.
+erofs() { mkfs.erofs --quiet -T1700000000 -U00010203-0405-0607-0809-0a0b0c0d0e0f --all-root -Enosbcrc "${@:2}" "erofs/$1" "$files" 2>/dev/null; }
+head -c 20000 /dev/zero | tr '\0' y >"$files/bin/large"
+erofs plain
+erofs lz4hc -zlz4hc
+erofs legacy -zlz4hc -Elegacy-compress
+erofs packed -zlz4hc -C16384 -Eztailpacking,fragments,dedupe
+erofs chunks --chunksize=4096
+rm "$files/bin/large"
 
 # Archives.
 for format in gnu pax ustar v7; do

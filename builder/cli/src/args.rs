@@ -121,7 +121,7 @@ pub(crate) struct InputArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct PreflightArgs {
-    /// A disk (raw, or a virtual machine's: qcow2, VMDK, VHD, VHDX, VDI, OVA), a file system (ext4, FAT, squashfs), a tar archive, an OCI layout, a folder, or a profile (TOML)
+    /// A disk (raw, or a virtual machine's: qcow2, VMDK, VHD, VHDX, VDI, OVA), a file system (ext4, FAT, squashfs, EROFS), a tar archive, an OCI layout, a folder, or a profile (TOML)
     pub(crate) target: PathBuf,
     /// A requirement set: `name`, `name@version`, or a file that ends in .toml [default: boot, payload, k0s-worker; of a
     /// profile its own]

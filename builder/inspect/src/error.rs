@@ -112,8 +112,8 @@ impl Explain for OpenError {
         match self {
             OpenError::Host { .. } => None,
             OpenError::Unknown { .. } => Some(
-                "name a disk (raw, qcow2, VMDK, VHD, VHDX, VDI, OVA), an ext4, FAT or squashfs image, a tar archive, an \
-                 OCI layout or a folder"
+                "name a disk (raw, qcow2, VMDK, VHD, VHDX, VDI, OVA), an ext4, FAT, squashfs or EROFS image, a tar \
+                 archive, an OCI layout or a folder"
                     .to_owned(),
             ),
             OpenError::Damaged { .. } => Some("get the image again, and compare its digest".to_owned()),

@@ -124,6 +124,21 @@ pub fn squashfs(data: &[u8]) {
     walk(crate::squashfs::open(&source));
 }
 
+/// EROFS; once as it is, and once with the superblock's checksum put right, since that cannot be guessed.
+pub fn erofs(data: &[u8]) {
+    let mut sealed = data.to_vec();
+    if let Some(rest) = sealed.get_mut(1024..4096) {
+        rest[4..8].fill(0);
+        let sum = !crc32c::crc32c(rest);
+        rest[4..8].copy_from_slice(&sum.to_le_bytes());
+    }
+    for data in [data, &sealed] {
+        let source = source(data);
+        let _ = crate::erofs::is(&source);
+        walk(crate::erofs::open(&source));
+    }
+}
+
 /// tar, plain or compressed. `scratch` is a folder for what is decompressed.
 pub fn tar(data: &[u8], scratch: &Path) {
     let source = source(data);

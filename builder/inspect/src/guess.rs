@@ -3,7 +3,7 @@
 use rootsmith_tree::{Blobs, Node, Tree};
 use rootsmith_types::{Arch, TreePath};
 
-use crate::{OpenError, Source, Volume, ext4, fat, squashfs};
+use crate::{OpenError, Source, Volume, erofs, ext4, fat, squashfs};
 
 /// A file system, readable or only known by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +11,7 @@ pub(crate) enum Guess {
     Ext4,
     Fat,
     Squashfs,
+    Erofs,
     /// Its name, as `blkid` prints it.
     Other(&'static str),
 }
@@ -21,19 +22,19 @@ impl Guess {
             Guess::Ext4 => "ext4",
             Guess::Fat => "vfat",
             Guess::Squashfs => "squashfs",
+            Guess::Erofs => "erofs",
             Guess::Other(name) => name,
         }
     }
 }
 
 /// Magic numbers of what we do not read: offset, bytes, name.
-const OTHERS: [(u64, &[u8], &str); 8] = [
+const OTHERS: [(u64, &[u8], &str); 7] = [
     (0, b"XFSB", "xfs"),
     (0x1_0040, b"_BHRfS_M", "btrfs"),
     (0, b"LUKS\xba\xbe", "crypto_LUKS"),
     (0x218, b"LVM2 001", "LVM2_member"),
     (0xff6, b"SWAPSPACE2", "swap"),
-    (0x400, &[0xe2, 0xe1, 0xf5, 0xe0], "erofs"),
     (0x400, &[0x10, 0x20, 0xf5, 0xf2], "f2fs"),
     (0x8001, b"CD001", "iso9660"),
 ];
@@ -45,6 +46,9 @@ pub(crate) fn guess(source: &Source) -> Option<Guess> {
     }
     if squashfs::is(source) {
         return Some(Guess::Squashfs);
+    }
+    if erofs::is(source) {
+        return Some(Guess::Erofs);
     }
     let other = OTHERS.iter().find(|(offset, magic, _)| {
         let mut found = vec![0; magic.len()];
@@ -58,6 +62,7 @@ pub(crate) fn open(source: &Source) -> Result<Option<Volume>, OpenError> {
     match guess(source) {
         Some(Guess::Ext4) => ext4::open(source).map(Some),
         Some(Guess::Squashfs) => squashfs::open(source).map(Some),
+        Some(Guess::Erofs) => erofs::open(source).map(Some),
         Some(Guess::Fat) => fat::open(source).map(Some),
         Some(Guess::Other(_)) | None => Ok(None),
     }

@@ -9,6 +9,7 @@
 //! | `ext4`     | ext2, ext3, ext4, with an unreplayed journal, too    | our own                               |
 //! | `fat`      | FAT12, FAT16, FAT32                                  | `hadris-fat` for names, our own       |
 //! | `squashfs` | squashfs 4                                           | our own                               |
+//! | `erofs`    | EROFS, compressed or not                             | our own                               |
 //! | `swap`     | swap areas, for what they say of themselves          | our own                               |
 //! | `tar`      | tar: plain, gzip, xz, Zstandard                      | our own, `flate2`, `liblzma`, `zstd`  |
 //! | `cpio`     | cpio: an initramfs, plain or compressed              | our own                               |
@@ -23,6 +24,7 @@ mod broken;
 mod compose;
 mod cpio;
 mod disk;
+mod erofs;
 mod error;
 mod ext4;
 mod fat;

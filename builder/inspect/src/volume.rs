@@ -9,7 +9,7 @@ use rootsmith_types::{Arch, NumBytes};
 pub struct Volume {
     /// The files. Contents that are not tiny are blobs without a digest.
     pub tree: Tree,
-    /// As `blkid` names it: `ext4` (`ext3`, `ext2`), `vfat`, `squashfs`, `tar`, `oci`, `folder`.
+    /// As `blkid` names it: `ext4` (`ext3`, `ext2`), `vfat`, `squashfs`, `erofs`, `tar`, `oci`, `folder`.
     pub filesystem: &'static str,
     /// For which architecture it says that it is; only an OCI image says so.
     pub arch: Option<Arch>,
