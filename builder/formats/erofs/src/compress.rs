@@ -5,9 +5,9 @@ use std::io;
 use zerocopy::little_endian::U16;
 use zerocopy::{Immutable, IntoBytes};
 
-use crate::Compression;
 use crate::contents::EXTENT;
 use crate::format::BLOCK;
+use crate::{Compression, lz4};
 
 impl Compression {
     /// Its number; `None` for none.
@@ -50,7 +50,7 @@ impl Compression {
     pub(crate) fn compress(self, data: &[u8]) -> io::Result<Vec<u8>> {
         match self {
             Compression::None => Ok(data.to_vec()),
-            Compression::Lz4 => Ok(lz4_flex::block::compress(data)),
+            Compression::Lz4 => Ok(lz4::compress(data)),
             Compression::Zstd { level } => zstd::bulk::compress(data, level.into()),
         }
     }

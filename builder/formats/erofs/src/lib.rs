@@ -23,6 +23,7 @@ mod contents;
 mod directory;
 mod error;
 mod format;
+mod lz4;
 mod options;
 mod pack;
 mod plan;
