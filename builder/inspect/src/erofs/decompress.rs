@@ -4,6 +4,9 @@ use std::io::Read;
 
 use crate::broken::{Broken, Result, broken};
 
+/// Memory of Zstandard for one extent, as a power of two: the longest become 12 MiB.
+const MAX_WINDOW: u32 = 24;
+
 /// How contents are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Compressor {
@@ -34,7 +37,8 @@ impl Compressor {
             Compressor::Lz4 => lz4_flex::block::decompress_into(data, &mut out).map_err(|error| bad(&error))?,
             Compressor::Deflate => read(flate2::read::DeflateDecoder::new(data), &mut out, in_part)?,
             Compressor::Zstd if in_part => {
-                let decoder = zstd::stream::read::Decoder::with_buffer(data).map_err(|error| bad(&error))?;
+                let mut decoder = zstd::stream::read::Decoder::with_buffer(data).map_err(|error| bad(&error))?;
+                decoder.window_log_max(MAX_WINDOW).map_err(|error| bad(&error))?;
                 read(decoder, &mut out, in_part)?
             }
             Compressor::Zstd => zstd::bulk::decompress_to_buffer(data, &mut out[..]).map_err(|error| bad(&error))?,
