@@ -168,6 +168,11 @@ impl Image {
         self.layers.join(", ")
     }
 
+    /// The root file system, without what is mounted in it.
+    pub fn root(&self) -> &Volume {
+        &self.volumes[self.root].volume
+    }
+
     /// The architecture that its programs are for, else the one an OCI image says; `None` when neither tells.
     pub fn arch(&self) -> Option<Arch> {
         guess::arch(&self.tree, self).or(self.volumes[self.root].volume.arch)

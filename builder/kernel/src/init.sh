@@ -330,6 +330,7 @@ if [ -e /grow ]; then
 	done
 fi
 
+partition=/sys/class/block/${device##*/}
 if [ -n "$roothash" ]; then
 	verify "$device" "$(find_device "$hashes")" ||
 		fail "the hashes that vouch for $device cannot be used"
@@ -347,6 +348,12 @@ if [ "$volatile" = overlay ]; then
 	mount -t tmpfs -o mode=0755 tmpfs /above && mkdir /above/upper /above/work &&
 		mount -t overlay -o lowerdir=/below,upperdir=/above/upper,workdir=/above/work overlay /sysroot ||
 		fail "cannot lay memory over the root file system: is the module overlay there?"
+	# Where systemd looks for the partition that memory lies over, as its own systemd-volatile-root.service leaves it: an update
+	# has to know the disk.
+	if [ -d /sysroot/run/ ] && [ -e "$partition/dev" ] && [ -d /sysroot/usr/lib/systemd ]; then
+		mount -t tmpfs -o mode=0755,nosuid,nodev tmpfs /sysroot/run && mkdir /sysroot/run/systemd &&
+			ln -s "/dev/block/$(cat "$partition/dev")" /sysroot/run/systemd/volatile-root
+	fi
 fi
 # An absolute link cannot be followed from here, so a link is trusted.
 [ -x "/sysroot$init" ] || [ -L "/sysroot$init" ] || fail "there is no $init on $device"

@@ -7,7 +7,7 @@ use std::path::Path;
 use rootsmith_disk as layout;
 use rootsmith_grub::CoreImage;
 use rootsmith_ondisk::Image;
-use rootsmith_profile::{Board, BootMethod, Disk, Partition, PartitionKind, PartitionTable, RootFilesystem, SECTOR};
+use rootsmith_profile::{Board, BootMethod, Disk, Partition, PartitionKind, PartitionTable, SECTOR};
 use rootsmith_tree::{Blobs, Content, Tree};
 use rootsmith_types::{Arch, NumBytes, Origin, Problems, UnixTime};
 
@@ -229,10 +229,7 @@ fn entry<'a>(input: &DiskInput<'_>, at: usize, image: &'a dyn Image) -> layout::
     // U-Boot looks for `extlinux.conf` on partitions that are marked so, else on the first one.
     let marked = boots && input.disk.boots_by(BootMethod::Extlinux);
     let marked = if marked { layout::types::LEGACY_BIOS_BOOTABLE } else { 0 };
-    let read_only = match partition.filesystem {
-        RootFilesystem::Ext4 => 0,
-        RootFilesystem::Squashfs => layout::types::READ_ONLY,
-    };
+    let read_only = if partition.filesystem.is_read_only() { layout::types::READ_ONLY } else { 0 };
     let attributes = grows | marked | read_only;
     layout::Partition {
         name: name.to_owned(),

@@ -50,6 +50,11 @@ impl DiskIds {
         DiskIds { of_version: Some(hashes.partition_uuids()), ..self }
     }
 
+    /// Of the root file system, on a disk or on its own.
+    pub fn root_filesystem(&self) -> Uuid {
+        PartitionIds::derive(&self.seed, "root").filesystem
+    }
+
     /// Those of the partition at `at` in the list of `disk`.
     pub fn partition(&self, disk: &Disk, at: usize) -> PartitionIds {
         let partition = &disk.partitions[at];

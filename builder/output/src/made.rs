@@ -1,17 +1,19 @@
 //! A root file system that has no size before it is made.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io;
 use std::path::Path;
 
 use rootsmith_ondisk::{Image, Sink};
-use rootsmith_profile::RootFilesystem;
+use rootsmith_profile::{ErofsCompression, RootFilesystem};
 use rootsmith_squashfs::Compression;
 use rootsmith_tree::{Blobs, Content, Tree};
-use rootsmith_types::{NumBytes, Problems, Sha256Digest, UnixTime};
+use rootsmith_types::{NumBytes, Problems, Sha256Digest, UnixTime, Uuid};
 use rootsmith_verity::{HashTree, Options};
 
 use crate::OutputError;
+use crate::erofs::write_erofs;
 use crate::sink::copy;
 use crate::squashfs::{compress, for_squashfs};
 
@@ -38,12 +40,21 @@ impl MadeRoot {
     }
 }
 
+/// What of a tree a root file system can hold: squashfs has no access control lists.
+pub fn for_root(filesystem: RootFilesystem, tree: &Tree) -> Cow<'_, Tree> {
+    match filesystem {
+        RootFilesystem::Squashfs => for_squashfs(tree).0,
+        RootFilesystem::Ext4 | RootFilesystem::Erofs => Cow::Borrowed(tree),
+    }
+}
+
 /// Writes `tree` to `scratch` (empty, at `path`) as a file system whose size is known only then. Nothing for the others, which are
 /// planned.
 pub fn make_root(
     filesystem: RootFilesystem,
     tree: &Tree,
     blobs: &dyn Blobs,
+    uuid: Uuid,
     date: UnixTime,
     scratch: &File,
     path: &Path,
@@ -53,6 +64,7 @@ pub fn make_root(
         RootFilesystem::Squashfs => {
             compress(Compression::ZSTD, &for_squashfs(tree).0, blobs, date, scratch, path).map(Some)
         }
+        RootFilesystem::Erofs => write_erofs(ErofsCompression::Lz4, tree, blobs, uuid, date, scratch, path).map(Some),
     }
 }
 

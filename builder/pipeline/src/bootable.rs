@@ -5,7 +5,7 @@ use rootsmith_fetch::Cache;
 use rootsmith_kernel::config::{Config, check_fragments};
 use rootsmith_kernel::{Kernel, ModuleIndex, check_cgroups, find_kernel, index_modules};
 use rootsmith_output::{DiskIds, partuuid};
-use rootsmith_profile::{Disk, InitSystem, Partition, PartitionKind, PartitionTable, Profile, RootFilesystem};
+use rootsmith_profile::{Disk, InitSystem, Partition, PartitionKind, PartitionTable, Profile};
 use rootsmith_tree::{Blobs, Content, Metadata, Node, Tree};
 use rootsmith_types::{Arch, Problems, Sha256Digest, TreePath, UnixTime};
 
@@ -104,12 +104,12 @@ pub(crate) fn prepare_disk(
     for (at, partition) in disk.partitions.iter().enumerate() {
         let partuuid = || format!("PARTUUID={}", partuuid(disk, ids, at));
         match partition.kind.value {
-            PartitionKind::Root if partition.filesystem == RootFilesystem::Squashfs => {
+            PartitionKind::Root if partition.filesystem.is_read_only() => {
                 // Where memory lies over it, a line would mount that again, with the options of what it hides. BusyBox's mount
-                // knows no name for a file system without an identifier, and leaves what is mounted as it is.
-                // One with hashes is mounted from a device that is not a partition.
+                // does not know it by an identifier, and leaves what is mounted as it is. One with hashes is mounted from a device that
+                // is not a partition.
                 if !partition.volatile && partition.verity.is_none() && !busybox {
-                    fstab.push_str(&format!("{} / squashfs ro 0 0\n", partuuid()));
+                    fstab.push_str(&format!("{} / {} ro 0 0\n", partuuid(), partition.filesystem.name()));
                 }
             }
             PartitionKind::Root => {

@@ -11,11 +11,11 @@ use rootsmith_configure::identity_plan;
 use rootsmith_fetch::Cache;
 use rootsmith_lock::{Lock, Target};
 use rootsmith_output::{
-    DiskFile, OciInput, OutputError, Staging, for_squashfs, write_cpio, write_disk, write_oci, write_squashfs,
-    write_tar,
+    DiskFile, OciInput, OutputError, Staging, for_root, for_squashfs, write_cpio, write_disk, write_erofs, write_oci,
+    write_squashfs, write_tar,
 };
 use rootsmith_preflight::{Report, Verdict, Wanted};
-use rootsmith_profile::{Cpio, Disk, DiskFormat, Oci, OutputKind, Profile, RootFilesystem, Squashfs};
+use rootsmith_profile::{Cpio, Disk, DiskFormat, Erofs, Oci, OutputKind, Profile, RootFilesystem, Squashfs};
 use rootsmith_tree::{Node, Tree, TreeError};
 use rootsmith_types::{Arch, NumBytes, Problems, Sha256Digest};
 
@@ -181,6 +181,7 @@ impl Work<'_> {
                         OutputKind::Squashfs(squashfs) => {
                             self.squashfs(squashfs, staging, host).map(|file| (vec![file], None))
                         }
+                        OutputKind::Erofs(erofs) => self.erofs(erofs, staging, host).map(|file| (vec![file], None)),
                         OutputKind::Cpio(cpio) => self.cpio(cpio, staging, jobs, host).map(|files| (files, None)),
                     })
                 })
@@ -303,23 +304,46 @@ impl Work<'_> {
         Ok(MadeFile { name, size, written: size, sha256 })
     }
 
-    fn squashfs(&self, squashfs: &Squashfs, staging: &Staging, host: Host<'_>) -> Result<MadeFile, Problems> {
-        let (tree, _) = for_squashfs(&self.prepared.assembly.tree);
-        let name = format!("{}.squashfs", self.prepared.name);
+    /// A file system that is never written to, on its own.
+    fn read_only(
+        &self,
+        filesystem: RootFilesystem,
+        write: impl Fn(&Tree, &File, &Path) -> Result<NumBytes, Problems>,
+        staging: &Staging,
+        host: Host<'_>,
+    ) -> Result<MadeFile, Problems> {
+        let tree = &self.prepared.assembly.tree;
+        let name = format!("{}.{}", self.prepared.name, filesystem.name());
         let shown = format!("writing {name}");
         host.progress.started(&shown, None);
         let (file, path) = staging.create(&name)?;
-        let size = write_squashfs(squashfs, &tree, self.cache, self.prepared.date, &file, &path)?;
+        let size = write(&for_root(filesystem, tree), &file, &path)?;
         host.progress.finished(&shown);
 
         let shown = format!("verifying {name}");
         host.progress.started(&shown, None);
-        let check = || check::check_squashfs(&name, &file, &tree, self.cache);
+        let check = || check::check_read_only(&name, &file, filesystem, tree, self.cache);
         let (checked, digest) = rayon::join(check, || digest_of(&path));
         host.progress.finished(&shown);
         checked?;
         let sha256 = digest?;
         Ok(MadeFile { name, size, written: size, sha256 })
+    }
+
+    fn squashfs(&self, squashfs: &Squashfs, staging: &Staging, host: Host<'_>) -> Result<MadeFile, Problems> {
+        let date = self.prepared.date;
+        let write =
+            |tree: &Tree, file: &File, path: &Path| write_squashfs(squashfs, tree, self.cache, date, file, path);
+        self.read_only(RootFilesystem::Squashfs, write, staging, host)
+    }
+
+    fn erofs(&self, erofs: &Erofs, staging: &Staging, host: Host<'_>) -> Result<MadeFile, Problems> {
+        let Prepared { ref ids, date, .. } = *self.prepared;
+        let uuid = ids.root_filesystem();
+        let compression = erofs.compression.value;
+        let write =
+            |tree: &Tree, file: &File, path: &Path| write_erofs(compression, tree, self.cache, uuid, date, file, path);
+        self.read_only(RootFilesystem::Erofs, write, staging, host)
     }
 
     /// What a machine is started from over the network: the kernel, the initramfs that is the whole system, and the words of the
@@ -358,8 +382,7 @@ impl Work<'_> {
 fn left_out_of_squashfs(profile: &Profile, tree: &Tree) -> Option<String> {
     let squashfs = |output: &rootsmith_profile::Output| match &output.kind {
         OutputKind::Squashfs(_) => true,
-        OutputKind::Disk(disk) => disk.root_filesystem() == RootFilesystem::Squashfs,
-        OutputKind::Tar | OutputKind::Cpio(_) | OutputKind::Oci(_) => false,
+        other => other.disk().is_some_and(|disk| disk.root_filesystem() == RootFilesystem::Squashfs),
     };
     profile.outputs.iter().find(|output| squashfs(output))?;
     let (_, lists) = for_squashfs(tree);

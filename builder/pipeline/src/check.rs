@@ -10,7 +10,7 @@ use rootsmith_fetch::Cache;
 use rootsmith_grub::CoreImage;
 use rootsmith_inspect::{Composed, FileSource, Image, Part, Source, SwapArea};
 use rootsmith_ondisk::{Image as _, Sink};
-use rootsmith_output::{DiskIds, MadeRoot, RawPiece, Room, core_sector, for_squashfs, partuuid};
+use rootsmith_output::{DiskIds, MadeRoot, RawPiece, Room, core_sector, for_root, partuuid};
 use rootsmith_preflight::{
     BiosStart, BootFacts, BootVolume, Brought, DiskStart, Facts, PartitionFacts, PartitionRole, Report, RootFacts,
     Wanted as WantedSet, find_device_trees, find_entries, find_firmware_files,
@@ -69,12 +69,12 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
             return Err(wanted.differs(format!("partition {index} has PARTUUID {found} instead of {partuuid}")));
         }
         let read = match (partition.kind.value, wanted.trees[at]) {
-            (PartitionKind::Root, Some(tree)) if partition.filesystem == RootFilesystem::Squashfs => {
-                let (tree, _) = for_squashfs(tree);
-                let volume = wanted.check_squashfs(&tree, image, found.offset, found.length);
+            (PartitionKind::Root, Some(tree)) if partition.filesystem.is_read_only() => {
+                let part = wanted.part(image, found.offset, found.length)?;
+                let volume = opened(wanted.file, Arc::new(part), partition.filesystem, tree, wanted.cache);
                 let volume = volume.map_err(|problems| wanted.blamed(problems))?;
                 root_bytes = Some(slice);
-                Some(("squashfs", FoundVolume::Squashfs(Box::new(volume))))
+                Some((partition.filesystem.name(), FoundVolume::Opened(Box::new(volume))))
             }
             (PartitionKind::Esp | PartitionKind::Firmware, Some(tree)) => {
                 Some(("vfat", wanted.check_volume(Kind::Fat, tree, slice)?))
@@ -105,9 +105,7 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
             continue;
         };
         of_table.filesystem = Some(filesystem.to_owned());
-        if let FoundVolume::Named(read) = &read {
-            (of_table.uuid, of_table.label) = (read.uuid.clone(), read.label.clone());
-        }
+        (of_table.uuid, of_table.label) = read.names();
         facts.push(of_table);
         match role {
             PartitionRole::Root => root = Some((read, found.length, wanted.rooms[at].available, partition.grow)),
@@ -159,23 +157,32 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
 
 /// A file system of the disk, read back.
 enum FoundVolume<'a> {
-    /// With an identifier and a label of its own.
+    /// By a foreign reader.
     Named(Box<ReadBack<'a>>),
-    Squashfs(Box<Image>),
+    /// By the reader of foreign images, which shares nothing with the writer.
+    Opened(Box<Image>),
 }
 
 impl FoundVolume<'_> {
     fn tree(&self) -> &Tree {
         match self {
             FoundVolume::Named(read) => &read.tree,
-            FoundVolume::Squashfs(image) => &image.tree,
+            FoundVolume::Opened(image) => &image.tree,
+        }
+    }
+
+    /// Identifier and label, where it has them.
+    fn names(&self) -> (Option<String>, Option<String>) {
+        match self {
+            FoundVolume::Named(read) => (read.uuid.clone(), read.label.clone()),
+            FoundVolume::Opened(image) => (image.root().uuid.clone(), image.root().label.clone()),
         }
     }
 
     fn blobs(&self) -> &dyn Blobs {
         match self {
             FoundVolume::Named(read) => &**read,
-            FoundVolume::Squashfs(image) => &**image,
+            FoundVolume::Opened(image) => &**image,
         }
     }
 }
@@ -210,11 +217,6 @@ impl Wanted<'_> {
         let source = image.try_clone().and_then(FileSource::new).map_err(|error| self.differs(error.to_string()))?;
         let part = Part::new(Arc::new(source), offset, length);
         part.ok_or_else(|| self.differs("a partition leaves the disk".to_owned()))
-    }
-
-    fn check_squashfs(&self, tree: &Tree, image: &File, offset: u64, length: u64) -> Result<Image, Problems> {
-        let part = self.part(image, offset, length)?;
-        squashfs(self.file, Arc::new(part), tree, self.cache)
     }
 
     /// A root that was kept in the cache may have been damaged there.
@@ -330,17 +332,31 @@ pub(crate) fn check_tar(file: &str, image: &File, length: u64, tree: &Tree, cach
     compare_trees(file, tree, cache, &read)
 }
 
-/// Reads a squashfs back and compares.
-pub(crate) fn check_squashfs(file: &str, image: &File, tree: &Tree, cache: &Cache) -> Result<(), Problems> {
-    squashfs(file, source(file, image)?, tree, cache)?;
+/// Reads a file system that is never written to back, and compares it with what it can hold of the tree.
+pub(crate) fn check_read_only(
+    file: &str,
+    image: &File,
+    filesystem: RootFilesystem,
+    tree: &Tree,
+    cache: &Cache,
+) -> Result<(), Problems> {
+    opened(file, source(file, image)?, filesystem, tree, cache)?;
     Ok(())
 }
 
-/// The same with bytes from anywhere, by the reader of foreign images, which shares nothing with the writer.
-fn squashfs(file: &str, source: Source, tree: &Tree, cache: &Cache) -> Result<Image, Problems> {
+/// The same with bytes from anywhere.
+fn opened(
+    file: &str,
+    source: Source,
+    filesystem: RootFilesystem,
+    tree: &Tree,
+    cache: &Cache,
+) -> Result<Image, Problems> {
+    let tree = &*for_root(filesystem, tree);
     // Only what is compressed as a whole needs a scratch folder.
     let found = Image::of_source(source, Path::new("")).map_err(|error| unreadable(file, &error))?;
-    let seen = Seen { mode: true, owner: true, mtime: Times::Seconds, xattrs: true, devices: true, hard_links: true };
+    let mtime = if filesystem == RootFilesystem::Squashfs { Times::Seconds } else { Times::Exact };
+    let seen = Seen { mode: true, owner: true, mtime, xattrs: true, devices: true, hard_links: true };
     report(file, tree, cache, compare_seen((tree, cache), (&found.tree, &found), &seen)?)?;
     Ok(found)
 }

@@ -21,7 +21,7 @@ const MAX_ACCOUNTS: u64 = 4 << 20;
 pub(crate) fn oci(profile: &Profile) -> Option<&Oci> {
     profile.outputs.iter().find_map(|output| match &output.kind {
         OutputKind::Oci(oci) => Some(oci),
-        OutputKind::Disk(_) | OutputKind::Tar | OutputKind::Squashfs(_) | OutputKind::Cpio(_) => None,
+        _ => None,
     })
 }
 

@@ -5,7 +5,7 @@ use std::fs::File;
 
 use rootsmith_assemble::AssembleError;
 use rootsmith_fetch::{Cache, FetchError};
-use rootsmith_output::{MadeRoot, make_root};
+use rootsmith_output::{DiskIds, MadeRoot, make_root};
 use rootsmith_profile::Disk;
 use rootsmith_tree::{Blob, Blobs, Content, Tree};
 use rootsmith_types::{Problems, Sha256Digest, UnixTime};
@@ -21,14 +21,16 @@ pub(crate) fn made_root(
     tree: &Tree,
     date: UnixTime,
     seed: &Sha256Digest,
+    ids: &DiskIds,
     cache: &Cache,
 ) -> Result<Option<MadeRoot>, Problems> {
     let filesystem = disk.root_filesystem();
-    if filesystem.is_writable() {
+    if !filesystem.is_read_only() {
         return Ok(None);
     }
     let tree_digest = tree.digest(cache).map_err(AssembleError::Store)?;
-    let key = format!("{GENERATOR} {} {FORM} {date} {tree_digest}\n", filesystem.name());
+    let uuid = ids.root_filesystem();
+    let key = format!("{GENERATOR} {} {FORM} {date} {uuid} {tree_digest}\n", filesystem.name());
     let key = Sha256Digest::of(key.as_bytes());
     let blob = match kept(&key, cache)? {
         Some(blob) => Some(blob),
@@ -38,7 +40,7 @@ pub(crate) fn made_root(
             let written = |error| FetchError::Disk { doing: "write", path: path.clone(), error };
             let create = || File::options().read(true).write(true).create_new(true).open(&path);
             let mut file = create().map_err(written)?;
-            match make_root(filesystem, tree, cache, date, &file, &path)? {
+            match make_root(filesystem, tree, cache, uuid, date, &file, &path)? {
                 Some(_) => {
                     std::io::Seek::rewind(&mut file).map_err(written)?;
                     let blob = cache.insert(&mut file).map_err(written)?;

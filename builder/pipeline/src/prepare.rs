@@ -11,7 +11,7 @@ use rootsmith_preflight::{
     BiosStart, BootFacts, BootVolume, Brought, DiskStart, Facts, PartitionFacts, PartitionRole, Report, RoomFacts,
     RootFacts, TableKind, Wanted, find_device_trees, find_entries, find_firmware_files,
 };
-use rootsmith_profile::{Board, Disk, OutputKind, Partition, PartitionKind, PartitionTable, Profile, RootFilesystem};
+use rootsmith_profile::{Board, Disk, Partition, PartitionKind, PartitionTable, Profile};
 use rootsmith_tree::{Metadata, Tree};
 use rootsmith_types::{Arch, Problems, Sha256Digest, UnixTime};
 use rootsmith_verity::HashTree;
@@ -147,7 +147,7 @@ pub(crate) fn prepare(
 
     let parts = disk.map_or(Ok(Parts::default()), |disk| Parts::of(&assembly.tree, disk))?;
     let made = match disk {
-        Some(disk) => made_root(disk, parts.root(disk, &assembly.tree), date, &seed, cache)?,
+        Some(disk) => made_root(disk, parts.root(disk, &assembly.tree), date, &seed, &ids, cache)?,
         None => None,
     };
     if let Some(made) = &made {
@@ -284,11 +284,10 @@ impl Prepared {
         let partitions = disk.partitions.iter().enumerate().map(|(at, partition)| {
             let (kind, ids) = (partition.kind.value, self.ids.partition(disk, at));
             let (filesystem, uuid) = match kind {
-                PartitionKind::Root => match partition.filesystem {
-                    RootFilesystem::Ext4 => (Some("ext4"), Some(ids.filesystem.to_string())),
-                    // It has neither identifier nor label.
-                    RootFilesystem::Squashfs => (Some("squashfs"), None),
-                },
+                PartitionKind::Root => {
+                    let uuid = partition.filesystem.is_named().then(|| ids.filesystem.to_string());
+                    (Some(partition.filesystem.name()), uuid)
+                }
                 PartitionKind::Data => (Some("ext4"), Some(ids.filesystem.to_string())),
                 PartitionKind::Swap => (Some("swap"), Some(ids.filesystem.to_string())),
                 PartitionKind::Esp | PartitionKind::Firmware => (Some("vfat"), Some(ids.serial())),
@@ -358,10 +357,7 @@ pub(crate) fn role(kind: PartitionKind) -> PartitionRole {
 
 /// The disk among the outputs: the loader of profiles lets one through.
 pub(crate) fn disk(profile: &Profile) -> Option<&Disk> {
-    profile.outputs.iter().find_map(|output| match &output.kind {
-        OutputKind::Disk(disk) => Some(disk),
-        OutputKind::Tar | OutputKind::Oci(_) | OutputKind::Squashfs(_) | OutputKind::Cpio(_) => None,
-    })
+    profile.outputs.iter().find_map(|output| output.kind.disk())
 }
 
 /// What the lock pins, when it answers what the profile asks; else what is to be said of it, unless that is an error.

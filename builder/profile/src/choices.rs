@@ -2,9 +2,9 @@
 
 use crate::fields::Refusal;
 use crate::model::{
-    BootMethod, Caches, CloudNetwork, CpioCompression, Database, DiskFormat, DistributionId, Enroll, FirstBoot,
-    Hierarchy, InitSystem, KillMode, NetworkManager, PartitionKind, PartitionTable, Pocket, Resource, Restart,
-    RootFilesystem, SquashfsCompression,
+    BootMethod, Caches, CloudNetwork, CpioCompression, Database, DiskFormat, DistributionId, Enroll, ErofsCompression,
+    FirstBoot, Hierarchy, InitSystem, KillMode, NetworkManager, PartitionKind, PartitionTable, Pocket, Resource,
+    Restart, RootFilesystem, SquashfsCompression,
 };
 
 /// A word out of a list; one without a value is in the design and not supported yet.
@@ -183,6 +183,7 @@ pub(crate) const OUTPUT_KINDS: Words<Kind> = Words {
         ("disk", Some(Kind::Disk)),
         ("tar", Some(Kind::Tar)),
         ("squashfs", Some(Kind::Squashfs)),
+        ("erofs", Some(Kind::Erofs)),
         ("ext4", None),
         ("cpio", Some(Kind::Cpio)),
         ("oci", Some(Kind::Oci)),
@@ -198,6 +199,17 @@ pub(crate) const SQUASHFS_COMPRESSIONS: Words<SquashfsCompression> = Words {
         ("xz", Some(SquashfsCompression::Xz)),
         ("gzip", Some(SquashfsCompression::Gzip)),
         ("lz4", Some(SquashfsCompression::Lz4)),
+    ],
+};
+
+/// `output.compression` of an EROFS.
+pub(crate) const EROFS_COMPRESSIONS: Words<ErofsCompression> = Words {
+    noun: "compression",
+    expected: "a compression of EROFS",
+    words: &[
+        ("lz4", Some(ErofsCompression::Lz4)),
+        ("zstd", Some(ErofsCompression::Zstd)),
+        ("none", Some(ErofsCompression::None)),
     ],
 };
 
@@ -283,6 +295,7 @@ pub(crate) const ROOT_FILESYSTEMS: Words<RootFilesystem> = Words {
     words: &[
         ("ext4", Some(RootFilesystem::Ext4)),
         ("squashfs", Some(RootFilesystem::Squashfs)),
+        ("erofs", Some(RootFilesystem::Erofs)),
         ("btrfs", None),
         ("xfs", None),
     ],
@@ -336,6 +349,8 @@ pub(crate) enum Kind {
     Oci,
     /// `squashfs`.
     Squashfs,
+    /// `erofs`.
+    Erofs,
     /// `cpio`.
     Cpio,
 }

@@ -248,7 +248,7 @@ pub(crate) const OF_DISK: &[&str] = &["table", "boot", "boot-tries", "format", "
 /// The same for a container image.
 pub(crate) const OF_OCI: &[&str] = &["ref", "layers", "entrypoint", "cmd", "env", "user", "working-dir", "labels"];
 
-/// The same for what only says how it is compressed: a squashfs, a cpio.
+/// The same for what only says how it is compressed: a squashfs, an EROFS, a cpio.
 pub(crate) const OF_COMPRESSED: &[&str] = &["compression"];
 
 /// A partition of a disk.

@@ -13,6 +13,7 @@ mod board;
 mod by_arch;
 mod cpio;
 mod disk_format;
+mod erofs;
 mod kernel;
 mod machine;
 mod oci;
@@ -25,6 +26,7 @@ pub use board::{Board, Firmware, Piece, RawBlob, SECTOR};
 pub use by_arch::ByArch;
 pub use cpio::{Cpio, CpioCompression};
 pub use disk_format::DiskFormat;
+pub use erofs::{Erofs, ErofsCompression};
 pub use kernel::{KernelBase, KernelPatch, KernelSource};
 pub use machine::{CloudInit, CloudNetwork, Group, Interface, Mount, Network, NetworkManager, User};
 pub use oci::Oci;
@@ -423,8 +425,20 @@ pub enum OutputKind {
     Oci(Oci),
     /// `kind = "squashfs"`: `NAME-ARCH.squashfs`.
     Squashfs(Squashfs),
+    /// `kind = "erofs"`: `NAME-ARCH.erofs`.
+    Erofs(Erofs),
     /// `kind = "cpio"`: `NAME-ARCH.vmlinuz` and `NAME-ARCH.initrd.zst`.
     Cpio(Cpio),
+}
+
+impl OutputKind {
+    /// The disk, where it is one.
+    pub fn disk(&self) -> Option<&Disk> {
+        match self {
+            OutputKind::Disk(disk) => Some(disk),
+            _ => None,
+        }
+    }
 }
 
 /// A disk image.
@@ -641,20 +655,28 @@ pub enum RootFilesystem {
     Ext4,
     /// Compressed, and the same for ever.
     Squashfs,
+    /// The same, compressed less and faster to read.
+    Erofs,
 }
 
 impl RootFilesystem {
-    /// Whether what is written to it stays. The others have no size before they are made.
-    pub const fn is_writable(self) -> bool {
-        matches!(self, RootFilesystem::Ext4)
-    }
-
     /// As the profile spells it, and the kernel's module is called.
     pub const fn name(self) -> &'static str {
         match self {
             RootFilesystem::Ext4 => "ext4",
             RootFilesystem::Squashfs => "squashfs",
+            RootFilesystem::Erofs => "erofs",
         }
+    }
+
+    /// Whether it is made once and never written to, as large as what is in it.
+    pub const fn is_read_only(self) -> bool {
+        matches!(self, RootFilesystem::Squashfs | RootFilesystem::Erofs)
+    }
+
+    /// Whether it has an identifier and a label of its own.
+    pub const fn is_named(self) -> bool {
+        matches!(self, RootFilesystem::Ext4 | RootFilesystem::Erofs)
     }
 }
 

@@ -3,15 +3,15 @@
 use rootsmith_types::{Located, NumBytes, Origin};
 
 use crate::choices::{
-    BOOT_METHODS, CPIO_COMPRESSIONS, DATA_FILESYSTEMS, DISK_SIZES, FIRMWARE_FILESYSTEMS, FORMATS, Kind, OUTPUT_KINDS,
-    PARTITIONS, ROOT_FILESYSTEMS, SQUASHFS_COMPRESSIONS, TABLES, WRITABLE,
+    BOOT_METHODS, CPIO_COMPRESSIONS, DATA_FILESYSTEMS, DISK_SIZES, EROFS_COMPRESSIONS, FIRMWARE_FILESYSTEMS, FORMATS,
+    Kind, OUTPUT_KINDS, PARTITIONS, ROOT_FILESYSTEMS, SQUASHFS_COMPRESSIONS, TABLES, WRITABLE,
 };
 use crate::error::ProfileError;
 use crate::fields::{Fields, Refusal};
 use crate::keys::{NO_LUKS, OF_COMPRESSED, OF_DISK, OF_OCI, PARTITION};
 use crate::model::{
-    Board, BootMethod, Cpio, CpioCompression, Disk, DiskFormat, Oci, Output, OutputKind, Partition, PartitionKind,
-    PartitionSize, RootFilesystem, Squashfs, SquashfsCompression,
+    Board, BootMethod, Cpio, CpioCompression, Disk, DiskFormat, Erofs, ErofsCompression, Oci, Output, OutputKind,
+    Partition, PartitionKind, PartitionSize, RootFilesystem, Squashfs, SquashfsCompression,
 };
 use crate::value::{self, Value};
 use crate::words;
@@ -40,6 +40,10 @@ pub(crate) fn output(table: &Fields<'_>, name: Option<&str>, board: Option<&Boar
         Kind::Squashfs => {
             refuse_all_but(table, "an output of kind `squashfs`", OF_COMPRESSED);
             OutputKind::Squashfs(squashfs(table)?)
+        }
+        Kind::Erofs => {
+            refuse_all_but(table, "an output of kind `erofs`", OF_COMPRESSED);
+            OutputKind::Erofs(erofs(table)?)
         }
         Kind::Cpio => {
             refuse_all_but(table, "an output of kind `cpio`", OF_COMPRESSED);
@@ -130,6 +134,15 @@ fn squashfs(table: &Fields<'_>) -> Option<Squashfs> {
     Some(Squashfs { compression })
 }
 
+/// What every Linux of today reads, and a small machine with the least work, unless told otherwise.
+fn erofs(table: &Fields<'_>) -> Option<Erofs> {
+    let compression = match table.get("compression") {
+        Some(_) => table.text("compression", |text| EROFS_COMPRESSIONS.read(text))?,
+        None => table.default(ErofsCompression::Lz4),
+    };
+    Some(Erofs { compression })
+}
+
 fn cpio(table: &Fields<'_>) -> Option<Cpio> {
     let compression = match table.get("compression") {
         Some(_) => table.text("compression", |text| CPIO_COMPRESSIONS.read(text))?,
@@ -166,9 +179,9 @@ fn partition(table: &Fields<'_>, firmware: PartitionKind) -> Option<Partition> {
             match filesystem {
                 RootFilesystem::Ext4 => only(table, "a root that is ext4", &["filesystem", "size", "free", "grow"]),
                 // It is as large as its content and, once written, never changes.
-                RootFilesystem::Squashfs => {
+                RootFilesystem::Squashfs | RootFilesystem::Erofs => {
                     let known = ["filesystem", "size", "writable", "verity", "slots"];
-                    only(table, "a root that is squashfs", &known);
+                    only(table, &format!("a root that is {}", filesystem.name()), &known);
                 }
             }
         }

@@ -46,7 +46,7 @@ pub(crate) fn accounts(users: &[User], groups: &[Group], findings: &Findings) {
 pub(crate) fn mounts(mounts: &[Mount], outputs: &[Output], findings: &Findings) {
     let partitions = outputs.iter().flat_map(|output| match &output.kind {
         OutputKind::Disk(disk) => disk.partitions.as_slice(),
-        OutputKind::Tar | OutputKind::Oci(_) | OutputKind::Squashfs(_) | OutputKind::Cpio(_) => &[],
+        _ => &[],
     });
     let targets = partitions.filter_map(|it| it.mount.as_ref()).chain(mounts.iter().map(|it| &it.target));
     no_duplicates(targets.map(|it| (&it.origin, format!("mount at `{}`", it.value))), findings);
@@ -98,6 +98,7 @@ pub(crate) fn outputs(outputs: &[Output], kernel: bool, findings: &Findings) {
             OutputKind::Tar => "tar",
             OutputKind::Oci(_) => "oci",
             OutputKind::Squashfs(_) => "squashfs",
+            OutputKind::Erofs(_) => "erofs",
             OutputKind::Cpio(_) => "cpio",
         };
         (&output.origin, format!("output of kind `{kind}`: their files would have the same name"))
@@ -107,7 +108,7 @@ pub(crate) fn outputs(outputs: &[Output], kernel: bool, findings: &Findings) {
         match &output.kind {
             OutputKind::Disk(disk) => self::disk(disk, &output.origin, kernel, findings),
             OutputKind::Cpio(_) => cpio(&output.origin, outputs, kernel, findings),
-            OutputKind::Tar | OutputKind::Oci(_) | OutputKind::Squashfs(_) => {}
+            OutputKind::Tar | OutputKind::Oci(_) | OutputKind::Squashfs(_) | OutputKind::Erofs(_) => {}
         }
     }
 }
@@ -162,12 +163,9 @@ fn disk(disk: &Disk, origin: &Origin, kernel: bool, findings: &Findings) {
 
 /// Firmware that checks signatures is UEFI.
 pub(crate) fn secure_boot(secure_boot: Option<&SecureBoot>, outputs: &[Output], findings: &Findings) {
-    let uefi = |output: &Output| match &output.kind {
-        OutputKind::Disk(disk) => disk.boot.iter().any(|method| method.value.is_uefi()),
-        OutputKind::Tar | OutputKind::Squashfs(_) | OutputKind::Cpio(_) | OutputKind::Oci(_) => false,
-    };
+    let uefi = |disk: &Disk| disk.boot.iter().any(|method| method.value.is_uefi());
     if let Some(secure_boot) = secure_boot
-        && !outputs.iter().any(uefi)
+        && !outputs.iter().filter_map(|output| output.kind.disk()).any(uefi)
     {
         findings.push_missing(ProfileError::NothingToSign { origin: secure_boot.origin.clone() });
     }
@@ -197,11 +195,7 @@ pub(crate) fn board(board: &Board, image: Option<&Image>, outputs: &[Output], fi
     for arch in image.iter().flat_map(|image| &image.arch).filter(|arch| arch.value != board.arch.value) {
         refuse(&arch.origin, format!("architecture `{}`", arch.value), vec![board.arch.value.debian()]);
     }
-    let disks = outputs.iter().filter_map(|output| match &output.kind {
-        OutputKind::Disk(disk) => Some(disk),
-        OutputKind::Tar | OutputKind::Oci(_) | OutputKind::Squashfs(_) | OutputKind::Cpio(_) => None,
-    });
-    for disk in disks {
+    for disk in outputs.iter().filter_map(|output| output.kind.disk()) {
         if board.tables.iter().all(|table| table.value != disk.table.value) {
             let known = board.tables.iter().map(|table| table.value.name()).collect();
             refuse(&disk.table.origin, format!("partition table `{}`", disk.table.value.name()), known);

@@ -14,8 +14,8 @@ mod machine;
 mod payload;
 
 use crate::{
-    Account, CloudNetwork, CpioCompression, KillMode, Limit, OutputKind, PartitionSize, PayloadKind, Profile,
-    ProfileErrors, Resource, Restart, Source, SquashfsCompression, Unpacking, load,
+    Account, CloudNetwork, CpioCompression, ErofsCompression, KillMode, Limit, OutputKind, PartitionSize, PayloadKind,
+    Profile, ProfileErrors, Resource, Restart, Source, SquashfsCompression, Unpacking, load,
 };
 
 /// Files in memory.
@@ -147,6 +147,19 @@ fn a_squashfs_is_compressed_by_zstd_unless_told_otherwise() {
     };
     assert_eq!(compression(""), SquashfsCompression::Zstd);
     assert_eq!(compression(", compression = \"xz\""), SquashfsCompression::Xz);
+}
+
+#[test]
+fn an_erofs_is_compressed_by_lz4_unless_told_otherwise() {
+    let compression = |keys: &str| {
+        let text = format!("{}output = [{{ kind = \"erofs\"{keys} }}]\n", &LEAST[..LEAST.find("output").unwrap()]);
+        let profile = loaded(&[("p.toml", &text)]).unwrap();
+        let OutputKind::Erofs(erofs) = &profile.outputs[0].kind else { panic!("{:?}", profile.outputs) };
+        erofs.compression.value
+    };
+    assert_eq!(compression(""), ErofsCompression::Lz4);
+    assert_eq!(compression(", compression = \"zstd\""), ErofsCompression::Zstd);
+    assert_eq!(compression(", compression = \"none\""), ErofsCompression::None);
 }
 
 #[test]

@@ -113,9 +113,13 @@ partitions = [{ type = 'boot', size = '64MiB' }, { type = 'root', size = 'minima
 }
 
 #[test]
-fn a_squashfs_is_named_and_memory_over_it_is_the_initramfs_s_to_lay() {
-    const BUILTIN: &str =
-        "kernel/fs/squashfs/squashfs.ko\nkernel/fs/overlayfs/overlay.ko\nkernel/drivers/block/virtio_blk.ko\n";
+fn a_read_only_root_is_named_and_memory_over_it_is_the_initramfs_s_to_lay() {
+    const BUILTIN: &str = "\
+kernel/fs/squashfs/squashfs.ko
+kernel/fs/erofs/erofs.ko
+kernel/fs/overlayfs/overlay.ko
+kernel/drivers/block/virtio_blk.ko
+";
     const SQUASHFS: &str = "
 schema = 1
 image = { name = 'small', arch = ['arm64'] }
@@ -140,12 +144,14 @@ table = 'gpt'
 boot = 'extlinux'
 partitions = [{ type = 'boot', size = '64MiB' }, { type = 'root', filesystem = 'squashfs', size = '1GiB', writable = 'volatile' }]
 ";
-    let boot_of = boot(SQUASHFS, BUILTIN).unwrap();
-    let text = content(&boot_of, &TreePath::literal("/extlinux/extlinux.conf")).unwrap().read(&NoBlobs, 4096).unwrap();
-    let text = String::from_utf8_lossy(&text).into_owned();
-    assert!(text.contains(" ro rootfstype=squashfs rootwait\n"), "{text}");
-    let error = boot(VOLATILE, BUILTIN).unwrap_err();
-    assert!(error.to_string().contains("busybox"), "{error}");
+    for filesystem in ["squashfs", "erofs"] {
+        let boot_of = boot(SQUASHFS.replace("squashfs", filesystem).leak(), BUILTIN).unwrap();
+        let conf = content(&boot_of, &TreePath::literal("/extlinux/extlinux.conf")).unwrap();
+        let text = String::from_utf8_lossy(&conf.read(&NoBlobs, 4096).unwrap()).into_owned();
+        assert!(text.contains(&format!(" ro rootfstype={filesystem} rootwait\n")), "{text}");
+        let error = boot(VOLATILE.replace("squashfs", filesystem).leak(), BUILTIN).unwrap_err();
+        assert!(error.to_string().contains("busybox"), "{error}");
+    }
 }
 
 #[test]

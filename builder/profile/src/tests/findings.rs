@@ -179,11 +179,11 @@ fn what_the_design_promises_and_we_cannot_yet_is_said_so() {
     p.toml:9:20: `scripts.dash` must be a table with a reason, not a string [a string]
       hint: write `dash = { ignore = "why its scripts are not needed" }`
     p.toml:11:10: output `ext4` is not supported yet
-      hint: supported today: `disk`, `tar`, `squashfs`, `cpio` and `oci`
+      hint: supported today: `disk`, `tar`, `squashfs`, `erofs`, `cpio` and `oci`
     p.toml:13:10: partition `home` is not supported yet
       hint: supported today: `boot`, `esp`, `firmware`, `bios-boot`, `root`, `data` and `swap`
     p.toml:13:65: root file system `btrfs` is not supported yet
-      hint: supported today: `ext4` and `squashfs`
+      hint: supported today: `ext4`, `squashfs` and `erofs`
     p.toml:14:17: `output.compress` is not supported yet
       hint: a `tar` and the layer of an `oci` are always compressed with zstd; a disk's `format` says it: `raw.zst`, `qcow2-zstd`
     "#);
@@ -271,7 +271,7 @@ fn formats_of_one_name() {
 }
 
 #[test]
-fn what_a_squashfs_cannot_do_as_a_root() {
+fn what_a_read_only_file_system_cannot_do_as_a_root() {
     let root = |keys: &str| {
         let disk = format!(
             "{{ kind = 'disk', table = 'gpt', boot = 'uki', partitions = [{{ type = 'esp', size = '64MiB' }},\n{{ type = 'root', {keys} }}] }}"
@@ -286,6 +286,10 @@ fn what_a_squashfs_cannot_do_as_a_root() {
       hint: known here: `type`, `filesystem`, `size`, `writable` and `verity`
     p.toml:7:76: unknown key `grow` in a root that is squashfs
       hint: known here: `type`, `filesystem`, `size`, `writable` and `verity`
+    ");
+    insta::assert_snapshot!(root("filesystem = 'erofs', size = 'minimal', grow = true"), @"
+    p.toml:7:58: unknown key `grow` in a root that is erofs
+      hint: known here: `type`, `filesystem`, `size` and `writable`
     ");
     insta::assert_snapshot!(root("filesystem = 'squashfs', size = 'minimal', writable = 'persistent'"), @"
     p.toml:7:72: way to write to a read-only root `persistent` is not supported yet
