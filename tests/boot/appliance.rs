@@ -12,7 +12,7 @@ const TOOLS: [&str; 1] = ["qemu-system-x86_64"];
 
 const DISK: &str = r#"kind = "disk", table = "gpt", boot = "uki", partitions = [
   { type = "esp", size = "64MiB" },
-  { type = "root", filesystem = "squashfs", size = "minimal", writable = "volatile" } ]"#;
+  { type = "root", filesystem = "FILESYSTEM", size = "minimal", writable = "volatile" } ]"#;
 
 /// The prompt of the login comes first, then nothing comes between the answers.
 const PROBE: &str = r#"#!/bin/sh
@@ -40,11 +40,21 @@ fn root(image: &Path) -> Vec<u8> {
 
 #[test]
 fn what_is_written_over_a_squashfs_is_gone_at_the_next_start() {
+    what_is_written_is_gone_at_the_next_start("squashfs");
+}
+
+#[test]
+fn what_is_written_over_an_erofs_is_gone_at_the_next_start() {
+    what_is_written_is_gone_at_the_next_start("erofs");
+}
+
+fn what_is_written_is_gone_at_the_next_start(filesystem: &str) {
     if !on_request() || !judges(&TOOLS) {
         return;
     }
+    let disk = DISK.replace("FILESYSTEM", filesystem);
     let profile = format!(
-        "schema = 1\nextends = [\"busybox-appliance.toml\"]\noutput = {{ replace = [{{ {DISK} }}] }}\n\
+        "schema = 1\nextends = [\"busybox-appliance.toml\"]\noutput = {{ replace = [{{ {disk} }}] }}\n\
          [image]\nname = \"volatile\"\n[packages]\ninclude = [\"netbase\"]\n[preflight]\nsets = {{ replace = [\"boot\"] }}\n\
          [[service]]\nname = \"probe\"\nexec = [\"/usr/local/bin/probe\"]\nrestart = \"never\"\n"
     );
@@ -65,13 +75,22 @@ fn what_is_written_over_a_squashfs_is_gone_at_the_next_start() {
 
 #[test]
 fn the_delivered_appliance_comes_up() {
+    comes_up("appliance-squashfs");
+}
+
+#[test]
+fn the_delivered_appliance_with_an_erofs_comes_up() {
+    comes_up("appliance-erofs");
+}
+
+fn comes_up(name: &str) {
     if !on_request() || !judges(&TOOLS) {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
     copy_workspace(folder.path());
-    succeed(folder.path(), &["build", "profiles/appliance-squashfs.toml"]);
-    let image = folder.path().join("outputs/appliance-squashfs-amd64/appliance-squashfs-amd64.img");
+    succeed(folder.path(), &["build", &format!("profiles/{name}.toml")]);
+    let image = folder.path().join(format!("outputs/{name}-amd64/{name}-amd64.img"));
     let table = run_boot(folder.path(), &[image.to_str().unwrap(), "--check"]);
     assert!(table.contains(" 0 differently\n"), "{table}");
     assert!(fs::metadata(&image).unwrap().len() < 400 << 20);

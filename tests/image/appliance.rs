@@ -1,4 +1,4 @@
-//! An appliance's disk in other people's hands: a squashfs as its root, and programs that firmware checks.
+//! An appliance's disk in other people's hands: a squashfs or an EROFS as its root, and programs that firmware checks.
 #![allow(missing_docs, clippy::print_stderr)]
 
 use std::fs;
@@ -87,6 +87,40 @@ fn every_program_is_signed_and_the_root_is_the_tree() {
     succeed(folder, &["build", "--jobs", "1", "--output", "again", "profiles/signed.toml"]);
     let again = folder.join("again/signed-amd64/signed-amd64.img");
     assert!(fs::read(again).unwrap() == fs::read(file("img")).unwrap(), "a second build has other bytes");
+}
+
+/// The root of a disk, and the output of its own: the same bytes, which others find sound, and the kernel shows as the tree.
+#[test]
+fn an_erofs_is_the_tree_in_a_partition_and_on_its_own() {
+    if !judges(&["fsck.erofs", "dump.erofs", "sgdisk", "sfdisk"]) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    copy_workspace(folder);
+    let profile = PROFILE.replace("squashfs", "erofs").replace("signed", "plain");
+    let (profile, _) = profile.split_once("[secure-boot]").unwrap();
+    fs::write(folder.join("profiles/plain.toml"), profile).unwrap();
+    succeed(folder, &["build", "profiles/plain.toml"]);
+    let file = |name: &str| folder.join(format!("outputs/plain-amd64/plain-amd64.{name}"));
+    let root = folder.join("root");
+    partition(&file("img"), 2, &root);
+    let image = fs::read(file("erofs")).unwrap();
+    // A partition ends with a MiB, a file system with a block.
+    assert!(fs::read(&root).unwrap().starts_with(&image));
+    judge("fsck.erofs", &["--extract", file("erofs").to_str().unwrap()]);
+    let about = judge("dump.erofs", &["-s", root.to_str().unwrap()]);
+    let uuid = rootsmith_types::Uuid::new(image[1024 + 48..1024 + 64].try_into().unwrap());
+    assert!(about.contains(&uuid.to_string()), "{about}");
+    assert_eq!(&image[1024 + 64..1024 + 69], b"root\0");
+    let about = judge("sgdisk", &["--info=2", file("img").to_str().unwrap()]);
+    assert!(about.contains("Attribute flags: 1000000000000000"), "{about}");
+
+    // Whose image it is, is not asked.
+    succeed(folder, &["preflight", "--set", "boot", file("img").to_str().unwrap()]);
+    succeed(folder, &["build", "--jobs", "1", "--output", "again", "profiles/plain.toml"]);
+    let again = folder.join("again/plain-amd64/plain-amd64.erofs");
+    assert!(fs::read(again).unwrap() == image, "a second build has other bytes");
 }
 
 #[test]
