@@ -1,9 +1,9 @@
-//! LZ4 blocks, as dense as the format allows for little more than the time: an EROFS is compressed once and read for years.
+//! LZ4 blocks, as dense as any compressor of the format makes them: an EROFS is compressed once and read for years.
 //!
 //! A block is a row of sequences. Each is a token, literals, and a match: a distance of two bytes back, and a length. Of each the
 //! token has four bits; what is longer goes on in bytes of up to 255. For each place the longest match is looked for in a chain of
 //! earlier places that begin alike; then, from the end on, what is the cheapest way to the end from each place: a literal, or a
-//! match of some length. (`lz4_flex` takes the first match it meets, which is made in a tenth of the time and a quarter larger.)
+//! match of some length. (`lz4_flex` takes the first match it meets, which is made in a tenth of the time and a sixth larger.)
 
 /// Shortest match.
 const SHORTEST: usize = 4;
