@@ -175,7 +175,9 @@ pub(crate) fn secure_boot(secure_boot: Option<&SecureBoot>, outputs: &[Output], 
 pub(crate) fn tries(outputs: &[Output], init: Option<&Init>, findings: &Findings) {
     for output in outputs {
         let OutputKind::Disk(disk) = &output.kind else { continue };
-        let Some(tries) = &disk.boot_tries else { continue };
+        // Those of a disk with two slots are its own affair.
+        let asked = disk.boot_tries.as_ref().filter(|tries| Some(&tries.origin) != disk.slots());
+        let Some(tries) = asked else { continue };
         let refuse = |why| findings.push(ProfileError::NotCounted { origin: tries.origin.clone(), why });
         if !disk.boots_by(BootMethod::SystemdBoot) {
             refuse(Uncounted::NoLoader);

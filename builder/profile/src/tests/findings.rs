@@ -283,13 +283,13 @@ fn what_a_read_only_file_system_cannot_do_as_a_root() {
     };
     insta::assert_snapshot!(root("filesystem = 'squashfs', size = 'minimal', free = '1MiB', grow = true"), @"
     p.toml:7:61: unknown key `free` in a root that is squashfs
-      hint: known here: `type`, `filesystem`, `size`, `writable` and `verity`
+      hint: known here: `type`, `filesystem`, `size`, `writable`, `verity` and `slots`
     p.toml:7:76: unknown key `grow` in a root that is squashfs
-      hint: known here: `type`, `filesystem`, `size`, `writable` and `verity`
+      hint: known here: `type`, `filesystem`, `size`, `writable`, `verity` and `slots`
     ");
     insta::assert_snapshot!(root("filesystem = 'erofs', size = 'minimal', grow = true"), @"
     p.toml:7:58: unknown key `grow` in a root that is erofs
-      hint: known here: `type`, `filesystem`, `size` and `writable`
+      hint: known here: `type`, `filesystem`, `size`, `writable`, `verity` and `slots`
     ");
     insta::assert_snapshot!(root("filesystem = 'squashfs', size = 'minimal', writable = 'persistent'"), @"
     p.toml:7:72: way to write to a read-only root `persistent` is not supported yet
@@ -300,6 +300,46 @@ fn what_a_read_only_file_system_cannot_do_as_a_root() {
       hint: known here: `type`, `filesystem`, `size`, `free` and `grow`
     p.toml:7:59: unknown key `verity` in a root that is ext4
       hint: known here: `type`, `filesystem`, `size`, `free` and `grow`
+    ");
+}
+
+#[test]
+fn a_second_slot_needs_a_version_a_source_and_who_tries_it() {
+    let disk = |keys: &str, disk: &str, version: &str, tables: &str| {
+        let disk = format!(
+            "{{ kind = 'disk', {disk}, partitions = [{{ type = 'esp', size = '64MiB' }},\n{{ type = 'root', filesystem = 'squashfs', {keys} }}] }}"
+        );
+        let text = LEAST.replace("{ kind = \"tar\" }", &disk).replace("\"least\",", &format!("\"least\",{version}"));
+        findings(&[("p.toml", &format!("{text}\nkernel = {{ package = 'linux' }}\n{tables}"))])
+    };
+    let good = "table = 'gpt', boot = ['systemd-boot', 'uki']";
+    let (version, update) = (" version = '1',", "update = { source = '/var/lib/update' }\n");
+    assert_eq!(disk("size = '64MiB', slots = 2", good, version, update), "nothing");
+    insta::assert_snapshot!(disk("size = 'minimal', slots = 2", "table = 'mbr', boot = 'uki'", "", ""), @r#"
+    p.toml:7:69: the partitions of `slots` are found by what only a `gpt` says of them
+      note: the table is asked for p.toml:6:36
+      hint: write `table = "gpt"`
+    p.toml:7:69: nothing on the disk takes the newer of two slots, and counts its tries
+      hint: write `boot = ["systemd-boot", "uki"]`
+    p.toml:7:69: a slot of `minimal` size has no room for the next version
+      note: the size is asked for p.toml:7:50
+      hint: write a size with room for later versions: `size = "512MiB"`
+    p.toml:7:69: nobody says where what comes into the second slot is from
+      hint: write `[update]` and below it `source = "https://…"`, or a folder of the machine: `"/var/lib/update"`
+    p.toml:7:69: the two slots are told apart by a version, which the image has not
+      hint: write `version = "1"` in `[image]`, and a higher one for the next image
+    "#);
+    insta::assert_snapshot!(disk("size = '64MiB', slots = 3", good, version, "update = { source = 'updates' }\n"), @"
+    p.toml:7:67: `3` is not a number of slots
+      hint: write `2`
+    p.toml:10:21: `updates` is not a source of updates
+      hint: write a folder's address or path: `https://example.org/updates`, `/var/lib/update`
+    ");
+    insta::assert_snapshot!(disk("size = '64MiB'", good, " version = '1 2',", "update = { source = 'http://a' }\n"), @"
+    p.toml:3:37: `1 2` is not a version
+      hint: use at most 32 letters, digits, `.` and `-`, a letter or digit first: `1.2`
+    p.toml:10:10: there is no second slot that an update could come into
+      hint: write `slots = 2` for the root of the disk, or leave `[update]` out
     ");
 }
 
@@ -316,9 +356,9 @@ fn the_hash_of_a_root_lies_where_it_can_be_signed() {
     };
     assert_eq!(disk("gpt", "['systemd-boot', 'uki']"), "nothing");
     insta::assert_snapshot!(disk("mbr", "['uki', 'extlinux']"), @"
-    p.toml:7:70: the partitions of `verity` are found by identifiers that only a `gpt` has
+    p.toml:7:70: the partitions of `verity` are found by what only a `gpt` says of them
       note: the table is asked for p.toml:6:36
-      hint: write `table = \"gpt\"`, or leave `verity` out
+      hint: write `table = \"gpt\"`
     p.toml:7:70: `extlinux` would read the root hash of `verity` from a file that anybody can change
       note: it is asked for p.toml:6:58
       hint: write `boot = \"uki\"` or `boot = [\"systemd-boot\", \"uki\"]`, whose image has it inside, or leave `verity` out
