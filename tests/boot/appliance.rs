@@ -4,9 +4,10 @@
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::process::Command;
 
 use rootsmith_tests::machine::{answer, boot, build_with_probe, run_boot};
-use rootsmith_tests::{copy_workspace, judges, on_request, succeed};
+use rootsmith_tests::{copy_workspace, judge, judges, on_request, partition, succeed};
 
 const TOOLS: [&str; 1] = ["qemu-system-x86_64"];
 
@@ -71,6 +72,68 @@ fn what_is_written_is_gone_at_the_next_start(filesystem: &str) {
     assert!(one.len() == 1 && one[0].len() == 32 && one != other, "{one:?} {other:?}");
     // The machine was allowed to write to its disk.
     assert!(root(&image) == before, "the root has changed");
+}
+
+const STATE: &str = r#"#!/bin/sh
+exec >/dev/console 2>&1
+sleep 20
+echo 1 >/proc/sys/kernel/printk
+ask() { name=$1; shift; echo; echo "<<$name"; "$@"; echo "$name>>"; }
+ask MOUNTS sh -c "awk '\$2 ~ /^\/(|etc|var|home|root|srv|opt|state)\$/ { print \$2, \$3, substr(\$4, 1, 2) }' /proc/mounts | sort"
+ask LEFT sh -c "ls -1 /etc/left /srv/left 2>/dev/null"
+ask ID cat /etc/machine-id
+ask KEYS sh -c "cat /etc/ssh/ssh_host_*.pub | sha256sum"
+ask MODES sh -c "stat -c '%n %a %U' /root /var /srv /etc"
+ask USR sh -c "touch /usr/left 2>/dev/null || echo kept out"
+ask SIZE sh -c "df -k /state | awk 'END { print \$2 }'"
+echo >/etc/left && echo >/srv/left
+# The second start ends here.
+[ ! -e /srv/again ] || { systemctl start factory-reset.target; sleep 60; }
+echo >/srv/again
+sync
+echo "=== probe is done"
+"#;
+
+/// The second start ends with a factory reset, which the third one does.
+#[test]
+fn a_machine_stays_who_it_is_until_a_factory_reset() {
+    if !on_request() || !judges(&[TOOLS[0], "e2fsck", "sfdisk"]) {
+        return;
+    }
+    let profile = "schema = 1\nextends = [\"appliance-state.toml\"]\n[image]\nname = \"state\"\narch = { replace = [\"amd64\"] }\n\
+                   [[service]]\nname = \"probe\"\nexec = [\"/usr/local/bin/probe\"]\nrestart = \"never\"\n\
+                   after = [\"ssh.service\"]\n";
+    let (folder, image) = build_with_probe("state", profile, STATE);
+    let before = root(&image);
+    File::options().write(true).open(&image).unwrap().set_len(1 << 30).unwrap();
+    let start = |until| boot(folder.path(), &image, until, &["--write"]);
+    let consoles = [start("=== probe is done"), start("reboot: Restarting system"), start("=== probe is done")];
+    for (at, console) in consoles.iter().enumerate() {
+        let mut mounts = vec!["/ squashfs ro"];
+        let kept = ["/etc overlay rw", "/home overlay rw", "/opt overlay rw", "/root overlay rw", "/srv overlay rw"];
+        mounts.extend(kept);
+        mounts.extend(["/state ext4 rw", "/var overlay rw"]);
+        assert_eq!(answer(console, "MOUNTS"), mounts, "{console}");
+        let left: &[&str] = if at == 1 { &["/etc/left", "/srv/left"] } else { &[] };
+        assert_eq!(answer(console, "LEFT"), left, "start {at}: {console}");
+        assert_eq!(answer(console, "MODES"), ["/root 700 root", "/var 755 root", "/srv 755 root", "/etc 755 root"]);
+        assert_eq!(answer(console, "USR"), ["kept out"]);
+        let kilobytes: u64 = answer(console, "SIZE")[0].parse().unwrap();
+        assert!(kilobytes > 512 << 10, "{kilobytes} KiB: {console}");
+    }
+    assert!(consoles[2].contains("initramfs: factory reset"), "{}", consoles[2]);
+    for name in ["ID", "KEYS"] {
+        let [first, second, third] = consoles.each_ref().map(|console| answer(console, name));
+        assert!(first.len() == 1 && first[0].len() >= 32, "{first:?}");
+        assert_eq!(first, second, "{name} is another after a restart");
+        assert_ne!(second, third, "{name} is the same after a factory reset");
+    }
+    assert!(root(&image) == before, "the root has changed");
+    let state = folder.path().join("state.img");
+    partition(&image, 3, &state);
+    // The machine was switched off, so that there is a journal to replay, and a status that says so.
+    let _ = Command::new("e2fsck").arg("-p").arg(&state).status();
+    judge("e2fsck", &["-f", "-n", state.to_str().unwrap()]);
 }
 
 #[test]

@@ -147,7 +147,7 @@ fn what_cannot_be_taken_apart_is_said_at_its_line() {
     };
     let text = build(&profile("gpt", "uki", "16KiB"), &|_| {});
     assert!(
-        text.contains("the data partition is 16 KiB, its content needs") && text.contains("parts.toml:8:43"),
+        text.contains("the data partition is 16.0 KiB, its content needs") && text.contains("parts.toml:8:43"),
         "{text}"
     );
 

@@ -7,6 +7,8 @@
 #                the partition with the hashes (systemd-veritysetup-generator(8)). A block that is not what it was cannot be read
 #   rootfstype=  rootflags=  ro  rw  init=    as the kernel has them; ro and /sbin/init unless told otherwise
 #   systemd.volatile=overlay  what is written stays in memory, laid over the root, and is gone at the next start
+#   rootsmith.state=PARTLABEL=…  a partition of the root's own disk, by its name: what is written below the folders in `kept` stays there
+#   systemd.factory_reset=1  that partition is emptied first, as it is when it has the file `factory-reset`
 #   rootwait     wait five minutes for the device instead of one; rootwait=SECONDS as it says
 #   rescue       a shell on the console when the root cannot be mounted
 #   panic=       then there is no waiting after a failure: the kernel panics, and does what it was told to
@@ -20,7 +22,11 @@ PATH=/bin:/usr/sbin
 /bin/busybox mount -t devtmpfs -o nosuid,mode=0755 devtmpfs /dev
 /bin/busybox --install -s /bin
 
-root='' roothash='' hashes='' rootfstype='' rootflags='' mode=ro init=/sbin/init limit=60 rescue='' panic='' volatile=''
+# What is kept over a root that cannot be written; the rest of it is the image's.
+kept='etc var home root srv opt'
+
+root='' roothash='' hashes='' rootfstype='' rootflags='' mode=ro init=/sbin/init limit=60 rescue='' panic=''
+volatile='' state='' reset=''
 for word in $(cat /proc/cmdline); do
 	case $word in
 	root=*) root=${word#*=} ;;
@@ -29,6 +35,9 @@ for word in $(cat /proc/cmdline); do
 	rootflags=*) rootflags=${word#*=} ;;
 	ro | rw) mode=$word ;;
 	systemd.volatile=*) volatile=${word#*=} ;;
+	rootsmith.state=*) state=${word#*=} ;;
+	systemd.factory_reset | systemd.factory_reset=1 | systemd.factory_reset=yes) reset=yes ;;
+	systemd.factory_reset=true | systemd.factory_reset=on) reset=yes ;;
 	init=*) init=${word#*=} ;;
 	rootwait) limit=300 ;;
 	rootwait=*) limit=${word#*=} ;;
@@ -90,9 +99,13 @@ partitions() {
 	set -f
 }
 
-# The partition whose uuid or label ($1) is $2.
+# The partition whose uuid or label ($1) is $2; only those of the disk $3, a folder below /sys, where that is given.
 partition_with() {
 	for folder in $(partitions); do
+		case $(readlink -f "$folder") in
+		"$3"/*) ;;
+		*) continue ;;
+		esac
 		case $1 in
 		uuid) found=$(partuuid "$folder") ;;
 		label) found=$(sed -n 's/^PARTNAME=//p' "$folder/uevent") ;;
@@ -122,6 +135,20 @@ find_device() {
 find_root() {
 	[ -z "$hashes" ] || [ -n "$(find_device "$hashes")" ] || return
 	find_device "$root"
+}
+
+# The disk, as a folder below /sys, of the partition $1.
+disk_of() {
+	folder=$(readlink -f "/sys/class/block/${1##*/}")
+	echo "${folder%/*}"
+}
+
+# The device beside the root on its disk that $1 names by PARTUUID= or PARTLABEL=: an image may be there twice, on two disks.
+find_sibling() {
+	case $1 in
+	PARTUUID=*) partition_with uuid "$(echo "${1#*=}" | tr A-F a-f)" "$(disk_of "$partition")" ;;
+	PARTLABEL=*) partition_with label "${1#*=}" "$(disk_of "$partition")" ;;
+	esac
 }
 
 # Four bytes of the number $1, little-endian, as printf has them.
@@ -252,6 +279,47 @@ verify() {
 $(number "$(bytes 4 68 "$2")") $blocks 1 sha256 $roothash ${salt:--}"
 }
 
+# Empties the state partition. The flag comes first and goes last: after a power cut it is there, and all of this is done again.
+empty_state() {
+	say "factory reset: what was kept is taken away"
+	: >/sysroot/state/factory-reset
+	sync
+	set +f
+	for entry in /sysroot/state/* /sysroot/state/.[!.]*; do
+		case ${entry##*/} in
+		factory-reset | lost+found) ;;
+		*) rm -rf "$entry" ;;
+		esac
+	done
+	set -f
+	sync
+	rm /sysroot/state/factory-reset
+	sync
+}
+
+# Lays what is kept over the root. Options that tie an upper half to one lower half are off: after an update another root is below.
+lay_state() {
+	[ -d /sysroot/state ] || fail "there is no /state on $device"
+	kept_on=$(find_sibling "$state")
+	[ -n "$kept_on" ] || fail "the root's disk has no partition $state, where what is written is to be kept"
+	# What a power cut left undone is in its journal, and done now.
+	mount -t ext4 "$kept_on" /sysroot/state || fail "cannot mount $kept_on, where what is written is to be kept"
+	[ -z "$reset" ] && [ ! -e /sysroot/state/factory-reset ] || empty_state
+	for name in $kept; do
+		lower=/sysroot/$name upper=/sysroot/state/upper/$name work=/sysroot/state/work/$name
+		[ -d "$lower" ] && [ ! -L "$lower" ] || continue
+		if [ ! -e "$upper" ]; then
+			# The folder's own mode and owner are the upper half's.
+			mkdir -p "$upper.new" && chmod "$(stat -c %a "$lower")" "$upper.new" &&
+				chown "$(stat -c %u:%g "$lower")" "$upper.new" && mv "$upper.new" "$upper"
+		fi
+		mkdir -p "$work"
+		mount -t overlay -o \
+			"lowerdir=$lower,upperdir=$upper,workdir=$work,index=off,metacopy=off,redirect_dir=off,xino=off" \
+			overlay "$lower" || fail "cannot keep what is written to /$name: is the module overlay there?"
+	done
+}
+
 uptime_seconds() {
 	read -r seconds _ </proc/uptime
 	echo "${seconds%%.*}"
@@ -316,11 +384,13 @@ until device=$(find_root) && [ -n "$device" ]; do
 	usleep 200000
 done
 
+# Its folder: what is mounted may be a device above it.
+partition=/sys/class/block/${device##*/}
 if [ -e /grow ]; then
 	read -r named </grow
 	if [ -z "$named" ]; then
 		grow "$device" "the root"
-	elif named=$(find_device "$named") && [ -n "$named" ]; then
+	elif named=$(find_sibling "$named") && [ -n "$named" ]; then
 		grow "$named" "$named"
 	fi
 	# A new table makes the device anew.
@@ -330,7 +400,6 @@ if [ -e /grow ]; then
 	done
 fi
 
-partition=/sys/class/block/${device##*/}
 if [ -n "$roothash" ]; then
 	verify "$device" "$(find_device "$hashes")" ||
 		fail "the hashes that vouch for $device cannot be used"
@@ -355,6 +424,7 @@ if [ "$volatile" = overlay ]; then
 			ln -s "/dev/block/$(cat "$partition/dev")" /sysroot/run/systemd/volatile-root
 	fi
 fi
+[ -z "$state" ] || lay_state
 # An absolute link cannot be followed from here, so a link is trusted.
 [ -x "/sysroot$init" ] || [ -L "/sysroot$init" ] || fail "there is no $init on $device"
 for folder in dev proc sys; do

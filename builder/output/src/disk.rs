@@ -87,7 +87,7 @@ pub struct Room {
 pub fn names(partition: &Partition) -> (&str, &str) {
     let name = partition.name();
     match partition.kind.value {
-        PartitionKind::Root | PartitionKind::Data | PartitionKind::Swap => (name, name),
+        PartitionKind::Root | PartitionKind::Data | PartitionKind::State | PartitionKind::Swap => (name, name),
         PartitionKind::Esp => (name, "ESP"),
         PartitionKind::Firmware => (name, "FIRMWARE"),
         PartitionKind::RootVerity | PartitionKind::SpareRoot | PartitionKind::SpareVerity | PartitionKind::BiosBoot => {
@@ -217,7 +217,7 @@ fn entry<'a>(input: &DiskInput<'_>, at: usize, image: &'a dyn Image) -> layout::
         PartitionKind::Esp if raspberry_pi => (layout::types::ESP, layout::types::MBR_FAT),
         PartitionKind::Esp => (layout::types::ESP, layout::types::MBR_ESP),
         PartitionKind::Firmware => (layout::types::BASIC_DATA, layout::types::MBR_FAT),
-        PartitionKind::Data => (layout::types::LINUX_DATA, layout::types::MBR_LINUX),
+        PartitionKind::Data | PartitionKind::State => (layout::types::LINUX_DATA, layout::types::MBR_LINUX),
         PartitionKind::Swap => (layout::types::SWAP, layout::types::MBR_SWAP),
         // Never in an MBR.
         PartitionKind::SpareRoot => (layout::types::root(input.arch), 0),

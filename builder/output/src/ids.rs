@@ -96,6 +96,7 @@ fn purpose(partition: &Partition) -> String {
         PartitionKind::BiosBoot => "bios boot".to_owned(),
         // No disk has two of one name.
         PartitionKind::Data => format!("data `{}`", partition.name()),
+        PartitionKind::State => "state".to_owned(),
         PartitionKind::Swap => format!("swap `{}`", partition.name()),
     }
 }

@@ -105,10 +105,10 @@ pub(crate) fn prepare_disk(
         let partuuid = || format!("PARTUUID={}", partuuid(disk, ids, at));
         match partition.kind.value {
             PartitionKind::Root if partition.filesystem.is_read_only() => {
-                // Where memory lies over it, a line would mount that again, with the options of what it hides. BusyBox's mount
-                // does not know it by an identifier, and leaves what is mounted as it is. One with hashes is mounted from a device that
-                // is not a partition.
-                if !partition.volatile && partition.verity.is_none() && !busybox {
+                // Where memory lies over it, a line would mount that again, with the options of what it hides; where state is kept, a
+                // later root would find the name of another in it. BusyBox's mount does not know it by an identifier, and leaves
+                // what is mounted as it is. One with hashes is mounted from a device that is not a partition.
+                if partition.writable.is_none() && partition.verity.is_none() && !busybox {
                     fstab.push_str(&format!("{} / {} ro 0 0\n", partuuid(), partition.filesystem.name()));
                 }
             }
@@ -132,7 +132,7 @@ pub(crate) fn prepare_disk(
                 }
             }
             // Below, in the order in which they can be mounted.
-            PartitionKind::Data | PartitionKind::Swap => {}
+            PartitionKind::Data | PartitionKind::State | PartitionKind::Swap => {}
             PartitionKind::BiosBoot
             | PartitionKind::RootVerity
             | PartitionKind::SpareRoot

@@ -12,6 +12,10 @@ use crate::bootable::{grown_by_initramfs, must_be_there};
 use crate::inputs::InputError;
 use crate::mounts::{escaped, pass};
 
+/// How the initramfs and `fstab` find the state partition. A root that comes as an update brings a kernel command line that was made for
+/// another disk, so it is no identifier.
+pub(crate) const STATE: &str = "PARTLABEL=state";
+
 /// What of a tree lies on which partition, where the root has not all of it.
 #[derive(Default)]
 pub(crate) struct Parts {
@@ -68,9 +72,19 @@ pub(crate) fn prepare(
         }
         let by_systemd = partition.grow && init == InitSystem::Systemd;
         let grow = if by_systemd { ",x-systemd.growfs" } else { "" };
-        let device = device(init, disk, ids, at);
-        let (mount, pass) = (escaped(&mount.to_string()), pass("ext4", assembly));
-        let _ = writeln!(fstab, "{device} {mount} ext4 defaults{grow} 0 {pass}");
+        let state = partition.kind.value == PartitionKind::State;
+        let device = match (state, init) {
+            // The initramfs has mounted it, and BusyBox knows no name that an update leaves as it is.
+            (true, InitSystem::Busybox) => None,
+            (true, InitSystem::Systemd | InitSystem::Openrc) => Some(STATE.to_owned()),
+            (false, _) => Some(device(init, disk, ids, at)),
+        };
+        if let Some(device) = device {
+            // What is mounted already is not to be checked.
+            let pass = if state { 0 } else { pass("ext4", assembly) };
+            let mount = escaped(&mount.to_string());
+            let _ = writeln!(fstab, "{device} {mount} ext4 defaults{grow} 0 {pass}");
+        }
         if partition.grow {
             let (tool, instead) = growing_tool(init);
             must_be_there(assembly, &[tool], instead, partition)?;
@@ -114,6 +128,9 @@ fn growing_tool(init: InitSystem) -> (&'static str, &'static str) {
 /// every init: nothing of the disk is mounted yet, and no image needs a tool for it.
 pub(crate) fn to_grow(init: InitSystem, disk: &Disk, ids: &DiskIds) -> Option<String> {
     let data = disk.data().into_iter().find(|(_, partition, _)| partition.grow);
-    let data = data.map(|(at, ..)| format!("PARTUUID={}\n", partuuid(disk, ids, at)));
+    let data = data.map(|(at, partition, _)| match partition.kind.value {
+        PartitionKind::State => format!("{STATE}\n"),
+        _ => format!("PARTUUID={}\n", partuuid(disk, ids, at)),
+    });
     data.or_else(|| grown_by_initramfs(init, disk).then(String::new))
 }

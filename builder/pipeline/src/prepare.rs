@@ -221,7 +221,7 @@ impl Prepared {
     pub(crate) fn trees(&self, disk: &Disk) -> Vec<Option<&Tree>> {
         let tree = |(at, partition): (usize, &Partition)| match partition.kind.value {
             PartitionKind::Root => Some(self.parts.root(disk, &self.assembly.tree)),
-            PartitionKind::Data => self.parts.on(at),
+            PartitionKind::Data | PartitionKind::State => self.parts.on(at),
             PartitionKind::Esp | PartitionKind::Firmware => Some(&self.esp),
             PartitionKind::BiosBoot
             | PartitionKind::RootVerity
@@ -288,7 +288,7 @@ impl Prepared {
                     let uuid = partition.filesystem.is_named().then(|| ids.filesystem.to_string());
                     (Some(partition.filesystem.name()), uuid)
                 }
-                PartitionKind::Data => (Some("ext4"), Some(ids.filesystem.to_string())),
+                PartitionKind::Data | PartitionKind::State => (Some("ext4"), Some(ids.filesystem.to_string())),
                 PartitionKind::Swap => (Some("swap"), Some(ids.filesystem.to_string())),
                 PartitionKind::Esp | PartitionKind::Firmware => (Some("vfat"), Some(ids.serial())),
                 PartitionKind::BiosBoot
@@ -351,6 +351,7 @@ pub(crate) fn role(kind: PartitionKind) -> PartitionRole {
         | PartitionKind::SpareRoot
         | PartitionKind::SpareVerity
         | PartitionKind::Data
+        | PartitionKind::State
         | PartitionKind::Swap => PartitionRole::Other,
     }
 }

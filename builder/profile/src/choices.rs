@@ -4,7 +4,7 @@ use crate::fields::Refusal;
 use crate::model::{
     BootMethod, Caches, CloudNetwork, CpioCompression, Database, DiskFormat, DistributionId, Enroll, ErofsCompression,
     FirstBoot, Hierarchy, InitSystem, KillMode, NetworkManager, PartitionKind, PartitionTable, Pocket, Resource,
-    Restart, RootFilesystem, SquashfsCompression,
+    Restart, RootFilesystem, SquashfsCompression, Writable,
 };
 
 /// A word out of a list; one without a value is in the design and not supported yet.
@@ -285,6 +285,7 @@ pub(crate) const PARTITIONS: Words<Option<PartitionKind>> = Words {
         ("var", None),
         ("data", Some(Some(PartitionKind::Data))),
         ("swap", Some(Some(PartitionKind::Swap))),
+        ("state", Some(Some(PartitionKind::State))),
     ],
 };
 
@@ -309,10 +310,10 @@ pub(crate) const DATA_FILESYSTEMS: Words<()> = Words {
 };
 
 /// `writable` of a root that cannot be written itself.
-pub(crate) const WRITABLE: Words<()> = Words {
+pub(crate) const WRITABLE: Words<Writable> = Words {
     noun: "way to write to a read-only root",
     expected: "how a read-only root is written to",
-    words: &[("volatile", Some(())), ("persistent", None)],
+    words: &[("volatile", Some(Writable::Volatile)), ("state", Some(Writable::State))],
 };
 
 /// `filesystem` of the partition that firmware reads.

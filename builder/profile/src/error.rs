@@ -20,6 +20,17 @@ pub struct ProfileErrors {
     pub files: Vec<Text>,
 }
 
+/// What is missing where state is to be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stateless {
+    /// `writable = "state"` without the partition.
+    NoPartition,
+    /// The partition without `writable = "state"`.
+    NobodyWrites,
+    /// Both, in a table without names.
+    NoNames,
+}
+
 /// Why tries of a boot would not be counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Uncounted {
@@ -330,6 +341,13 @@ pub enum ProfileError {
         /// `dependencies`.
         origin: Origin,
     },
+    /// State is kept, but not whole: a partition without somebody who writes to it, or the other way round.
+    State {
+        /// What asks for it.
+        origin: Origin,
+        /// What is missing.
+        why: Stateless,
+    },
     /// `free` beside a fixed size.
     FreeWithoutMinimal {
         /// `free`.
@@ -375,6 +393,7 @@ impl ProfileError {
             | ProfileError::Appliance { origin, .. }
             | ProfileError::NotCounted { origin, .. }
             | ProfileError::EssentialAlone { origin }
+            | ProfileError::State { origin, .. }
             | ProfileError::FreeWithoutMinimal { origin, .. } => Some(origin),
         }
     }
@@ -439,6 +458,15 @@ impl fmt::Display for ProfileError {
             }
             ProfileError::NotCounted { why: Uncounted::Init, .. } => {
                 f.write_str("nothing in the image says that a try was good")
+            }
+            ProfileError::State { why: Stateless::NoPartition, .. } => {
+                f.write_str("the disk has no `state` partition to keep what is written")
+            }
+            ProfileError::State { why: Stateless::NobodyWrites, .. } => {
+                f.write_str("nothing writes to the `state` partition")
+            }
+            ProfileError::State { why: Stateless::NoNames, .. } => {
+                f.write_str("a `state` partition is found by its name, and an `mbr` has none")
             }
             ProfileError::EssentialAlone { .. } => {
                 f.write_str("essential packages come along, but not what they depend on")
@@ -609,6 +637,15 @@ impl Explain for ProfileError {
             }
             ProfileError::EssentialAlone { .. } => {
                 "write `essential = false` as well, or leave `dependencies` out".to_owned()
+            }
+            ProfileError::State { why: Stateless::NoPartition, .. } => {
+                "add `{ type = \"state\", size = \"64MiB\", grow = true }` to `partitions`".to_owned()
+            }
+            ProfileError::State { why: Stateless::NobodyWrites, .. } => {
+                "write `writable = \"state\"` in a root that cannot be written itself, or take it out".to_owned()
+            }
+            ProfileError::State { why: Stateless::NoNames, .. } => {
+                "write `table = \"gpt\"`, or `writable = \"volatile\"`".to_owned()
             }
             ProfileError::FreeWithoutMinimal { .. } => "write `size = \"minimal\"`, or leave `free` out".to_owned(),
         })

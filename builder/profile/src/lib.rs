@@ -37,7 +37,7 @@ mod tests;
 
 pub use appliance::ApplianceProblem;
 pub use bios::BiosProblem;
-pub use error::{ProfileError, ProfileErrors, Uncounted};
+pub use error::{ProfileError, ProfileErrors, Stateless, Uncounted};
 pub use load::load;
 pub use model::*;
 pub use words::check_image_name;

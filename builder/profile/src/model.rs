@@ -490,7 +490,7 @@ impl Disk {
 
     /// Whether memory lies over the root, and takes what is written.
     pub fn is_volatile(&self) -> bool {
-        self.root().is_some_and(|root| root.volatile)
+        self.root_is(Writable::Volatile)
     }
 
     /// Where the root asks for hashes over its blocks.
@@ -516,6 +516,15 @@ impl Disk {
     /// Whether there is a swap area on it.
     pub fn has_swap(&self) -> bool {
         self.position(PartitionKind::Swap).is_some()
+    }
+
+    /// Whether a partition keeps what is written over the root.
+    pub fn has_state(&self) -> bool {
+        self.root_is(Writable::State)
+    }
+
+    fn root_is(&self, writable: Writable) -> bool {
+        self.root().and_then(|root| root.writable.as_ref()).is_some_and(|it| it.value == writable)
     }
 
     /// The partition that firmware reads.
@@ -593,12 +602,12 @@ pub struct Partition {
     pub grow: bool,
     /// `filesystem`, of the root alone.
     pub filesystem: RootFilesystem,
-    /// `mount`, of a `data` partition alone: where it is mounted, and what of the tree is on it.
+    /// `mount` of a `data` partition: where it is mounted, and what of the tree is on it. A `state` partition is at `/state`.
     pub mount: Option<Located<TreePath>>,
     /// `label`: its name in the partition table, and its file system's.
     pub label: Option<Located<String>>,
-    /// `writable = "volatile"`: what is written over a read-only root stays in memory, and is gone at the next start.
-    pub volatile: bool,
+    /// `writable`: where goes what is written over a read-only root.
+    pub writable: Option<Located<Writable>>,
     /// `verity = true`, and where: a hash vouches for every block of the root. The partition with the tree of hashes follows.
     pub verity: Option<Origin>,
     /// `slots = 2`, and where: the partitions of another one follow, for a later version.
@@ -620,6 +629,7 @@ impl Partition {
             PartitionKind::SpareRoot | PartitionKind::SpareVerity => "_empty",
             PartitionKind::Data => "data",
             PartitionKind::Swap => "swap",
+            PartitionKind::State => "state",
         };
         self.label.as_ref().map_or(own, |label| &label.value)
     }
@@ -646,6 +656,17 @@ pub enum PartitionKind {
     Data,
     /// A swap area, which `/etc/fstab` turns on.
     Swap,
+    /// Where what is written over a read-only root is kept; mounted by the initramfs.
+    State,
+}
+
+/// Where goes what is written over a read-only root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writable {
+    /// To memory: it is gone at the next start.
+    Volatile,
+    /// To the `state` partition, for a few folders.
+    State,
 }
 
 /// `filesystem` of the root.

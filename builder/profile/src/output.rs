@@ -1,6 +1,6 @@
 //! `[[output]]`.
 
-use rootsmith_types::{Located, NumBytes, Origin};
+use rootsmith_types::{Located, NumBytes, Origin, TreePath};
 
 use crate::choices::{
     BOOT_METHODS, CPIO_COMPRESSIONS, DATA_FILESYSTEMS, DISK_SIZES, EROFS_COMPRESSIONS, FIRMWARE_FILESYSTEMS, FORMATS,
@@ -202,6 +202,11 @@ fn partition(table: &Fields<'_>, firmware: PartitionKind) -> Option<Partition> {
             label = table.text("label", words::label);
             only(table, "a `swap` partition", &["label", "size"]);
         }
+        Some(PartitionKind::State) => {
+            table.text("filesystem", unencrypted(|text| DATA_FILESYSTEMS.read(text)));
+            mount = Some(table.default(TreePath::literal("/state")));
+            only(table, "a `state` partition", &["filesystem", "size", "free", "grow"]);
+        }
         // No word of a profile's.
         Some(PartitionKind::RootVerity | PartitionKind::SpareRoot | PartitionKind::SpareVerity) | None => {}
     }
@@ -214,7 +219,7 @@ fn partition(table: &Fields<'_>, firmware: PartitionKind) -> Option<Partition> {
     };
     let free = table.text("free", words::size);
     let grow = table.boolean("grow").is_some_and(|grow| grow.value);
-    let volatile = table.text("writable", |text| WRITABLE.read(text)).is_some();
+    let writable = table.text("writable", |text| WRITABLE.read(text));
     if let (Some(free), Some(PartitionSize::Fixed(size))) = (&free, size.as_ref().map(|size| size.value)) {
         table.note(ProfileError::FreeWithoutMinimal { origin: free.origin.clone(), size });
     }
@@ -222,7 +227,7 @@ fn partition(table: &Fields<'_>, firmware: PartitionKind) -> Option<Partition> {
     let verity = table.boolean("verity").filter(|asked| asked.value).map(|asked| asked.origin);
     let slots = table.number("slots", words::slots).map(|asked| asked.origin);
     let origin = table.origin.clone();
-    Some(Partition { kind: kind?, size: size?, free, grow, filesystem, mount, label, volatile, verity, slots, origin })
+    Some(Partition { kind: kind?, size: size?, free, grow, filesystem, mount, label, writable, verity, slots, origin })
 }
 
 /// A partition as it is asked for, the one with the hashes over it, and both once more where it has a second slot.
@@ -232,7 +237,7 @@ fn with_others(partition: Partition) -> Vec<Partition> {
         size: size.clone(),
         verity: None,
         slots: None,
-        volatile: false,
+        writable: None,
         ..partition.clone()
     };
     let hashes_size = match partition.size.value {

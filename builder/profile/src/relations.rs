@@ -2,11 +2,12 @@
 
 use rootsmith_types::{Located, Origin};
 
-use crate::error::{ProfileError, Uncounted};
+use crate::error::{ProfileError, Stateless, Uncounted};
 use crate::fields::Findings;
 use crate::model::{
     Board, BootMethod, CloudInit, CloudNetwork, Disk, Group, Image, Init, InitSystem, Kernel, Mount, Network, Output,
-    OutputKind, Partition, PartitionKind, Payload, PayloadKind, Restart, SecureBoot, Service, User,
+    OutputKind, Partition, PartitionKind, PartitionTable, Payload, PayloadKind, Restart, SecureBoot, Service, User,
+    Writable,
 };
 
 /// A kernel for every architecture. `table` is where `[kernel]` is written.
@@ -150,6 +151,7 @@ fn disk(disk: &Disk, origin: &Origin, kernel: bool, findings: &Findings) {
         (origin, format!("partition called `{}`: `label` gives each a name of its own", it.name()))
     });
     no_duplicates(names, findings);
+    state(disk, findings);
     if let (false, Some(boot)) = (kernel, disk.boot.first()) {
         findings.push_missing(ProfileError::NoKernel { origin: boot.origin.clone(), what: "disk" });
     }
@@ -158,6 +160,21 @@ fn disk(disk: &Disk, origin: &Origin, kernel: bool, findings: &Findings) {
             let (origin, behind) = (origin.clone(), behind.origin.clone());
             findings.push(ProfileError::GrowNotLast { origin, behind });
         }
+    }
+}
+
+/// A partition for what is written where the root asks for one, in a table that has names: a later kernel command line finds it by that.
+fn state(disk: &Disk, findings: &Findings) {
+    let asked =
+        disk.root().and_then(|root| root.writable.as_ref()).filter(|writable| writable.value == Writable::State);
+    let kinds = || disk.partitions.iter().map(|it| &it.kind).filter(|kind| kind.value == PartitionKind::State);
+    no_duplicates(kinds().map(|kind| (&kind.origin, "`state` partition on the disk".to_owned())), findings);
+    let refuse = |origin: &Origin, why| findings.push(ProfileError::State { origin: origin.clone(), why });
+    match (asked, kinds().next()) {
+        (Some(asked), None) => refuse(&asked.origin, Stateless::NoPartition),
+        (None, Some(kind)) => refuse(&kind.origin, Stateless::NobodyWrites),
+        (Some(asked), Some(_)) if disk.table.value == PartitionTable::Mbr => refuse(&asked.origin, Stateless::NoNames),
+        _ => {}
     }
 }
 

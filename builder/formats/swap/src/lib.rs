@@ -64,3 +64,18 @@ impl Image for Plan {
         out.write_at(0, &page)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_header_can_say_is_refused() {
+        let plan = |size, label| plan(NumBytes::new(size), Uuid::new([7; 16]), label).map(|plan| plan.size().get());
+        assert_eq!(plan(40_960, "sixteen-letters-"), Ok(40_960));
+        assert!(matches!(plan(40_959, ""), Err(PlanError::TooSmall { .. })));
+        assert!(matches!(plan(40_960, "seventeen-letters"), Err(PlanError::Label(_))));
+        assert_eq!(plan(4096 << 32, ""), Ok(4096 << 32));
+        assert!(matches!(plan((4096 << 32) + 4096, ""), Err(PlanError::TooLarge { .. })));
+    }
+}

@@ -138,8 +138,9 @@ fn cmdline(files: &BootFiles<'_>, initramfs: bool) -> String {
         other => Some(format!("rootfstype={}", other.name())),
     };
     let volatile = disk.is_volatile().then(|| VOLATILE.to_owned());
+    let state = disk.has_state().then(|| format!("{STATE_WORD}={}", partitions::STATE));
     let wait = (!initramfs).then(|| "rootwait".to_owned());
-    let root = root.into_iter().chain(filesystem).chain(volatile).chain(wait);
+    let root = root.into_iter().chain(filesystem).chain(volatile).chain(state).chain(wait);
     let kernel: Vec<String> = kernel.collect();
     // What does not come up has to make place for the other slot.
     let panics = disk.slots().is_some() && !kernel.iter().any(|word| word.starts_with("panic="));
@@ -153,6 +154,9 @@ const PANIC: &str = "panic=10";
 
 /// systemd's word (kernel-command-line(7)) for what an initramfs is to do; ours knows it under every init.
 const VOLATILE: &str = "systemd.volatile=overlay";
+
+/// Our initramfs's own word, see `kernel/src/init.sh`.
+const STATE_WORD: &str = "rootsmith.state";
 
 /// What tells systemd to mount cgroups of version 1 (systemd(1), "KERNEL COMMAND LINE"); from release 256 on it wants to be
 /// asked twice. Other inits have files for it.
@@ -180,7 +184,9 @@ fn initrd(files: &BootFiles<'_>, blobs: &dyn Blobs) -> Result<Option<Vec<u8>>, P
     let mut modules = storage_modules(files, blobs)?;
     modules.extend(asked.map(|module| module.value.clone()));
     let volatile = files.disk.is_volatile();
-    modules.extend(volatile.then(|| "overlay".to_owned()));
+    let state = files.disk.has_state();
+    modules.extend((volatile || state).then(|| "overlay".to_owned()));
+    modules.extend(state.then(|| "ext4".to_owned()));
     // The hash function may be a module that nothing names.
     let verity = files.root_hash.map(|_| ["dm_verity", "sha256_generic"]).into_iter().flatten();
     modules
@@ -191,7 +197,7 @@ fn initrd(files: &BootFiles<'_>, blobs: &dyn Blobs) -> Result<Option<Vec<u8>>, P
         Some(_) => verity_files(files, blobs)?,
         None => Vec::new(),
     };
-    if grow.is_none() && !volatile && files.is_empty() && !needs_initramfs(&kernel.index, &modules)? {
+    if grow.is_none() && !volatile && !state && files.is_empty() && !needs_initramfs(&kernel.index, &modules)? {
         return Ok(None);
     }
     let busybox = pieces::boot_file(packages, "busybox-static", "/usr/bin/busybox")

@@ -189,6 +189,13 @@ pub(super) fn root_driver(view: &View<'_>, disks: &[String]) -> Outcome {
         wrong
             .push("`dm_verity`, which checks the root, is neither in the kernel image nor in the initramfs".to_owned());
     }
+    for needed in ["overlay", "ext4"].into_iter().filter(|_| view.word("rootsmith.state").is_some()) {
+        if !has(needed) {
+            wrong.push(format!(
+                "`{needed}`, which keeps what is written, is neither in the kernel image nor in the initramfs"
+            ));
+        }
+    }
     let there: Vec<&str> = disks.iter().map(String::as_str).filter(|name| has(name)).collect();
     if there.is_empty() {
         wrong.push("no driver for a disk is in the kernel image or in the initramfs".to_owned());

@@ -4,10 +4,10 @@ use rootsmith_types::NumBytes;
 
 use super::Outcome;
 use super::fstab::{Mount, find, mounts};
-use super::mounts::{overlaid, read_only_root};
-use crate::RoomFacts;
+use super::mounts::{kept, overlaid, read_only_root};
 use crate::facts::{DATA_FOLDER, path};
 use crate::view::View;
+use crate::{BootFacts, RoomFacts};
 
 pub(super) fn data_folder(view: &View<'_>, folder: &str, known: &[String]) -> Outcome {
     let (mount, filesystem) = match filesystem_of(view, folder) {
@@ -43,6 +43,9 @@ pub(super) fn free(view: &View<'_>, mebibytes: u64, percent: u64) -> Outcome {
     {
         return enough(format!("the partition at `{}`", mount.point), room);
     }
+    if let Some(room) = state(view, boot).filter(|_| kept(view, DATA_FOLDER).is_some()) {
+        return enough("the state partition".to_owned(), room);
+    }
     let root = &boot.root;
     if let Some(kind) = read_only_root(view) {
         return match overlaid(view) {
@@ -60,9 +63,16 @@ pub(super) fn free(view: &View<'_>, mebibytes: u64, percent: u64) -> Outcome {
 fn filesystem_of(view: &View<'_>, folder: &str) -> Option<(String, String)> {
     match covering(view, folder) {
         Some(mount) if mount.point != "/" && mount.filesystem != "auto" => Some((mount.point, mount.filesystem)),
+        _ if kept(view, folder).is_some() => Some(("/".to_owned(), "overlay".to_owned())),
         _ if overlaid(view).is_some() => Some(("/".to_owned(), "overlay".to_owned())),
         _ => view.facts.boot.map(|boot| ("/".to_owned(), boot.root.filesystem.clone())),
     }
+}
+
+/// The room where state is kept.
+fn state(view: &View<'_>, boot: &BootFacts) -> Option<RoomFacts> {
+    let (key, value) = view.word("rootsmith.state")?.split_once('=')?;
+    find(boot, key, value)?.room
 }
 
 /// The line of `/etc/fstab` for the file system that the folder is on.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::mounts::{overlaid, read_only_root};
+use super::mounts::{kept, overlaid, read_only_root};
 use super::{Met, Outcome};
 use crate::facts::path;
 use crate::view::View;
@@ -118,6 +118,9 @@ pub(super) fn find<'a>(boot: &'a BootFacts, key: &str, value: &str) -> Option<&'
 pub(super) fn root_writable(view: &View<'_>) -> Outcome {
     if let Some(overlay) = overlaid(view) {
         return Outcome::yes(overlay);
+    }
+    if let Some(kept) = kept(view, "/var") {
+        return Outcome::yes(kept);
     }
     let (mounts, _) = mounts(&view.text_or_empty("/etc/fstab"));
     let root = mounts.iter().find(|mount| mount.point == "/");

@@ -234,7 +234,9 @@ fn switched_on(options: &[String], wanted: &str) -> bool {
 /// Whether the folder can be written: why, or why not. `None` when nothing is known of the root.
 pub(super) fn writes(view: &View<'_>, folder: &str, persistent: bool) -> Option<Result<String, String>> {
     let mount = covering(view, folder).filter(|mount| mount.point != "/");
-    let Some(mount) = mount else { return root_writes(view, persistent) };
+    let Some(mount) = mount else {
+        return kept(view, folder).map(Ok).or_else(|| root_writes(view, persistent));
+    };
     let shown = format!("`{folder}`: {}", mount.evidence);
     let has = |wanted: &str| mount.options.iter().any(|option| option == wanted);
     if READ_ONLY.contains(&mount.filesystem.as_str()) || (has("ro") && !has("rw")) {
@@ -263,6 +265,17 @@ fn volatile(view: &View<'_>) -> Option<String> {
 pub(super) fn read_only_root<'a>(view: &View<'a>) -> Option<&'a str> {
     let kind = view.facts.boot.map(|boot| boot.root.filesystem.as_str());
     kind.filter(|kind| READ_ONLY.contains(kind))
+}
+
+/// The folders that our initramfs keeps on a partition of state, see `kernel/src/init.sh`.
+const KEPT: [&str; 6] = ["/etc", "/var", "/home", "/root", "/srv", "/opt"];
+
+/// Who keeps what is written to `folder`, where the initramfs lays a partition of state over it.
+pub(super) fn kept(view: &View<'_>, folder: &str) -> Option<String> {
+    let word = view.word("rootsmith.state").filter(|word| !word.is_empty())?;
+    let below = |point: &str| folder.strip_prefix(point).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let point = KEPT.into_iter().find(|point| below(point))?;
+    Some(format!("the kernel command line has `rootsmith.state={word}`, which keeps `{point}`"))
 }
 
 fn root_writes(view: &View<'_>, persistent: bool) -> Option<Result<String, String>> {

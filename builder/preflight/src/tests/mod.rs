@@ -129,6 +129,27 @@ fn a_folder_has_the_room_of_the_partition_it_lies_on() {
 }
 
 #[test]
+fn a_partition_of_state_keeps_what_is_written_below_a_few_folders() {
+    let mut image = good();
+    image.boot.root.filesystem = "squashfs".to_owned();
+    image.boot.root.available = NumBytes::mib(0);
+    assert_ne!(image.finding_of("node", "mount.persistent").verdict, Verdict::Pass);
+    let mut state = image.boot.partitions[0].clone();
+    (state.role, state.partlabel) = (PartitionRole::Other, "state".to_owned());
+    state.room = Some(RoomFacts { size: NumBytes::mib(64), available: NumBytes::mib(50), grows: true });
+    image.boot.partitions.push(state);
+    image.cmdline("rootsmith.state=PARTLABEL=state");
+    for check in ["boot.writable", "host.disk-free"] {
+        assert_eq!(image.finding(check).verdict, Verdict::Pass, "{check}");
+    }
+    assert_eq!(image.finding_of("node", "mount.persistent").verdict, Verdict::Pass);
+    assert!(image.finding("host.disk-free").evidence[0].starts_with("the state partition has 50.0 MiB"));
+    image.boot.partitions[2].room =
+        Some(RoomFacts { size: NumBytes::mib(64), available: NumBytes::mib(50), grows: false });
+    assert_ne!(image.finding("host.disk-free").verdict, Verdict::Pass);
+}
+
+#[test]
 fn a_root_that_cannot_be_written_has_no_room_and_memory_lies_over_it_only_where_it_says_so() {
     let mut image = good();
     image.boot.root.filesystem = "squashfs".to_owned();

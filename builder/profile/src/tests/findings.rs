@@ -181,7 +181,7 @@ fn what_the_design_promises_and_we_cannot_yet_is_said_so() {
     p.toml:11:10: output `ext4` is not supported yet
       hint: supported today: `disk`, `tar`, `squashfs`, `erofs`, `cpio` and `oci`
     p.toml:13:10: partition `home` is not supported yet
-      hint: supported today: `boot`, `esp`, `firmware`, `bios-boot`, `root`, `data` and `swap`
+      hint: supported today: `boot`, `esp`, `firmware`, `bios-boot`, `root`, `data`, `swap` and `state`
     p.toml:13:65: root file system `btrfs` is not supported yet
       hint: supported today: `ext4`, `squashfs` and `erofs`
     p.toml:14:17: `output.compress` is not supported yet
@@ -292,8 +292,8 @@ fn what_a_read_only_file_system_cannot_do_as_a_root() {
       hint: known here: `type`, `filesystem`, `size`, `writable`, `verity` and `slots`
     ");
     insta::assert_snapshot!(root("filesystem = 'squashfs', size = 'minimal', writable = 'persistent'"), @"
-    p.toml:7:72: way to write to a read-only root `persistent` is not supported yet
-      hint: supported today: `volatile`
+    p.toml:7:72: `persistent` is not how a read-only root is written to
+      hint: there are `volatile` and `state`
     ");
     insta::assert_snapshot!(root("size = 'minimal', writable = 'volatile', verity = true"), @"
     p.toml:7:36: unknown key `writable` in a root that is ext4
@@ -363,6 +363,32 @@ fn the_hash_of_a_root_lies_where_it_can_be_signed() {
       note: it is asked for p.toml:6:58
       hint: write `boot = \"uki\"` or `boot = [\"systemd-boot\", \"uki\"]`, whose image has it inside, or leave `verity` out
     ");
+}
+
+#[test]
+fn state_is_kept_by_a_root_and_a_partition_in_a_table_with_names() {
+    let disk = |table: &str, boot: &str, partitions: &str| {
+        let disk = format!(
+            "{{ kind = 'disk', table = '{table}', boot = '{boot}', partitions = [{{ type = 'boot', size = '64MiB' }},\n{partitions} ] }}"
+        );
+        let text = LEAST.replace("{ kind = \"tar\" }", &disk);
+        findings(&[("p.toml", &format!("{text}\nkernel = {{ package = 'linux' }}\n"))])
+    };
+    let root = "{ type = 'root', filesystem = 'squashfs', size = 'minimal', writable = 'state' }";
+    let state = "{ type = 'state', size = '64MiB', grow = true }";
+    insta::assert_snapshot!(disk("gpt", "uki", root), @r#"
+    p.toml:7:72: the disk has no `state` partition to keep what is written
+      hint: add `{ type = "state", size = "64MiB", grow = true }` to `partitions`
+    "#);
+    insta::assert_snapshot!(disk("gpt", "uki", &format!("{{ type = 'root', size = 'minimal' }},\n{state}")), @r#"
+    p.toml:8:10: nothing writes to the `state` partition
+      hint: write `writable = "state"` in a root that cannot be written itself, or take it out
+    "#);
+    insta::assert_snapshot!(disk("mbr", "extlinux", &format!("{root},\n{state}")), @r#"
+    p.toml:7:72: a `state` partition is found by its name, and an `mbr` has none
+      hint: write `table = "gpt"`, or `writable = "volatile"`
+    "#);
+    assert_eq!(disk("gpt", "uki", &format!("{root},\n{state}")), "nothing");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod cloud_init;
 mod network;
 mod service;
+mod state;
 
 use rootsmith_assemble::Owner;
 use rootsmith_profile::{InitSystem, NetworkManager, Profile};
@@ -89,6 +90,7 @@ pub(super) fn write(edit: &mut Edit<'_>, profile: &Profile) {
     }
     interfaces(edit, profile);
     cloud_init::write(edit, profile);
+    state::write(edit, profile);
     quiet_first_boot(edit);
 }
 

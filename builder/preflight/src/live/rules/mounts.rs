@@ -100,7 +100,12 @@ pub(crate) fn fstab(answers: &Answers) -> Result<Outcome, Silent> {
 
 pub(crate) fn root_writable(answers: &Answers) -> Result<Outcome, Silent> {
     let mounts = Mount::all(answers)?;
+    // What a partition of state lies over, see `kept` of the other side.
+    let laid = |point| at(&mounts, point).is_some_and(|mount| mount.filesystem == "overlay" && !mount.has("ro"));
     Ok(match at(&mounts, "/") {
+        Some(mount) if mount.has("ro") && laid("/etc") && laid("/var") => {
+            Outcome::yes("`/` is mounted with `ro`, and overlays lie over `/etc` and `/var`")
+        }
         Some(mount) if mount.has("ro") => Outcome::no("`/` is mounted with `ro`"),
         Some(_) => Outcome::yes("`/` is mounted with `rw`"),
         None => Outcome::no("nothing is mounted at `/`"),
