@@ -15,6 +15,7 @@ mod path;
 mod sources;
 mod time;
 mod tool;
+mod trace;
 mod uuid;
 
 pub use arch::Arch;
@@ -28,6 +29,7 @@ pub use path::{InvalidPath, TreePath};
 pub use sources::{SourceEntry, SourceKind, Sources};
 pub use time::{Utc, days_since_1970, rfc3339};
 pub use tool::MissingTool;
+pub use trace::{Recorded, Recorder, STEP, Span, Trace};
 pub use uuid::Uuid;
 
 /// Seconds since 1970-01-01T00:00:00Z. The only notion of time below `cli`: it always comes in as an argument.
