@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rootsmith_fetch::{Http, Mirrors, Proxies, mirrors};
 use rootsmith_kbuild::Programs;
@@ -13,13 +13,14 @@ use rootsmith_lock::Lock;
 use rootsmith_pipeline::{Failure, Host, Judged, KernelConfig, Options, Places, Suggested};
 use rootsmith_preflight::Wanted;
 use rootsmith_profile::Profile;
-use rootsmith_types::{Arch, Located, Sources};
+use rootsmith_types::{Arch, Located, Recorder, Sources, Trace};
 
 use crate::args::{BuildArgs, InputArgs, LockArgs};
 use crate::environment::{Environment, etc_apt};
 use crate::progress::{Screen, Shown};
 use crate::report;
 use crate::sources::Disk;
+use crate::timings;
 
 /// So many profiles are built at a time: while one waits for the disk, another computes. What they share is still done once, because
 /// whoever comes second to a package waits for the first.
@@ -94,6 +95,7 @@ struct Build<'a> {
     session: Session<'a>,
     lock: Option<Lock>,
     options: Options,
+    timings: bool,
 }
 
 impl<'a> Build<'a> {
@@ -101,15 +103,20 @@ impl<'a> Build<'a> {
         let session = Session::start(path, &args.inputs, environment, screen)?;
         let lock = session.read_lock(args.locked)?;
         let options = session.options(&args.inputs, args.output.clone(), environment)?;
-        Ok(Build { session, lock, options })
+        Ok(Build { session, lock, options, timings: args.timings })
     }
 
     fn run(&self, locked: bool) -> Result<(), u8> {
-        let Build { session, lock, options } = self;
-        let built =
-            session.run(|host| rootsmith_pipeline::build(&session.profile, lock.as_ref(), locked, options, host))?;
+        let Build { session, lock, options, timings } = self;
+        let clock = stopwatch();
+        let recorder = timings.then(|| Recorder::new(&clock));
+        let trace = recorder.as_ref().map_or(Trace::off(), Recorder::trace);
+        let built = session.run_by(&clock, trace, |host| {
+            rootsmith_pipeline::build(&session.profile, lock.as_ref(), locked, options, host)
+        })?;
         session.progress.aside(|| report::print_summary(&built.summary, options.arch));
-        Ok(())
+        let spans = recorder.map(Recorder::finish);
+        spans.map_or(Ok(()), |spans| session.progress.aside(|| timings::report(&spans, &built.summary.folder)))
     }
 }
 
@@ -221,17 +228,31 @@ impl<'a> Session<'a> {
     }
 
     fn run<T>(&self, work: impl FnOnce(Host<'_>) -> Result<T, Failure>) -> Result<T, u8> {
-        let start = Instant::now();
-        let clock = move || start.elapsed();
+        self.run_by(&stopwatch(), Trace::off(), work)
+    }
+
+    /// The same by a clock, with `trace` leading to a recorder that goes by the same one.
+    fn run_by<T>(
+        &self,
+        clock: &(dyn Fn() -> Duration + Sync),
+        trace: Trace<'_>,
+        work: impl FnOnce(Host<'_>) -> Result<T, Failure>,
+    ) -> Result<T, u8> {
         let processes = Programs::new(&self.environment.path);
         let (transport, progress) = (&self.transport, &self.progress);
-        let host = Host { sources: &Disk, transport, processes: &processes, progress, clock: &clock };
+        let host = Host { sources: &Disk, transport, processes: &processes, progress, clock, trace };
         let result = work(host);
         self.progress.clear();
         result.map_err(|Failure { problems, places }| {
             self.progress.aside(|| report::print_problems(&problems, &places, self.environment))
         })
     }
+}
+
+/// Time from now on.
+fn stopwatch() -> impl Fn() -> Duration + Sync {
+    let start = Instant::now();
+    move || start.elapsed()
 }
 
 /// Overlays and payloads lie beside the folder called `profiles`: who runs us inside it means the same folder.

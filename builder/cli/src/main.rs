@@ -19,6 +19,7 @@ mod render;
 mod report;
 mod seed;
 mod sources;
+mod timings;
 
 use std::process::ExitCode;
 

@@ -15,7 +15,7 @@ use rootsmith_fetch::{Cache, Download, Http, Mirrors, NoProgress, Proxies};
 use rootsmith_lock::{Archive, LockedPackage, Role, Why};
 use rootsmith_package::PackedKind;
 use rootsmith_tree::{Blob, Blobs};
-use rootsmith_types::Sha256Digest;
+use rootsmith_types::{Sha256Digest, Trace};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -30,11 +30,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     let cache = Cache::open(cache.as_ref())?;
     let items: Vec<Download<'_>> = packages.iter().map(|package| Download { package }).collect();
-    let fetched = cache.ensure(&items, &mirrors, &http, false, &NoProgress).map_err(all)?;
+    let fetched = cache.ensure(&items, &mirrors, &http, false, &NoProgress, Trace::off()).map_err(all)?;
     println!("ensure     {:8.3} s, {} files fetched", start.elapsed().as_secs_f64(), fetched.files);
 
     let start = Instant::now();
-    let unpacked = cache.unpack_all(&packages, &NoProgress).map_err(all)?;
+    let unpacked = cache.unpack_all(&packages, &NoProgress, Trace::off()).map_err(all)?;
     println!("unpack_all {:8.3} s", start.elapsed().as_secs_f64());
 
     let start = Instant::now();

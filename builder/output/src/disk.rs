@@ -9,7 +9,7 @@ use rootsmith_grub::CoreImage;
 use rootsmith_ondisk::Image;
 use rootsmith_profile::{Board, BootMethod, Disk, Partition, PartitionKind, PartitionTable, SECTOR};
 use rootsmith_tree::{Blobs, Content, Tree};
-use rootsmith_types::{Arch, NumBytes, Origin, Problems, UnixTime};
+use rootsmith_types::{Arch, NumBytes, Origin, Problems, Trace, UnixTime};
 
 use crate::OutputError;
 use crate::bios::{BEHIND_MBR, Bios, CORE_IMAGE, core_sector};
@@ -48,6 +48,8 @@ pub struct DiskInput<'a> {
     pub ids: DiskIds,
     /// Creation time of the file systems.
     pub date: UnixTime,
+    /// Where the time goes.
+    pub trace: Trace<'a>,
 }
 
 /// Bytes that a boot ROM looks for at a place of the disk.

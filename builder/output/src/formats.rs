@@ -8,8 +8,9 @@ use rootsmith_profile::{Disk, DiskFormat};
 use rootsmith_types::{Arch, NumBytes};
 use rootsmith_virtual::{CreateError, Format, Options, Tee, create_all};
 
+use crate::OutputError;
 use crate::disk::DiskInput;
-use crate::{OutputError, sink::FileSink};
+use crate::sink::{FileSink, Spanned};
 
 /// A file that a disk is to be in.
 #[derive(Debug, Clone, Copy)]
@@ -66,9 +67,15 @@ pub(crate) fn write(
         others.iter().filter_map(|other| written_as(other.format).map(|format| (format, other.file))).collect();
     let mut writers =
         create_all(&files, disk.size(), &options).map_err(|error| WriteError::Refused(refused(input, error)))?;
-    let mut sinks: Vec<&mut dyn Sink> = vec![raw];
-    sinks.extend(writers.iter_mut().map(|writer| -> &mut dyn Sink { writer }));
+    let trace = input.trace;
+    let mut raw = Spanned { sink: raw, name: "img", trace };
+    let names = others.iter().filter(|other| written_as(other.format).is_some()).map(|other| other.format.extension());
+    let mut spanned: Vec<Spanned<'_>> =
+        writers.iter_mut().zip(names).map(|(sink, name)| Spanned { sink, name, trace }).collect();
+    let mut sinks: Vec<&mut dyn Sink> = vec![&mut raw];
+    sinks.extend(spanned.iter_mut().map(|sink| -> &mut dyn Sink { sink }));
     disk.write(&mut Tee::new(sinks)).map_err(WriteError::Io)?;
+    drop(spanned);
     writers.into_iter().try_for_each(|writer| writer.finish()).map_err(WriteError::Io)
 }
 

@@ -9,7 +9,7 @@ use rootsmith_ondisk::{Image, Sink};
 use rootsmith_profile::{ErofsCompression, RootFilesystem};
 use rootsmith_squashfs::Compression;
 use rootsmith_tree::{Blobs, Content, Tree};
-use rootsmith_types::{NumBytes, Problems, Sha256Digest, UnixTime, Uuid};
+use rootsmith_types::{NumBytes, Problems, Sha256Digest, Trace, UnixTime, Uuid};
 use rootsmith_verity::{HashTree, Options};
 
 use crate::OutputError;
@@ -56,13 +56,14 @@ pub fn make_root(
     blobs: &dyn Blobs,
     uuid: Uuid,
     date: UnixTime,
+    trace: Trace<'_>,
     scratch: &File,
     path: &Path,
 ) -> Result<Option<NumBytes>, Problems> {
     match filesystem {
         RootFilesystem::Ext4 => Ok(None),
         RootFilesystem::Squashfs => {
-            compress(Compression::ZSTD, &for_squashfs(tree).0, blobs, date, scratch, path).map(Some)
+            compress(Compression::ZSTD, &for_squashfs(tree).0, blobs, date, trace, scratch, path).map(Some)
         }
         RootFilesystem::Erofs => write_erofs(ErofsCompression::Lz4, tree, blobs, uuid, date, scratch, path).map(Some),
     }

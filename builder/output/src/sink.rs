@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
 use rootsmith_ondisk::Sink;
+use rootsmith_types::Trace;
 
 /// How much is copied at once.
 const CHUNK: u64 = 1 << 20;
@@ -21,6 +22,20 @@ pub(crate) fn copy(size: u64, read: impl Fn(u64, &mut [u8]) -> io::Result<()>, o
         at += part.len() as u64;
     }
     Ok(())
+}
+
+/// A sink whose writes are spans of a trace, called after `name`.
+pub(crate) struct Spanned<'a> {
+    pub(crate) sink: &'a mut dyn Sink,
+    pub(crate) name: &'static str,
+    pub(crate) trace: Trace<'a>,
+}
+
+impl Sink for Spanned<'_> {
+    fn write_at(&mut self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let _span = self.trace.span("write", self.name);
+        self.sink.write_at(offset, data)
+    }
 }
 
 pub(crate) struct FileSink<'a> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rootsmith_profile::{Squashfs, SquashfsCompression};
 use rootsmith_squashfs::{Compression, Options, plan};
 use rootsmith_tree::{Blobs, Tree};
-use rootsmith_types::{NumBytes, Problems, TreePath, UnixTime};
+use rootsmith_types::{NumBytes, Problems, Trace, TreePath, UnixTime};
 
 use crate::OutputError;
 
@@ -40,6 +40,7 @@ pub fn write_squashfs(
     tree: &Tree,
     blobs: &dyn Blobs,
     date: UnixTime,
+    trace: Trace<'_>,
     file: &File,
     path: &Path,
 ) -> Result<NumBytes, Problems> {
@@ -49,7 +50,7 @@ pub fn write_squashfs(
         SquashfsCompression::Gzip => Compression::GZIP,
         SquashfsCompression::Lz4 => Compression::Lz4,
     };
-    compress(compression, tree, blobs, date, file, path)
+    compress(compression, tree, blobs, date, trace, file, path)
 }
 
 pub(crate) fn compress(
@@ -57,10 +58,11 @@ pub(crate) fn compress(
     tree: &Tree,
     blobs: &dyn Blobs,
     date: UnixTime,
+    trace: Trace<'_>,
     file: &File,
     path: &Path,
 ) -> Result<NumBytes, Problems> {
-    let plan = plan(tree, blobs, &Options::new(compression, date))?;
+    let plan = plan(tree, blobs, &Options::new(compression, date))?.traced(trace);
     Ok(plan.write(file).map_err(OutputError::io(path, "write", NumBytes::new(0)))?)
 }
 

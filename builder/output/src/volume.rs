@@ -143,7 +143,7 @@ fn plan_ext4<'a>(input: &DiskInput<'a>, at: usize, tree: &'a Tree) -> Result<Vol
         rootsmith_ext4::PlanError::TooSmall { given, needed } => too_small(partition, given, needed).into(),
         other => Problems::from(other),
     })?;
-    Ok(Volume::Ext4(Box::new(plan)))
+    Ok(Volume::Ext4(Box::new(plan.traced(input.trace))))
 }
 
 fn plan_fat<'a>(input: &DiskInput<'a>, at: usize, tree: &'a Tree) -> Result<Volume<'a>, Problems> {

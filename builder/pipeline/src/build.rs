@@ -17,7 +17,7 @@ use rootsmith_output::{
 use rootsmith_preflight::{Report, Verdict, Wanted};
 use rootsmith_profile::{Cpio, Disk, DiskFormat, Erofs, Oci, OutputKind, Profile, RootFilesystem, Squashfs};
 use rootsmith_tree::{Node, Tree, TreeError};
-use rootsmith_types::{Arch, NumBytes, Problems, Sha256Digest};
+use rootsmith_types::{Arch, NumBytes, Problems, STEP, Sha256Digest};
 
 use crate::boot_files::MAX_IMAGE;
 use crate::bootable::{IndexedKernel, tree_error};
@@ -33,6 +33,7 @@ use crate::report::{self, GENERATOR, MANIFEST, MadeFile, Summary};
 use crate::scripts::Scripts;
 use crate::slots;
 use crate::timer::Timer;
+use crate::trace::TRACE_FILE;
 use crate::{Host, Options};
 
 /// A build that succeeded.
@@ -91,7 +92,7 @@ pub fn preflight(
     let mut places = Places::of(profile);
     let judge = |places: &mut Places| {
         let cache = Cache::open(&options.cache)?;
-        let mut timer = Timer::new(host.clock);
+        let mut timer = Timer::new(host);
         let prepared = prepare(profile, lock, false, options, host, &cache, places, &mut timer)?;
         let sets = sets.map_or_else(|| Wanted::of_profile(profile), <[Wanted]>::to_vec);
         let report = prepared.preflight(profile, &sets, &cache)?;
@@ -109,7 +110,7 @@ fn run(
     host: Host<'_>,
     places: &mut Places,
 ) -> Result<Built, Problems> {
-    let mut timer = Timer::new(host.clock);
+    let mut timer = Timer::new(host);
     let cache = Cache::open(&options.cache)?;
     let prepared = prepare(profile, lock, locked, options, host, &cache, places, &mut timer)?;
     // All that can be wrong is said before anything is written.
@@ -133,12 +134,16 @@ fn run(
     let manifest = report::manifest(&profile.image.name.value, arch, &files, &target, &identity, &scripts);
     write_text(&staging, "preflight.json", &preflight.to_json())?;
     write_text(&staging, MANIFEST, &manifest)?;
-    let stale =
+    let mut stale =
         std::fs::read(staging.target().join(MANIFEST)).map(|text| report::outputs_of(&text)).unwrap_or_default();
+    // It is written when all is over, and only where it was asked for.
+    stale.push(TRACE_FILE.to_owned());
     timer.lap("report");
     write_text(&staging, "timings.json", &report::timings(timer.steps(), timer.total()))?;
     let folder = staging.target().to_owned();
+    let span = host.trace.span(STEP, "publish");
     staging.publish(MANIFEST, &stale)?;
+    drop(span);
 
     let mut notes = notes;
     notes.extend(left_out_of_squashfs(profile, &assembly.tree));
@@ -223,7 +228,10 @@ impl Work<'_> {
         let others = formats::create(name, disk, staging)?;
         let files: Vec<DiskFile<'_>> =
             others.iter().map(|other| DiskFile { format: other.format, file: &other.file }).collect();
-        let layout = write_disk(&self.prepared.disk_input(disk, self.cache), &file, &path, &files)?;
+        let input = self.prepared.disk_input(disk, self.cache, host.trace);
+        let span = host.trace.span("make", &raw_name);
+        let layout = write_disk(&input, &file, &path, &files)?;
+        drop(span);
         host.progress.finished(&shown);
 
         let shown = format!("verifying {}", formats::shown(name, disk));
@@ -241,11 +249,15 @@ impl Work<'_> {
             arch,
             rooms: &layout.rooms,
             brought: &self.prepared.brought,
+            trace: host.trace,
         };
-        let map = || BlockMap::of(&file, layout.size.get(), &layout.written);
+        let map = || {
+            let _span = host.trace.span("hash", &raw_name);
+            BlockMap::of(&file, layout.size.get(), &layout.written)
+        };
         let ((report, map), others) = rayon::join(
             || rayon::join(|| check::check_disk(&wanted, &file), map),
-            || formats::read_back(&others, &file, &layout),
+            || formats::read_back(&others, &file, &layout, host.trace),
         );
         host.progress.finished(&shown);
         let (map, sha256) = map.map_err(|source| OutputError::Io { path, doing: "read back", source })?;
@@ -270,8 +282,10 @@ impl Work<'_> {
         host.progress.started(&shown, None);
         let (file, path) = staging.create(&name)?;
         let workers = u32::try_from(jobs).unwrap_or(1);
+        let span = host.trace.span("make", &name);
         let (size, sha256) = write_tar(tree, self.cache, workers, &file, &path)?;
-        check::check_tar(&name, &file, size.get(), tree, self.cache)?;
+        drop(span);
+        check::check_tar(&name, &file, size.get(), tree, self.cache, host.trace)?;
         host.progress.finished(&shown);
         Ok(MadeFile { name, size, written: size, sha256 })
     }
@@ -290,14 +304,19 @@ impl Work<'_> {
         };
         let layers = if split.is_empty() { std::slice::from_ref(tree) } else { &split };
         let input = OciInput { oci, arch, layers, blobs: self.cache, date, generator: GENERATOR };
+        let span = host.trace.span("make", &name);
         let size = write_oci(&input, workers, &file, &path)?;
+        drop(span);
         host.progress.finished(&shown);
 
         let shown = format!("verifying {name}");
         host.progress.started(&shown, None);
         let wanted = container::Wanted { file: &name, oci, arch, date, tree };
-        let check = || container::check_image(&wanted, &file, size.get(), self.cache);
-        let (checked, digest) = rayon::join(check, || digest_of(&path));
+        let check = || {
+            let _span = host.trace.span("verify", &name);
+            container::check_image(&wanted, &file, size.get(), self.cache)
+        };
+        let (checked, digest) = rayon::join(check, || hashed(&name, &path, host));
         host.progress.finished(&shown);
         checked?;
         let sha256 = digest?;
@@ -317,13 +336,18 @@ impl Work<'_> {
         let shown = format!("writing {name}");
         host.progress.started(&shown, None);
         let (file, path) = staging.create(&name)?;
+        let span = host.trace.span("make", &name);
         let size = write(&for_root(filesystem, tree), &file, &path)?;
+        drop(span);
         host.progress.finished(&shown);
 
         let shown = format!("verifying {name}");
         host.progress.started(&shown, None);
-        let check = || check::check_read_only(&name, &file, filesystem, tree, self.cache);
-        let (checked, digest) = rayon::join(check, || digest_of(&path));
+        let check = || {
+            let _span = host.trace.span("verify", &name);
+            check::check_read_only(&name, &file, filesystem, tree, self.cache)
+        };
+        let (checked, digest) = rayon::join(check, || hashed(&name, &path, host));
         host.progress.finished(&shown);
         checked?;
         let sha256 = digest?;
@@ -332,8 +356,9 @@ impl Work<'_> {
 
     fn squashfs(&self, squashfs: &Squashfs, staging: &Staging, host: Host<'_>) -> Result<MadeFile, Problems> {
         let date = self.prepared.date;
-        let write =
-            |tree: &Tree, file: &File, path: &Path| write_squashfs(squashfs, tree, self.cache, date, file, path);
+        let write = |tree: &Tree, file: &File, path: &Path| {
+            write_squashfs(squashfs, tree, self.cache, date, host.trace, file, path)
+        };
         self.read_only(RootFilesystem::Squashfs, write, staging, host)
     }
 
@@ -356,12 +381,16 @@ impl Work<'_> {
         host.progress.started(&shown, None);
         let (file, path) = staging.create(&name)?;
         let workers = u32::try_from(jobs).unwrap_or(1);
+        let span = host.trace.span("make", &name);
         let (size, sha256) = write_cpio(cpio, &tree, self.cache, workers, &file, &path)?;
+        drop(span);
         host.progress.finished(&shown);
 
         let shown = format!("verifying {name}");
         host.progress.started(&shown, None);
+        let span = host.trace.span("verify", &name);
         check::check_cpio(&name, &file, staging.folder(), &tree, self.cache)?;
+        drop(span);
         host.progress.finished(&shown);
         let mut made = vec![MadeFile { name, size, written: size, sha256 }];
 
@@ -393,6 +422,12 @@ fn left_out_of_squashfs(profile: &Profile, tree: &Tree) -> Option<String> {
 
 fn judge(report: &Report) -> Result<(), Problems> {
     report.failures().into_result()
+}
+
+/// The digest of the output `name`, which lies at `path` for now.
+fn hashed(name: &str, path: &Path, host: Host<'_>) -> Result<Sha256Digest, Problems> {
+    let _span = host.trace.span("hash", name);
+    digest_of(path)
 }
 
 fn digest_of(path: &Path) -> Result<Sha256Digest, Problems> {

@@ -17,7 +17,7 @@ use rootsmith_preflight::{
 };
 use rootsmith_profile::{Disk, PartitionKind, PartitionSize, Profile, RootFilesystem, SECTOR};
 use rootsmith_tree::{Blobs, Content, Tree};
-use rootsmith_types::{Arch, NumBytes, Problems, Sha256Digest, Sha256Writer};
+use rootsmith_types::{Arch, NumBytes, Problems, Sha256Digest, Sha256Writer, Trace};
 use rootsmith_verify::{
     Difference, Kind, ReadBack, Seen, Slice, Times, What, compare, compare_seen, partitions, read_back,
 };
@@ -48,6 +48,7 @@ pub(crate) struct Wanted<'a> {
     /// Of each partition.
     pub(crate) rooms: &'a [Room],
     pub(crate) brought: &'a Brought,
+    pub(crate) trace: Trace<'a>,
 }
 
 /// Reads a disk back, compares it with the trees it was made of, and judges what was read.
@@ -61,13 +62,14 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
     let mut root_bytes = None;
     let mut facts = Vec::new();
     for (at, (partition, found)) in wanted.disk.partitions.iter().zip(&found).enumerate() {
-        let slice = Slice::new(image, found.offset, found.length);
+        let slice = Slice::new(image, found.offset, found.length).traced(wanted.trace);
         let role = role(partition.kind.value);
         let partuuid = partuuid(wanted.disk, &wanted.ids, at);
         if found.partuuid != partuuid {
             let (index, found) = (found.index, &found.partuuid);
             return Err(wanted.differs(format!("partition {index} has PARTUUID {found} instead of {partuuid}")));
         }
+        let span = wanted.trace.span("verify", partition.name());
         let read = match (partition.kind.value, wanted.trees[at]) {
             (PartitionKind::Root, Some(tree)) if partition.filesystem.is_read_only() => {
                 let part = wanted.part(image, found.offset, found.length)?;
@@ -95,6 +97,7 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
             label: None,
             room: room_facts(partition, wanted.rooms[at]),
         };
+        drop(span);
         let Some((filesystem, read)) = read else {
             if partition.kind.value == PartitionKind::Swap {
                 let area = wanted.check_swap(at, image, found.offset, found.length)?;
@@ -152,6 +155,7 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
     };
     let facts = Facts { tree, blobs, arch: wanted.arch, boot: Some(&boot) };
     let sets = WantedSet::of_profile(wanted.profile);
+    let _span = wanted.trace.span("preflight", wanted.file);
     rootsmith_preflight::check_brought(&facts, Some(wanted.profile), &sets, wanted.brought)
 }
 
@@ -327,8 +331,16 @@ fn same(slice: &Slice<'_>, content: &Content, cache: &Cache) -> std::io::Result<
 }
 
 /// Reads a `.tar.zst` back and compares.
-pub(crate) fn check_tar(file: &str, image: &File, length: u64, tree: &Tree, cache: &Cache) -> Result<(), Problems> {
-    let read = read_back(Kind::Tar, Slice::new(image, 0, length))?;
+pub(crate) fn check_tar(
+    file: &str,
+    image: &File,
+    length: u64,
+    tree: &Tree,
+    cache: &Cache,
+    trace: Trace<'_>,
+) -> Result<(), Problems> {
+    let _span = trace.span("verify", file);
+    let read = read_back(Kind::Tar, Slice::new(image, 0, length).traced(trace))?;
     compare_trees(file, tree, cache, &read)
 }
 

@@ -11,7 +11,7 @@ use rootsmith_inspect::{Disk as Found, FileSource, OpenError, ReadAt};
 use rootsmith_output::{DiskLayout, OutputError, Staging};
 use rootsmith_profile::{Disk, DiskFormat};
 use rootsmith_tree::{NodeKind, Tree};
-use rootsmith_types::{NumBytes, Problems};
+use rootsmith_types::{NumBytes, Problems, Trace};
 use rootsmith_verify::{Kind, Slice, read_back as read_archive};
 
 use crate::check;
@@ -56,8 +56,14 @@ pub(crate) fn create(name: &str, disk: &Disk, staging: &Staging) -> Result<Vec<F
 }
 
 /// Compares the disk in each of `files` with `disk`, and says what was made.
-pub(crate) fn read_back(files: &[Formatted], disk: &File, layout: &DiskLayout) -> Result<Vec<MadeFile>, Problems> {
-    let results: Vec<Result<MadeFile, Problems>> = files.par_iter().map(|file| read_one(file, disk, layout)).collect();
+pub(crate) fn read_back(
+    files: &[Formatted],
+    disk: &File,
+    layout: &DiskLayout,
+    trace: Trace<'_>,
+) -> Result<Vec<MadeFile>, Problems> {
+    let read = |file| read_one(file, disk, layout, trace);
+    let results: Vec<Result<MadeFile, Problems>> = files.par_iter().map(read).collect();
     let (mut made, mut problems) = (Vec::new(), Problems(Vec::new()));
     for result in results {
         match result {
@@ -69,17 +75,24 @@ pub(crate) fn read_back(files: &[Formatted], disk: &File, layout: &DiskLayout) -
     Ok(made)
 }
 
-fn read_one(file: &Formatted, disk: &File, layout: &DiskLayout) -> Result<MadeFile, Problems> {
+fn read_one(file: &Formatted, disk: &File, layout: &DiskLayout, trace: Trace<'_>) -> Result<MadeFile, Problems> {
     let host = |source| Problems::from(OutputError::Io { path: file.path.clone(), doing: "read back", source });
     let differs = |difference| Problems::from(InputError::ReadBack { file: file.name.clone(), difference });
-    let compared = || match opened(&file.file, disk, layout) {
-        Err(Refusal::Open(error)) => Err(differs(error.to_string())),
-        Err(Refusal::Found(error)) => Err(differs(format!("it cannot be read: {error}"))),
-        Err(Refusal::Read(error)) => Err(host(error)),
-        Ok(Some(difference)) => Err(differs(difference)),
-        Ok(None) => Ok(()),
+    let compared = || {
+        let _span = trace.span("verify", &file.name);
+        match opened(&file.file, disk, layout) {
+            Err(Refusal::Open(error)) => Err(differs(error.to_string())),
+            Err(Refusal::Found(error)) => Err(differs(format!("it cannot be read: {error}"))),
+            Err(Refusal::Read(error)) => Err(host(error)),
+            Ok(Some(difference)) => Err(differs(difference)),
+            Ok(None) => Ok(()),
+        }
     };
-    let (compared, digest) = rayon::join(compared, || check::digest(&file.file));
+    let hashed = || {
+        let _span = trace.span("hash", &file.name);
+        check::digest(&file.file)
+    };
+    let (compared, digest) = rayon::join(compared, hashed);
     compared?;
     if file.format == DiskFormat::Ova {
         let length = file.file.metadata().map_err(host)?.len();

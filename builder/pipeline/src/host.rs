@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rootsmith_fetch::{Mirrors, Progress, Transport};
 use rootsmith_kbuild::Processes;
-use rootsmith_types::{Arch, Sources, UnixTime};
+use rootsmith_types::{Arch, Sources, Trace, UnixTime};
 
 /// The machine, behind traits that a test can replace.
 #[derive(Clone, Copy)]
@@ -20,6 +20,8 @@ pub struct Host<'a> {
     pub progress: &'a dyn Progress,
     /// Time since some fixed moment: for `timings.json` alone.
     pub clock: &'a (dyn Fn() -> Duration + Sync),
+    /// Where spans of work are recorded, by the same clock.
+    pub trace: Trace<'a>,
 }
 
 /// How to build. None of it reaches an image.

@@ -78,7 +78,7 @@ pub fn kernel_config(
             is(name) || matches!(why, Wanted::NeededBy(by) if is(by))
         };
         target.packages.retain(|package| package.role == Role::Boot && wanted(&package.name, &package.why));
-        let packages = fetch(&target, &cache, options, host, &mut Timer::new(host.clock))?;
+        let packages = fetch(&target, &cache, options, host, &mut Timer::new(host))?;
         let work = Work::new(profile, source, arch, &packages, &cache, options, host)?;
         let configuration = work.configure()?;
         Ok((configuration.text.clone(), redefinitions(&work.lines), work.unmet(profile, &configuration)?))

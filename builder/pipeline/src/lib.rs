@@ -27,6 +27,7 @@ mod slots;
 mod suggest;
 mod target;
 mod timer;
+mod trace;
 
 pub use build::{Built, Judged, build, preflight};
 pub use host::{Host, Options};
@@ -36,3 +37,4 @@ pub use report::{MadeFile, Summary};
 pub use scripts::{ManifestError, PackageScripts, ReadScript, Scripts};
 pub use suggest::{Suggested, suggest_kernels};
 pub use target::lock;
+pub use trace::{TRACE_FILE, trace_json};

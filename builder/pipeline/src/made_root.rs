@@ -8,7 +8,7 @@ use rootsmith_fetch::{Cache, FetchError};
 use rootsmith_output::{DiskIds, MadeRoot, make_root};
 use rootsmith_profile::Disk;
 use rootsmith_tree::{Blob, Blobs, Content, Tree};
-use rootsmith_types::{Problems, Sha256Digest, UnixTime};
+use rootsmith_types::{Problems, Sha256Digest, Trace, UnixTime};
 
 use crate::report::GENERATOR;
 
@@ -23,6 +23,7 @@ pub(crate) fn made_root(
     seed: &Sha256Digest,
     ids: &DiskIds,
     cache: &Cache,
+    trace: Trace<'_>,
 ) -> Result<Option<MadeRoot>, Problems> {
     let filesystem = disk.root_filesystem();
     if !filesystem.is_read_only() {
@@ -40,7 +41,7 @@ pub(crate) fn made_root(
             let written = |error| FetchError::Disk { doing: "write", path: path.clone(), error };
             let create = || File::options().read(true).write(true).create_new(true).open(&path);
             let mut file = create().map_err(written)?;
-            match make_root(filesystem, tree, cache, uuid, date, &file, &path)? {
+            match make_root(filesystem, tree, cache, uuid, date, trace, &file, &path)? {
                 Some(_) => {
                     std::io::Seek::rewind(&mut file).map_err(written)?;
                     let blob = cache.insert(&mut file).map_err(written)?;

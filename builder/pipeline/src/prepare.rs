@@ -13,7 +13,7 @@ use rootsmith_preflight::{
 };
 use rootsmith_profile::{Board, Disk, Partition, PartitionKind, PartitionTable, Profile};
 use rootsmith_tree::{Metadata, Tree};
-use rootsmith_types::{Arch, Problems, Sha256Digest, UnixTime};
+use rootsmith_types::{Arch, Problems, Sha256Digest, Trace, UnixTime};
 use rootsmith_verity::HashTree;
 
 use crate::boot_files;
@@ -147,7 +147,7 @@ pub(crate) fn prepare(
 
     let parts = disk.map_or(Ok(Parts::default()), |disk| Parts::of(&assembly.tree, disk))?;
     let made = match disk {
-        Some(disk) => made_root(disk, parts.root(disk, &assembly.tree), date, &seed, &ids, cache)?,
+        Some(disk) => made_root(disk, parts.root(disk, &assembly.tree), date, &seed, &ids, cache, host.trace)?,
         None => None,
     };
     if let Some(made) = &made {
@@ -232,7 +232,7 @@ impl Prepared {
         disk.partitions.iter().enumerate().map(tree).collect()
     }
 
-    pub(crate) fn disk_input<'a>(&'a self, disk: &'a Disk, cache: &'a Cache) -> DiskInput<'a> {
+    pub(crate) fn disk_input<'a>(&'a self, disk: &'a Disk, cache: &'a Cache, trace: Trace<'a>) -> DiskInput<'a> {
         DiskInput {
             name: &self.name,
             disk,
@@ -245,6 +245,7 @@ impl Prepared {
             blobs: cache,
             ids: self.ids,
             date: self.date,
+            trace,
         }
     }
 
@@ -280,7 +281,7 @@ impl Prepared {
         ];
         // An MBR names nothing.
         let named = disk.table.value != PartitionTable::Mbr;
-        let rooms = rooms(&self.disk_input(disk, cache))?;
+        let rooms = rooms(&self.disk_input(disk, cache, Trace::off()))?;
         let partitions = disk.partitions.iter().enumerate().map(|(at, partition)| {
             let (kind, ids) = (partition.kind.value, self.ids.partition(disk, at));
             let (filesystem, uuid) = match kind {
@@ -387,9 +388,9 @@ pub(crate) fn fetch(
     timer: &mut Timer<'_>,
 ) -> Result<Vec<Package>, Problems> {
     let downloads: Vec<Download<'_>> = target.packages.iter().map(|package| Download { package }).collect();
-    cache.ensure(&downloads, &options.mirrors, host.transport, options.offline, host.progress)?;
+    cache.ensure(&downloads, &options.mirrors, host.transport, options.offline, host.progress, host.trace)?;
     timer.lap("fetch");
-    let unpacked = cache.unpack_all(&target.packages, host.progress)?;
+    let unpacked = cache.unpack_all(&target.packages, host.progress, host.trace)?;
     timer.lap("unpack");
     let packages = target.packages.iter().zip(unpacked);
     Ok(packages.map(|(locked, (unpacked, pack))| Package { locked: locked.clone(), unpacked, pack }).collect())

@@ -59,7 +59,7 @@ pub fn suggest_kernels(profile: &Profile, options: &Options, host: Host<'_>) -> 
         let configurations: PackageName = configurations.parse().map_err(|_| missing())?;
         let mut target = alone(&configurations)?;
         target.packages.retain(|package| package.name == configurations);
-        let packages = fetch(&target, &cache, options, host, &mut Timer::new(host.clock))?;
+        let packages = fetch(&target, &cache, options, host, &mut Timer::new(host))?;
         let mut suggested = Vec::new();
         for package in &packages {
             suggested.extend(of_package(package, profile, arch, &cache)?);

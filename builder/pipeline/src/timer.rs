@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use rootsmith_types::{STEP, Trace};
 use serde::Serialize;
+
+use crate::Host;
 
 /// One step of `timings.json`.
 #[derive(Debug, Clone, Serialize)]
@@ -13,24 +16,30 @@ pub(crate) struct Step {
     pub(crate) milliseconds: u64,
 }
 
-/// Laps of a clock.
+/// Laps of a clock, each of them a span of the trace, too.
 pub(crate) struct Timer<'a> {
     clock: &'a (dyn Fn() -> Duration + Sync),
+    trace: Trace<'a>,
     start: Duration,
     last: Duration,
     steps: Vec<Step>,
 }
 
 impl<'a> Timer<'a> {
-    pub(crate) fn new(clock: &'a (dyn Fn() -> Duration + Sync)) -> Timer<'a> {
+    pub(crate) fn new(host: Host<'a>) -> Timer<'a> {
+        Timer::by(host.clock, host.trace)
+    }
+
+    pub(crate) fn by(clock: &'a (dyn Fn() -> Duration + Sync), trace: Trace<'a>) -> Timer<'a> {
         let now = clock();
-        Timer { clock, start: now, last: now, steps: Vec::new() }
+        Timer { clock, trace, start: now, last: now, steps: Vec::new() }
     }
 
     /// Ends the current lap under the name `step`.
     pub(crate) fn lap(&mut self, step: &'static str) {
         let now = (self.clock)();
         self.steps.push(Step { step, milliseconds: milliseconds(now.saturating_sub(self.last)) });
+        self.trace.add(STEP, step, self.last, now);
         self.last = now;
     }
 

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use ext4_view::{Ext4, Ext4Error, Ext4Read, FileType};
 use rootsmith_tree::{Content, Metadata, Mtime, Node, NodeKind, PackId, Tree};
-use rootsmith_types::TreePath;
+use rootsmith_types::{Trace, TreePath};
 
 use crate::contents::Contents;
 use crate::digest::{self, Keeper};
@@ -27,9 +27,10 @@ struct Found {
 }
 
 pub(crate) fn read_back(source: Slice<'_>) -> Result<ReadBack<'_>, ReadBackError> {
+    let trace = source.trace();
     let source = Arc::new(source.to_owned()?);
     let (mut tree, files, label, uuid) = walk(&source)?;
-    let contents = digest_all(&source, &files)?;
+    let contents = digest_all(&source, &files, trace)?;
     for (found, content) in files.iter().zip(contents) {
         if let Some(node) = tree.get_mut(&found.path) {
             node.kind = NodeKind::File(content);
@@ -109,7 +110,7 @@ const BATCH_BYTES: u64 = 16 << 20;
 ///
 /// A reader keeps the last 64 blocks it met. To open a file it looks through the directories above, which the content of the
 /// file before has driven out of those 64; so a batch of neighbours is opened first, and read then.
-fn digest_all(source: &Arc<OwnedSlice>, files: &[Found]) -> Result<Vec<Content>, ReadBackError> {
+fn digest_all(source: &Arc<OwnedSlice>, files: &[Found], trace: Trace<'_>) -> Result<Vec<Content>, ReadBackError> {
     let batches = batches(files);
     let next = AtomicUsize::new(0);
     let contents: Mutex<Vec<Option<Content>>> = Mutex::new(vec![None; files.len()]);
@@ -119,6 +120,7 @@ fn digest_all(source: &Arc<OwnedSlice>, files: &[Found]) -> Result<Vec<Content>,
         let mut fs = None;
         let mut done = Vec::new();
         while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let _span = trace.span("read back", "ext4");
             if let Err((index, error)) = read_batch(source, &mut fs, files, batch.clone(), &mut done) {
                 let Ok(mut failed) = failed.lock() else { return };
                 if failed.as_ref().is_none_or(|(first, _)| index < *first) {

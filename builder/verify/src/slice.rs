@@ -4,25 +4,38 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 
+use rootsmith_types::Trace;
+
 /// A part of an image file: a partition, or the whole.
 #[derive(Debug, Clone, Copy)]
 pub struct Slice<'a> {
     file: &'a File,
     offset: u64,
     length: u64,
+    trace: Trace<'a>,
 }
 
 impl<'a> Slice<'a> {
     /// `length` bytes of `file` from `offset` on.
     pub fn new(file: &'a File, offset: u64, length: u64) -> Slice<'a> {
-        Slice { file, offset, length }
+        Slice { file, offset, length, trace: Trace::off() }
+    }
+
+    /// The same, with what each thread reads of it recorded in `trace`.
+    pub fn traced(self, trace: Trace<'a>) -> Slice<'a> {
+        Slice { trace, ..self }
+    }
+
+    /// Where that is recorded.
+    pub(crate) fn trace(&self) -> Trace<'a> {
+        self.trace
     }
 
     /// `length` bytes of it from `offset` on; `None` where it has not so many.
     pub(crate) fn part(&self, offset: u64, length: u64) -> Option<Slice<'a>> {
         let within = offset.checked_add(length).is_some_and(|end| end <= self.length);
         let offset = self.offset.checked_add(offset).filter(|_| within)?;
-        Some(Slice { file: self.file, offset, length })
+        Some(Slice { offset, length, ..*self })
     }
 
     /// Its length in bytes.

@@ -52,6 +52,7 @@ fn read_layer(source: Slice<'_>, compressed: bool, layer: &mut Layer<'_>) -> Res
         let stream: Box<dyn Read + '_> = if compressed {
             // Decompression runs ahead while contents are digested here.
             let (sender, receiver) = sync_channel(PIECES);
+            let trace = source.trace();
             scope.spawn(move || {
                 let mut decoder = match decoder(source) {
                     Ok(decoder) => decoder,
@@ -59,7 +60,9 @@ fn read_layer(source: Slice<'_>, compressed: bool, layer: &mut Layer<'_>) -> Res
                 };
                 loop {
                     let mut piece = Vec::with_capacity(PIECE);
+                    let span = trace.span("decompress", "tar");
                     let read = decoder.by_ref().take(PIECE as u64).read_to_end(&mut piece);
+                    drop(span);
                     let end = piece.is_empty();
                     // Nobody listens any more when the other side has found an error.
                     if read.is_err() {

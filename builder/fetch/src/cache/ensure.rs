@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use rootsmith_lock::{Archive, LockedPackage};
-use rootsmith_types::{NumBytes, Sha256Digest, Sha256Writer};
+use rootsmith_types::{NumBytes, Sha256Digest, Sha256Writer, Trace};
 
 use super::Cache;
 use super::download::{Reach, Wanted};
@@ -36,6 +36,7 @@ impl Cache {
         via: &dyn Transport,
         offline: bool,
         progress: &dyn Progress,
+        trace: Trace<'_>,
     ) -> Result<Fetched, Vec<FetchError>> {
         // A package may be wanted in two roles.
         let by_digest: BTreeMap<Sha256Digest, &LockedPackage> =
@@ -67,6 +68,7 @@ impl Cache {
                     Archive::Main => &reach[0],
                     Archive::Security => &reach[1],
                 };
+                let _span = trace.span("download", package.name.as_str());
                 let result = self.download(&wanted, via, reach, progress);
                 results.lock().unwrap_or_else(PoisonError::into_inner).push((*package, result));
             }

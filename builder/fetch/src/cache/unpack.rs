@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rootsmith_lock::LockedPackage;
 use rootsmith_package::{Limits, Unpacked, unpack};
 use rootsmith_tree::PackId;
+use rootsmith_types::Trace;
 use rustix::fs::FlockOperation;
 
 use super::folder::{Temporary, lock_file};
@@ -44,6 +45,7 @@ impl Cache {
         &self,
         packages: &[LockedPackage],
         progress: &dyn Progress,
+        trace: Trace<'_>,
     ) -> Result<Vec<(Arc<Unpacked>, PackId)>, Vec<FetchError>> {
         let mut order: Vec<&LockedPackage> = packages.iter().collect();
         order.sort_by_key(|package| (std::cmp::Reverse(package.size), package.sha256));
@@ -55,6 +57,7 @@ impl Cache {
             for package in order {
                 let errors = &errors;
                 scope.spawn_fifo(move |_| {
+                    let _span = trace.span("unpack", package.name.as_str());
                     if let Err(error) = self.unpacked(package) {
                         errors.lock().unwrap_or_else(PoisonError::into_inner).push((&package.name, error));
                     }

@@ -6,7 +6,7 @@ use std::slice::from_ref;
 use std::time::{Duration, Instant};
 
 use rootsmith_fetch::{FetchError, Http, NoProgress, Proxies};
-use rootsmith_types::{Blame, Explain, Sha256Digest, Subject};
+use rootsmith_types::{Blame, Explain, Sha256Digest, Subject, Trace};
 
 use crate::deb::{locked, noise, target};
 use crate::server::{Reply, Server};
@@ -243,7 +243,7 @@ fn offline_names_what_is_missing() {
     fetch(&place.cache(), &packages[..1], &server.url(), &direct()).unwrap();
     let items = packages.each_ref().map(|package| rootsmith_fetch::Download { package });
     let via = direct();
-    let result = place.cache().ensure(&items, &mirrors("http://mirror.invalid"), &via, true, &NoProgress);
+    let result = place.cache().ensure(&items, &mirrors("http://mirror.invalid"), &via, true, &NoProgress, Trace::off());
     let error = only(result);
     assert_eq!(error.to_string(), "`missing 1` is not in the cache, and the network is not to be used");
     assert_eq!(error.subject(), Subject::Package(packages[1].name.clone()));

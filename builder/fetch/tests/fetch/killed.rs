@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rootsmith_fetch::NoProgress;
 use rootsmith_lock::LockedPackage;
-use rootsmith_types::Sha256Digest;
+use rootsmith_types::{Sha256Digest, Trace};
 
 use crate::deb::{deb, locked, noise, target};
 use crate::server::{Reply, Server};
@@ -39,7 +39,7 @@ fn child() {
     let packages: Vec<LockedPackage> = archives().into_iter().map(|(package, _)| package).collect();
     let cache = rootsmith_fetch::Cache::open(Path::new(&cache)).unwrap();
     fetch(&cache, &packages, &mirror, &direct()).unwrap();
-    cache.unpack_all(&packages, &NoProgress).unwrap();
+    cache.unpack_all(&packages, &NoProgress, Trace::off()).unwrap();
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn killed_builds_leave_a_usable_cache() {
         }
         let cache = place.cache();
         fetch(&cache, &packages, &server.url(), &direct()).unwrap();
-        cache.unpack_all(&packages, &NoProgress).unwrap();
+        cache.unpack_all(&packages, &NoProgress, Trace::off()).unwrap();
         drop(cache);
         check(&place, &packages);
     }

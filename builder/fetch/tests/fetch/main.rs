@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use rootsmith_fetch::{Cache, Download, FetchError, Fetched, Http, Mirrors, NoProgress, Proxies, Retry, Transport};
 use rootsmith_lock::LockedPackage;
-use rootsmith_types::Sha256Digest;
+use rootsmith_types::{Sha256Digest, Trace};
 
 /// A cache in a folder of its own.
 struct Place {
@@ -68,7 +68,7 @@ fn fetch(
     via: &dyn Transport,
 ) -> Result<Fetched, Vec<FetchError>> {
     let items: Vec<Download<'_>> = packages.iter().map(|package| Download { package }).collect();
-    cache.ensure(&items, &mirrors(url), via, false, &NoProgress)
+    cache.ensure(&items, &mirrors(url), via, false, &NoProgress, Trace::off())
 }
 
 /// The one error there must be.

@@ -8,7 +8,7 @@ use rootsmith_fetch::{Cache, FetchError, NoProgress};
 use rootsmith_lock::LockedPackage;
 use rootsmith_package::PackedKind;
 use rootsmith_tree::{Blob, Blobs};
-use rootsmith_types::{Explain, Sha256Digest, Subject};
+use rootsmith_types::{Explain, Sha256Digest, Subject, Trace};
 
 use crate::deb::{deb, locked, noise};
 use crate::server::{Reply, Server};
@@ -46,7 +46,7 @@ fn contents_are_read_from_the_unpacked_form() {
     let packages = ["one", "two", "three"].map(|name| stored(&place, name, &noise(name.len() as u64, 70_000)));
     for round in ["made", "found"] {
         let cache = place.cache();
-        let all = cache.unpack_all(&packages, &NoProgress).unwrap();
+        let all = cache.unpack_all(&packages, &NoProgress, Trace::off()).unwrap();
         for (package, (unpacked, pack)) in packages.iter().zip(&all) {
             assert!(unpacked.control.stanza.contains(&format!("Package: {}\n", package.name)), "{round}");
             assert_eq!(cache.unpacked(package).unwrap().1, *pack);
@@ -124,7 +124,7 @@ fn archives_that_are_none_are_reported_all_at_once() {
         fetch(&place.cache(), from_ref(&package), &server.url(), &direct()).unwrap();
         package
     });
-    let errors = place.cache().unpack_all(&packages, &NoProgress).unwrap_err();
+    let errors = place.cache().unpack_all(&packages, &NoProgress, Trace::off()).unwrap_err();
     let subjects: Vec<_> = errors.iter().map(Explain::subject).collect();
     assert_eq!(subjects, packages.map(|package| Subject::Package(package.name)));
     assert_eq!(fs::read_dir(place.path().join("temporary")).unwrap().count(), 0);

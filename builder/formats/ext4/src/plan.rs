@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rootsmith_tree::{Blobs, Metadata, Node, Tree};
-use rootsmith_types::{NumBytes, UnixTime, Uuid};
+use rootsmith_types::{NumBytes, Trace, UnixTime, Uuid};
 
 use crate::allocate::{Allocation, JOURNAL_FILE, Piece, What, allocate};
 use crate::checksum::Seed;
@@ -30,6 +30,7 @@ pub struct Plan<'a> {
     pub(crate) pieces: Vec<Piece>,
     pub(crate) seed: Seed,
     pub(crate) time: UnixTime,
+    pub(crate) trace: Trace<'a>,
     uuid: Uuid,
     hash_seed: Uuid,
     label: String,
@@ -72,12 +73,20 @@ pub fn plan<'a>(tree: &'a Tree, blobs: &'a dyn Blobs, options: &Options) -> Resu
         pieces,
         seed,
         time,
+        trace: Trace::off(),
         uuid: options.uuid,
         hash_seed: options.hash_seed,
         label: options.label.clone(),
         size,
         reserved_blocks,
     })
+}
+
+impl<'a> Plan<'a> {
+    /// Records in `trace` when the image's pieces are made.
+    pub fn traced(self, trace: Trace<'a>) -> Plan<'a> {
+        Plan { trace, ..self }
+    }
 }
 
 impl Plan<'_> {

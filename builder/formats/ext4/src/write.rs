@@ -100,6 +100,7 @@ impl Chunks<'_> {
 
 impl Plan<'_> {
     fn draw(&self, chunk: &mut Chunk) -> io::Result<()> {
+        let _span = self.trace.span("draw", "ext4");
         let blocks: usize = chunk.parts.iter().map(|part| part.blocks as usize).sum();
         chunk.data.resize(blocks * BLOCK, 0);
         let mut rest = chunk.data.as_mut_slice();

@@ -1,6 +1,7 @@
 //! Decides: what is stored, in which order, and what is refused.
 
 use rootsmith_tree::{Blobs, Tree};
+use rootsmith_types::Trace;
 
 use crate::collect::Collected;
 use crate::{Compression, Options, PlanError};
@@ -10,6 +11,14 @@ pub struct Plan<'a> {
     pub(crate) blobs: &'a dyn Blobs,
     pub(crate) collected: Collected<'a>,
     pub(crate) options: Options,
+    pub(crate) trace: Trace<'a>,
+}
+
+impl<'a> Plan<'a> {
+    /// Records in `trace` what each thread compresses.
+    pub fn traced(self, trace: Trace<'a>) -> Plan<'a> {
+        Plan { trace, ..self }
+    }
 }
 
 /// Plans a squashfs of `tree`. Contents are read from `blobs` when it is written, not before.
@@ -27,5 +36,5 @@ pub fn plan<'a>(tree: &'a Tree, blobs: &'a dyn Blobs, options: &Options) -> Resu
         return Err(PlanError::Level { level, most });
     }
     let collected = Collected::collect(tree, block_size)?;
-    Ok(Plan { blobs, collected, options: options.clone() })
+    Ok(Plan { blobs, collected, options: options.clone(), trace: Trace::off() })
 }

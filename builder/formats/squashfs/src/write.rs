@@ -54,7 +54,10 @@ impl Plan<'_> {
         };
         let jobs = Jobs { pieces: &contents.pieces, done: 0 };
         let ahead = (AHEAD / self.options.block_size as usize).max(ROW) * rayon::current_num_threads();
-        let pack = |job| workers.with(|worker| self.pack(job, worker));
+        let pack = |job| {
+            let _span = self.trace.span("compress", "squashfs");
+            workers.with(|worker| self.pack(job, worker))
+        };
         in_order(jobs, ahead, pack, |job, packed| self.store(out, &mut written, job, &packed))?;
         Ok(written)
     }
