@@ -15,6 +15,8 @@ use rootsmith_tests::archive::{Archive, DATE, Deb, Key, Server, TOOLS, Validity,
 use rootsmith_tests::{judges, said};
 use tempfile::TempDir;
 
+#[path = "again.rs"]
+mod again;
 #[path = "payloads.rs"]
 mod payloads;
 

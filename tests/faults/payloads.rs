@@ -68,7 +68,7 @@ fn bundle(images: &[(&str, &str)]) -> Vec<u8> {
 }
 
 impl Place {
-    fn put(&self, name: &str, data: impl AsRef<[u8]>) {
+    pub(super) fn put(&self, name: &str, data: impl AsRef<[u8]>) {
         let path = self.work().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, data).unwrap();

@@ -43,7 +43,9 @@ fn main() {
 /// The seconds of one command.
 fn build(workspace: &Path, cache: &Path, outputs: &Path, boards: &[&str]) -> f64 {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rootsmith"));
-    command.arg("build").args(boards.iter().map(|board| workspace.join(format!("profiles/{board}.toml"))));
+    command
+        .args(["build", "--rebuild"])
+        .args(boards.iter().map(|board| workspace.join(format!("profiles/{board}.toml"))));
     command.arg("--output").arg(outputs).env("ROOTSMITH_CACHE", cache);
     let start = Instant::now();
     let output = command.output().unwrap();

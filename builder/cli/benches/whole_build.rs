@@ -31,7 +31,7 @@ fn main() {
         command
     };
     run(&mut rootsmith(&["lock", PROFILE]));
-    let build = ["build", "--locked", "--offline", PROFILE];
+    let build = ["build", "--rebuild", "--locked", "--offline", PROFILE];
     run(&mut rootsmith(&["build", "--locked", PROFILE]));
 
     let repository = at("repository");

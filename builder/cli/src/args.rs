@@ -85,6 +85,9 @@ pub(crate) struct BuildArgs {
     /// Use the lockfile as it is; fail where it is missing or stale
     #[arg(long)]
     pub(crate) locked: bool,
+    /// Make the outputs again even if they would come out as they are
+    #[arg(long)]
+    pub(crate) rebuild: bool,
     /// Say where the time went, and write trace.json beside the images, for Perfetto or chrome://tracing
     #[arg(long)]
     pub(crate) timings: bool,

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rootsmith_fetch::{Http, Mirrors, Proxies, mirrors};
 use rootsmith_kbuild::Programs;
 use rootsmith_lock::Lock;
-use rootsmith_pipeline::{Failure, Host, Judged, KernelConfig, Options, Places, Suggested};
+use rootsmith_pipeline::{Failure, Host, Judged, KernelConfig, Options, Outcome, Places, Suggested, Watched};
 use rootsmith_preflight::Wanted;
 use rootsmith_profile::Profile;
 use rootsmith_types::{Arch, Located, Recorder, Sources, Trace};
@@ -103,6 +103,7 @@ impl<'a> Build<'a> {
         let session = Session::start(path, &args.inputs, environment, screen)?;
         let lock = session.read_lock(args.locked)?;
         let options = session.options(&args.inputs, args.output.clone(), environment)?;
+        let options = Options { rebuild: args.rebuild, ..options };
         Ok(Build { session, lock, options, timings: args.timings })
     }
 
@@ -111,12 +112,24 @@ impl<'a> Build<'a> {
         let clock = stopwatch();
         let recorder = timings.then(|| Recorder::new(&clock));
         let trace = recorder.as_ref().map_or(Trace::off(), Recorder::trace);
-        let built = session.run_by(&clock, trace, |host| {
+        let outcome = session.run_by(&clock, trace, |host| {
             rootsmith_pipeline::build(&session.profile, lock.as_ref(), locked, options, host)
         })?;
-        session.progress.aside(|| report::print_summary(&built.summary, options.arch));
         let spans = recorder.map(Recorder::finish);
-        spans.map_or(Ok(()), |spans| session.progress.aside(|| timings::report(&spans, &built.summary.folder)))
+        session.progress.aside(|| {
+            // What made the images that are there is not told by a run that made none.
+            let folder = match &outcome {
+                Outcome::Built(built) => {
+                    report::print_summary(&built.summary, options.arch);
+                    Some(built.summary.folder.as_path())
+                }
+                Outcome::Unchanged { folder, note } => {
+                    report::print_unchanged(folder, note.as_deref());
+                    None
+                }
+            };
+            spans.map_or(Ok(()), |spans| timings::report(&spans, folder))
+        })
     }
 }
 
@@ -139,6 +152,7 @@ fn lock_one(path: &Path, inputs: &InputArgs, environment: &Environment) -> Resul
 struct Session<'a> {
     path: &'a Path,
     profile: Profile,
+    sources: Watched<'static>,
     transport: Http,
     progress: Shown,
     environment: &'a Environment,
@@ -151,7 +165,8 @@ impl<'a> Session<'a> {
         environment: &'a Environment,
         screen: &Screen,
     ) -> Result<Session<'a>, u8> {
-        let profile = rootsmith_profile::load(&seen_from_outside(path), &Disk)
+        let sources = Watched::new(&Disk);
+        let profile = rootsmith_profile::load(&seen_from_outside(path), &sources)
             .map_err(|errors| report::print_problems(&errors.into(), &Places::default(), environment))?;
         if let Some(arch) = inputs.arch
             && !profile.image.arch.iter().any(|listed| listed.value == arch)
@@ -168,7 +183,7 @@ impl<'a> Session<'a> {
         let transport = Http::new(&Proxies::from_variables(variable))
             .map_err(|error| report::print_problems(&error.into(), &Places::default(), environment))?;
         let progress = Shown::on(screen);
-        Ok(Session { path, profile, transport, progress, environment })
+        Ok(Session { path, profile, sources, transport, progress, environment })
     }
 
     fn read_lock(&self, required: bool) -> Result<Option<Lock>, u8> {
@@ -212,6 +227,8 @@ impl<'a> Session<'a> {
             offline: inputs.offline,
             jobs,
             now: environment.now,
+            program: environment.program.clone(),
+            rebuild: false,
         })
     }
 
@@ -239,8 +256,8 @@ impl<'a> Session<'a> {
         work: impl FnOnce(Host<'_>) -> Result<T, Failure>,
     ) -> Result<T, u8> {
         let processes = Programs::new(&self.environment.path);
-        let (transport, progress) = (&self.transport, &self.progress);
-        let host = Host { sources: &Disk, transport, processes: &processes, progress, clock, trace };
+        let Session { sources, transport, progress, .. } = self;
+        let host = Host { sources, transport, processes: &processes, progress, clock, trace };
         let result = work(host);
         self.progress.clear();
         result.map_err(|Failure { problems, places }| {

@@ -30,6 +30,8 @@ pub(crate) struct Environment {
     pub(crate) answers: bool,
     /// Seconds since 1970.
     pub(crate) now: UnixTime,
+    /// The file that this program is.
+    pub(crate) program: PathBuf,
     /// Where temporary files of a run may lie.
     pub(crate) scratch: PathBuf,
 }
@@ -61,9 +63,16 @@ impl Environment {
             colour_out: std::io::stdout().is_terminal() && terminal && set("NO_COLOR").is_none(),
             answers: std::io::stdin().is_terminal(),
             now: UnixTime::try_from(now).unwrap_or(UnixTime::MAX),
+            program: program(),
             scratch: env::temp_dir(),
         }
     }
+}
+
+/// Linux leads to the file that runs, even where another one has its name by now.
+fn program() -> PathBuf {
+    let own = Path::new("/proc/self/exe");
+    if own.exists() { own.to_owned() } else { env::current_exe().unwrap_or_default() }
 }
 
 /// The host's apt configuration.

@@ -76,6 +76,12 @@ pub(crate) fn print_summary(summary: &Summary, arch: Option<Arch>) {
     let _ = write!(io::stdout(), "{text}");
 }
 
+/// Nothing was made.
+pub(crate) fn print_unchanged(folder: &Path, note: Option<&str>) {
+    let note = note.map_or(String::new(), |note| format!("note: {note}\n"));
+    let _ = write!(io::stdout(), "unchanged: {}/\n{note}", folder.display());
+}
+
 /// What a new lock says, beside the one before.
 pub(crate) fn print_locked(path: &Path, previous: Option<&Lock>, lock: &Lock) {
     let mut text = String::new();

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use rootsmith_pipeline::{Files, Mark};
 use rootsmith_types::{SourceEntry, SourceKind, Sources};
 use walkdir::WalkDir;
 
@@ -51,6 +52,12 @@ impl Sources for Disk {
             }
         }
         Ok(entries)
+    }
+}
+
+impl Files for Disk {
+    fn mark(&self, path: &Path) -> Option<Mark> {
+        Mark::of(&fs::metadata(path).ok()?)
     }
 }
 

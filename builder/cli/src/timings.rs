@@ -12,13 +12,15 @@ use rootsmith_types::{Recorded, STEP};
 use crate::report;
 
 /// Prints the table to stderr and writes the trace into `folder`.
-pub(crate) fn report(spans: &[Recorded], folder: &Path) -> Result<(), u8> {
+pub(crate) fn report(spans: &[Recorded], folder: Option<&Path>) -> Result<(), u8> {
+    let _ = write!(io::stderr(), "{}", table(spans));
+    let Some(folder) = folder else { return Ok(()) };
     let path = folder.join(TRACE_FILE);
     report::write_atomically(&path, trace_json(spans).as_bytes()).map_err(|error| {
         report::print_host_error(&format!("cannot write `{}`: {error}", path.display()));
         report::HOST
     })?;
-    let _ = write!(io::stderr(), "{}trace: {}\n", table(spans), path.display());
+    let _ = writeln!(io::stderr(), "trace: {}", path.display());
     Ok(())
 }
 

@@ -28,12 +28,14 @@ use crate::inputs::InputError;
 use crate::layers::layers;
 use crate::netboot;
 use crate::places::{Failure, Places};
-use crate::prepare::{Prepared, prepare};
+use crate::prepare::{Prepared, name, pinned, prepare, resolve};
 use crate::report::{self, GENERATOR, MANIFEST, MadeFile, Summary};
 use crate::scripts::Scripts;
 use crate::slots;
+use crate::target::arch_of;
 use crate::timer::Timer;
 use crate::trace::TRACE_FILE;
+use crate::unchanged::{Programs, Question};
 use crate::{Host, Options};
 
 /// A build that succeeded.
@@ -45,7 +47,21 @@ pub struct Built {
     pub target: Target,
 }
 
-/// Builds every output of the profile for one architecture into `outputs/NAME-ARCH/`.
+/// How a build ended well.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The outputs were made.
+    Built(Box<Built>),
+    /// They would come out as they are: they are what an earlier build made of the same inputs.
+    Unchanged {
+        /// `outputs/NAME-ARCH`.
+        folder: PathBuf,
+        /// What the person who ran it should know besides.
+        note: Option<String>,
+    },
+}
+
+/// Builds every output of the profile for one architecture into `outputs/NAME-ARCH/`, unless that is what is there.
 ///
 /// `lock` is used when it is there and answers what the profile asks; a stale one is an error when `locked`, and resolved
 /// anew in memory otherwise.
@@ -55,7 +71,7 @@ pub fn build(
     locked: bool,
     options: &Options,
     host: Host<'_>,
-) -> Result<Built, Failure> {
+) -> Result<Outcome, Failure> {
     let mut places = Places::of(profile);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.jobs).build();
     let result = match pool {
@@ -93,7 +109,10 @@ pub fn preflight(
     let judge = |places: &mut Places| {
         let cache = Cache::open(&options.cache)?;
         let mut timer = Timer::new(host);
-        let prepared = prepare(profile, lock, false, options, host, &cache, places, &mut timer)?;
+        let arch = arch_of(profile, options)?;
+        let (pinned, stale) = pinned(profile, arch, lock, false)?;
+        let resolved = resolve(profile, arch, pinned, options, host, &cache, places, &mut timer)?;
+        let prepared = prepare(profile, resolved, stale, options, host, &cache, places, &mut timer)?;
         let sets = sets.map_or_else(|| Wanted::of_profile(profile), <[Wanted]>::to_vec);
         let report = prepared.preflight(profile, &sets, &cache)?;
         let scripts = Scripts::of(&prepared.scripts);
@@ -109,10 +128,25 @@ fn run(
     options: &Options,
     host: Host<'_>,
     places: &mut Places,
-) -> Result<Built, Problems> {
+) -> Result<Outcome, Problems> {
     let mut timer = Timer::new(host);
     let cache = Cache::open(&options.cache)?;
-    let prepared = prepare(profile, lock, locked, options, host, &cache, places, &mut timer)?;
+    let programs = Programs::new(host.processes);
+    let host = Host { processes: &programs, ..host };
+    let arch = arch_of(profile, options)?;
+    let question = Question::new(&name(profile, arch), &cache, options, host);
+    let (pinned, stale) = pinned(profile, arch, lock, locked)?;
+    if pinned.as_ref().is_some_and(|target| question.is_answered(target)) {
+        timer.lap("unchanged");
+        return Ok(Outcome::Unchanged { folder: question.folder, note: stale });
+    }
+    let is_pinned = pinned.is_some();
+    let resolved = resolve(profile, arch, pinned, options, host, &cache, places, &mut timer)?;
+    if !is_pinned && question.is_answered(&resolved.target) {
+        timer.lap("unchanged");
+        return Ok(Outcome::Unchanged { folder: question.folder, note: stale });
+    }
+    let prepared = prepare(profile, resolved, stale, options, host, &cache, places, &mut timer)?;
     // All that can be wrong is said before anything is written.
     let sets = Wanted::of_profile(profile);
     judge(&prepared.preflight(profile, &sets, &cache)?)?;
@@ -132,25 +166,33 @@ fn run(
     let Prepared { arch, target, assembly, packages, scripts, notes, .. } = prepared;
     let identity = identity_plan(&assembly.tree, profile);
     let manifest = report::manifest(&profile.image.name.value, arch, &files, &target, &identity, &scripts);
-    write_text(&staging, "preflight.json", &preflight.to_json())?;
-    write_text(&staging, MANIFEST, &manifest)?;
+    let texts = [("preflight.json", preflight.to_json()), (MANIFEST, manifest)];
+    let texts = texts.map(|(name, text)| write_file(&staging, name.to_owned(), text.as_bytes()));
+    let mut published = files.clone();
+    for text in texts {
+        published.push(text?);
+    }
     let mut stale =
         std::fs::read(staging.target().join(MANIFEST)).map(|text| report::outputs_of(&text)).unwrap_or_default();
     // It is written when all is over, and only where it was asked for.
     stale.push(TRACE_FILE.to_owned());
     timer.lap("report");
-    write_text(&staging, "timings.json", &report::timings(timer.steps(), timer.total()))?;
+    let timings = report::timings(timer.steps(), timer.total());
+    write_file(&staging, "timings.json".to_owned(), timings.as_bytes())?;
     let folder = staging.target().to_owned();
     let span = host.trace.span(STEP, "publish");
     staging.publish(MANIFEST, &stale)?;
     drop(span);
+    if !programs.were_asked() {
+        question.keep(&target, &published);
+    }
 
     let mut notes = notes;
     notes.extend(left_out_of_squashfs(profile, &assembly.tree));
     notes.extend(netboot::left_out(profile, &assembly.tree));
     let mut summary = summarise(folder, files, &assembly, &packages, &scripts, &preflight);
     (summary.notes, summary.time) = (notes, timer.total());
-    Ok(Built { summary, target })
+    Ok(Outcome::Built(Box::new(Built { summary, target })))
 }
 
 /// The files of one output, and what preflight found on it where it is a disk.
@@ -433,10 +475,6 @@ fn hashed(name: &str, path: &Path, host: Host<'_>) -> Result<Sha256Digest, Probl
 fn digest_of(path: &Path) -> Result<Sha256Digest, Problems> {
     let read = || File::open(path).and_then(|file| check::digest(&file));
     read().map_err(|source| OutputError::Io { path: path.to_owned(), doing: "read back", source }.into())
-}
-
-fn write_text(staging: &Staging, name: &str, text: &str) -> Result<(), Problems> {
-    write_file(staging, name.to_owned(), text.as_bytes()).map(drop)
 }
 
 fn write_file(staging: &Staging, name: String, data: &[u8]) -> Result<MadeFile, Problems> {

@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use rootsmith_fetch::{Mirrors, Progress, Transport};
 use rootsmith_kbuild::Processes;
-use rootsmith_types::{Arch, Sources, Trace, UnixTime};
+use rootsmith_types::{Arch, Trace, UnixTime};
+
+use crate::watched::Watched;
 
 /// The machine, behind traits that a test can replace.
 #[derive(Clone, Copy)]
 pub struct Host<'a> {
-    /// Files that the profile names.
-    pub sources: &'a dyn Sources,
+    /// Files that the profile names, the loader of profiles having read them by way of this, too.
+    pub sources: &'a Watched<'a>,
     /// The network.
     pub transport: &'a dyn Transport,
     /// Programs, for a kernel that is built from source.
@@ -41,4 +43,8 @@ pub struct Options {
     pub jobs: usize,
     /// The current time: for signatures and `Valid-Until`, never for an image.
     pub now: UnixTime,
+    /// The file that this program is: another one may make other images.
+    pub program: PathBuf,
+    /// Whether outputs are made again that would come out as they are.
+    pub rebuild: bool,
 }

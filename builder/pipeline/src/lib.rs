@@ -28,8 +28,10 @@ mod suggest;
 mod target;
 mod timer;
 mod trace;
+mod unchanged;
+mod watched;
 
-pub use build::{Built, Judged, build, preflight};
+pub use build::{Built, Judged, Outcome, build, preflight};
 pub use host::{Host, Options};
 pub use kernel_source::{KernelConfig, kernel_config};
 pub use places::{Failure, Places};
@@ -38,3 +40,4 @@ pub use scripts::{ManifestError, PackageScripts, ReadScript, Scripts};
 pub use suggest::{Suggested, suggest_kernels};
 pub use target::lock;
 pub use trace::{TRACE_FILE, trace_json};
+pub use watched::{Files, Mark, Watched};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{self, Read};
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -14,8 +14,9 @@ use rootsmith_package::{ArchiveKind, Defect, Stanza};
 use rootsmith_preflight::Brought;
 use rootsmith_profile::{Payload, PayloadKind, Profile, Source};
 use rootsmith_tree::{Blob, Blobs, Content};
-use rootsmith_types::{Arch, Blame, Explain, Note, Origin, PackageName, Problems, Sha256Digest, Sha256Writer, Subject};
+use rootsmith_types::{Arch, Blame, Explain, Note, Origin, PackageName, Problems, Sha256Digest, Sources, Subject};
 
+use crate::watched::digest;
 use crate::{Host, Options};
 
 /// How many images of a bundle a message shows.
@@ -279,19 +280,6 @@ fn take_in_one(
                 Some(taken) if taken == found => Ok(blob),
                 _ => Err(unreadable(io::Error::other("it changes while it is read")).into()),
             }
-        }
-    }
-}
-
-fn digest(file: &mut dyn Read) -> io::Result<Sha256Digest> {
-    let mut writer = Sha256Writer::new(io::sink());
-    let mut buf = vec![0; 256 << 10];
-    loop {
-        match file.read(&mut buf) {
-            Ok(0) => return Ok(writer.finish().1),
-            Ok(n) => io::Write::write_all(&mut writer, &buf[..n])?,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
         }
     }
 }

@@ -24,10 +24,10 @@ use crate::made_root::made_root;
 use crate::mounts::declared_mounts;
 use crate::netboot;
 use crate::partitions::Parts;
-use crate::payloads;
+use crate::payloads::{self, Payloads};
 use crate::places::Places;
 use crate::slots;
-use crate::target::{arch_of, check_lock, resolve_target};
+use crate::target::{check_lock, resolve_target};
 use crate::timer::Timer;
 use crate::{Host, Options};
 
@@ -59,26 +59,30 @@ pub(crate) struct Prepared {
     pub(crate) brought: Brought,
 }
 
-/// Locks, fetches, assembles, configures, and makes what boots.
+/// What an image is to be made of.
+pub(crate) struct Resolved {
+    arch: Arch,
+    pub(crate) target: Target,
+    payloads: Payloads,
+}
+
+/// `NAME-ARCH`.
+pub(crate) fn name(profile: &Profile, arch: Arch) -> String {
+    format!("{}-{arch}", profile.image.name.value)
+}
+
+/// Takes the payloads in, and resolves what is not `pinned`.
 #[allow(clippy::too_many_arguments)]
-pub(crate) fn prepare(
+pub(crate) fn resolve(
     profile: &Profile,
-    lock: Option<&Lock>,
-    locked: bool,
+    arch: Arch,
+    pinned: Option<Target>,
     options: &Options,
     host: Host<'_>,
     cache: &Cache,
     places: &mut Places,
     timer: &mut Timer<'_>,
-) -> Result<Prepared, Problems> {
-    let arch = arch_of(profile, options)?;
-    let name = format!("{}-{arch}", profile.image.name.value);
-    let of_board = |board: &Board| {
-        board.notes.iter().map(|note| format!("{}: {}", board.title.value, note.value)).collect::<Vec<_>>()
-    };
-    let mut notes: Vec<String> = profile.board.iter().flat_map(of_board).collect();
-    let (pinned, stale) = pinned(profile, arch, lock, locked)?;
-    notes.extend(stale);
+) -> Result<Resolved, Problems> {
     let known = pinned.as_ref().map_or(&[][..], |target| &target.payloads);
     let payloads = payloads::prepare(profile, arch, known, cache, options, host)?;
     places.bring(&payloads.packages);
@@ -89,6 +93,27 @@ pub(crate) fn prepare(
     };
     places.learn(&target);
     timer.lap("lock");
+    Ok(Resolved { arch, target, payloads })
+}
+
+/// Fetches, assembles, configures, and makes what boots. `stale` is what is to be said of the lock.
+#[allow(clippy::too_many_arguments)]
+pub(crate) fn prepare(
+    profile: &Profile,
+    Resolved { arch, target, payloads }: Resolved,
+    stale: Option<String>,
+    options: &Options,
+    host: Host<'_>,
+    cache: &Cache,
+    places: &mut Places,
+    timer: &mut Timer<'_>,
+) -> Result<Prepared, Problems> {
+    let name = name(profile, arch);
+    let of_board = |board: &Board| {
+        board.notes.iter().map(|note| format!("{}: {}", board.title.value, note.value)).collect::<Vec<_>>()
+    };
+    let mut notes: Vec<String> = profile.board.iter().flat_map(of_board).collect();
+    notes.extend(stale);
 
     let mut packages = fetch(&target, cache, options, host, timer)?;
     for payload in &payloads.packages {

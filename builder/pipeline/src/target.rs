@@ -7,7 +7,7 @@ use rootsmith_package::{Index, Record};
 use rootsmith_profile::{Disk, Pocket, Profile};
 use rootsmith_resolve::{Request, Resolved, resolve};
 use rootsmith_signature::Keyring;
-use rootsmith_types::{Arch, PackageName, Problems};
+use rootsmith_types::{Arch, PackageName, Problems, Sources};
 
 use crate::boot_files::boot_packages;
 use crate::inputs::InputError;
