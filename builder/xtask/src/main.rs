@@ -2,6 +2,7 @@
 // A chore reads the environment; no image depends on it.
 #![allow(clippy::disallowed_methods)]
 
+mod bench;
 mod graph;
 
 use std::env;
@@ -10,10 +11,13 @@ use std::process::{Command, ExitCode};
 
 const USAGE: &str = "usage: cargo xtask check [--fast]
        cargo xtask docs
+       cargo xtask bench [--quick]
 
 check          formatting, lints, docs, dependency direction, licences, every test
 check --fast   the same without the tests that need packages from a mirror or QEMU
 docs           write the pages of builder/docs that come from the requirement sets
+bench          measure, as root on a quiet machine; the tables and the plot of builder/docs/performance.md are made anew
+bench --quick  run each kind of whole build once, to see that the benchmark works; nothing is written
 ";
 
 fn main() -> ExitCode {
@@ -23,6 +27,8 @@ fn main() -> ExitCode {
         ["check"] => check(false),
         ["check", "--fast"] => check(true),
         ["docs"] => docs(),
+        ["bench"] => bench::all(&workspace()),
+        ["bench", "--quick"] => bench::quick(&workspace()),
         _ => Err(USAGE.to_owned()),
     };
     match result {

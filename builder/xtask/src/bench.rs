@@ -1,0 +1,161 @@
+//! `cargo xtask bench`: the benchmarks of builds, and what `builder/docs/performance.md` says of them.
+//!
+//! Each prints a table in Markdown. It takes the place of the one between `<!-- bench NAME -->` and `<!-- end -->` on the page; of whole builds
+//! there is a plot beside it.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+
+use crate::{command, say};
+
+/// Those with a place on the page, the one with the plot first.
+const BENCHES: [&str; 2] = [WHOLE, "boards"];
+const WHOLE: &str = "whole_build";
+const PAGE: &str = "builder/docs/performance.md";
+const PLOT: &str = "performance.svg";
+
+/// All of them, in an optimised build; the page is written anew.
+pub(crate) fn all(root: &Path) -> Result<(), String> {
+    let page = root.join(PAGE);
+    for name in BENCHES {
+        let table = table(root, name, &[])?;
+        let mut text = fs::read_to_string(&page).map_err(|error| format!("cannot read {PAGE}: {error}"))?;
+        let plot = if name == WHOLE { format!("\n![The same as bars]({PLOT})\n") } else { String::new() };
+        text = replaced(&text, name, &format!("{table}{plot}"))
+            .ok_or_else(|| format!("{PAGE} has no place for {name}"))?;
+        fs::write(&page, text).map_err(|error| format!("cannot write {PAGE}: {error}"))?;
+        if name == WHOLE {
+            let svg = drawn(&times(&table));
+            fs::write(page.with_file_name(PLOT), svg).map_err(|error| format!("cannot write {PLOT}: {error}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whole builds, once, in a development build: whether they run. Nothing is written.
+pub(crate) fn quick(root: &Path) -> Result<(), String> {
+    let table = table(root, WHOLE, &["--quick"])?;
+    say(&format!("{table}nothing was written: these are no measurements"));
+    Ok(())
+}
+
+/// What a benchmark prints.
+fn table(root: &Path, name: &str, arguments: &[&str]) -> Result<String, String> {
+    let mut bench = command(root, &["bench", "--package", "rootsmith-cli", "--bench", name]);
+    if !arguments.is_empty() {
+        bench.args(["--profile", "dev", "--"]).args(arguments);
+    }
+    say(&format!("==> {bench:?}"));
+    let output = bench.stderr(Stdio::inherit()).output().map_err(|error| format!("cargo bench: {error}"))?;
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let table: String = printed.lines().filter(|line| line.starts_with('|')).map(|line| format!("{line}\n")).collect();
+    if !output.status.success() || table.is_empty() {
+        return Err(format!("failed: the benchmark {name} ({})\n{printed}", output.status));
+    }
+    Ok(table)
+}
+
+/// The page with another `text` between the marks of `name`.
+fn replaced(page: &str, name: &str, text: &str) -> Option<String> {
+    let mark = format!("<!-- bench {name} -->\n");
+    let (before, rest) = page.split_once(&mark)?;
+    let (_, after) = rest.split_once("<!-- end -->")?;
+    Some(format!("{before}{mark}\n{text}\n<!-- end -->{after}"))
+}
+
+/// The first two columns of a table: what took how many seconds.
+fn times(table: &str) -> Vec<(String, f64)> {
+    let rows = table.lines().map(|line| line.split('|').map(str::trim).collect::<Vec<_>>());
+    rows.filter_map(|cells| Some((cells.get(1)?.replace('`', ""), cells.get(2)?.parse().ok()?))).collect()
+}
+
+/// Bars on a logarithmic scale from a hundredth of a second on, which is a bar of no length.
+fn drawn(rows: &[(String, f64)]) -> String {
+    const LEFT: f64 = 400.0;
+    const DECADE: f64 = 100.0;
+    const LINE: usize = 24;
+    let length = |seconds: f64| (seconds.max(0.01) * 100.0).log10() * DECADE;
+    let height = LINE * rows.len() + 30;
+    let width = LEFT + 4.0 * DECADE + 70.0;
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" font-family=\"sans-serif\" font-size=\"13\">\n\
+         <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
+    );
+    for (number, (what, seconds)) in rows.iter().enumerate() {
+        let (top, bar) = (LINE * number + 4, length(*seconds));
+        let colour = match what {
+            what if what.starts_with("rootsmith") => "#2a6f4e",
+            what if what.starts_with("limit") => "#b0b0b0",
+            _ => "#c0793a",
+        };
+        let (text, end, what) = (top + 13, LEFT + bar + 6.0, escaped(what));
+        let _ = write!(
+            svg,
+            "<text x=\"{:.0}\" y=\"{text}\" text-anchor=\"end\">{what}</text>\n\
+             <rect x=\"{LEFT:.0}\" y=\"{top}\" width=\"{bar:.1}\" height=\"16\" fill=\"{colour}\"/>\n\
+             <text x=\"{end:.1}\" y=\"{text}\">{seconds:.2} s</text>\n",
+            LEFT - 6.0
+        );
+    }
+    for (decade, label) in ["0.01 s", "0.1 s", "1 s", "10 s", "100 s"].into_iter().enumerate() {
+        let at = LEFT + DECADE * decade as f64;
+        let (foot, text) = (LINE * rows.len() + 6, LINE * rows.len() + 22);
+        let _ = write!(
+            svg,
+            "<line x1=\"{at:.0}\" y1=\"0\" x2=\"{at:.0}\" y2=\"{foot}\" stroke=\"#00000030\"/>\n\
+             <text x=\"{at:.0}\" y=\"{text}\" text-anchor=\"middle\">{label}</text>\n"
+        );
+    }
+    svg.push_str("</svg>\n");
+    svg
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: &str = "| whole build | wall s | ratio |\n|---|---|---|\n| by hand: `mke2fs -d` & co | 36.80 | 1.0 |\n\
+                         | rootsmith, unchanged | 0.02 | 1840.0 |\n";
+
+    #[test]
+    fn a_table_takes_the_place_of_the_one_before_and_nothing_else() {
+        let page = "# Performance\n\n<!-- bench whole_build -->\nold\n<!-- end -->\n\nText.\n\n<!-- bench boards -->\n<!-- end -->\n";
+        let new = replaced(page, "whole_build", TABLE).unwrap();
+        assert_eq!(
+            new,
+            format!(
+                "# Performance\n\n<!-- bench whole_build -->\n\n{TABLE}\n<!-- end -->\n\nText.\n\n<!-- bench boards -->\n<!-- end -->\n"
+            )
+        );
+        assert_eq!(replaced(&new, "whole_build", TABLE).unwrap(), new);
+        assert_eq!(replaced(page, "judge", TABLE), None);
+    }
+
+    #[test]
+    fn the_page_has_a_place_for_every_benchmark() {
+        let page = fs::read_to_string(crate::workspace().join(PAGE)).unwrap();
+        for name in BENCHES {
+            assert!(replaced(&page, name, "").is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_plot_has_a_bar_for_every_row_ten_times_the_time_a_decade_longer() {
+        let rows = times(TABLE);
+        assert_eq!(rows, [("by hand: mke2fs -d & co".to_owned(), 36.8), ("rootsmith, unchanged".to_owned(), 0.02)]);
+        let svg = drawn(&[rows[0].clone(), ("rootsmith".to_owned(), 3.68)]);
+        assert!(svg.contains("mke2fs -d &amp; co"));
+        let bars: Vec<f64> = svg
+            .lines()
+            .filter(|line| line.contains("height=\"16\""))
+            .map(|line| line.split("width=\"").nth(1).unwrap().split('"').next().unwrap().parse().unwrap())
+            .collect();
+        assert!((bars[0] - bars[1] - 100.0).abs() < 0.2, "{bars:?}");
+    }
+}
