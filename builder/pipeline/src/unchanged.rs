@@ -223,3 +223,64 @@ impl Processes for Programs<'_> {
         self.ask().convert(program, arguments, input)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A host with a program that answers.
+    struct Host;
+
+    impl Processes for Host {
+        fn has(&self, _: &str) -> bool {
+            true
+        }
+
+        fn run(&self, _: &Run<'_>, _: &mut dyn FnMut(&str)) -> io::Result<Ended> {
+            Ok(Ended { success: true })
+        }
+
+        fn convert(&self, _: &str, _: &[String], input: &[u8]) -> io::Result<Vec<u8>> {
+            Ok(input.to_vec())
+        }
+    }
+
+    #[test]
+    fn every_question_to_the_host_is_noticed() {
+        let run = Run { program: "make", arguments: Vec::new(), folder: Path::new("/"), variables: Vec::new() };
+        let questions: [&dyn Fn(&Programs<'_>); 3] = [
+            &|programs| assert!(programs.has("gcc")),
+            &|programs| assert!(programs.run(&run, &mut |_| ()).unwrap().success),
+            &|programs| assert_eq!(programs.convert("sign", &[], b"image").unwrap(), b"image"),
+        ];
+        for question in questions {
+            let programs = Programs::new(&Host);
+            assert!(!programs.were_asked());
+            question(&programs);
+            assert!(programs.were_asked());
+        }
+    }
+
+    #[test]
+    fn a_file_is_read_again_where_its_mark_says_nothing_and_marked_then() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("image");
+        fs::write(&path, "bytes").unwrap();
+        let (size, sha256) = (5, Sha256Digest::of(b"bytes"));
+        let mut known = Known { size, sha256, mark: None };
+        // At the time of its last change a mark says nothing; later it does.
+        assert!(known.holds(&path, 0).unwrap() && known.mark.is_none());
+        assert!(known.holds(&path, UnixTime::MAX).unwrap() && known.mark.is_some());
+        // It is not read any more: the digest is another file's.
+        let mut trusted = Known { sha256: Sha256Digest::of(b"other"), ..known.clone() };
+        assert!(trusted.holds(&path, UnixTime::MAX).unwrap());
+        trusted.mark = None;
+        assert!(!trusted.holds(&path, UnixTime::MAX).unwrap());
+        std::thread::sleep(std::time::Duration::from_millis(30));
+        fs::write(&path, "butes").unwrap();
+        assert!(!known.holds(&path, UnixTime::MAX).unwrap());
+        assert!(Known { size: 6, mark: None, ..known.clone() }.holds(&path, 0).is_ok_and(|holds| !holds));
+        fs::remove_file(&path).unwrap();
+        assert!(known.holds(&path, 0).is_err());
+    }
+}

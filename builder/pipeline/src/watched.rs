@@ -14,7 +14,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rootsmith_types::{Sha256Digest, Sha256Writer, SourceEntry, SourceKind, Sources, UnixTime};
 use serde::{Deserialize, Serialize};
 
-/// What changes when a file does: a file whose mark is the same has the same bytes, if it is [settled](Mark::is_settled).
+/// What changes when a file does: a file whose mark is the same has the same bytes. Only a change within the tick of the clock in which
+/// the mark was taken would leave it as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     size: u64,
