@@ -26,7 +26,7 @@ pub use erofs::write_erofs;
 pub use error::OutputError;
 pub use formats::DiskFile;
 pub use ids::{DiskIds, PartitionIds, partuuid};
-pub use made::{MadeRoot, Stored, for_root, make_root};
+pub use made::{MadeRoot, RootInput, Stored, for_root, make_root};
 pub use oci::{OciInput, write_oci};
 pub use rootsmith_cpio::attributes_lost;
 pub use squashfs::{for_squashfs, write_squashfs};

@@ -48,18 +48,27 @@ pub fn for_root(filesystem: RootFilesystem, tree: &Tree) -> Cow<'_, Tree> {
     }
 }
 
-/// Writes `tree` to `scratch` (empty, at `path`) as a file system whose size is known only then. Nothing for the others, which are
+/// What a root is made of.
+#[derive(Clone, Copy)]
+pub struct RootInput<'a> {
+    /// Its file system.
+    pub filesystem: RootFilesystem,
+    /// What is in it.
+    pub tree: &'a Tree,
+    /// Where contents are.
+    pub blobs: &'a dyn Blobs,
+    /// Its identifier, where it has one.
+    pub uuid: Uuid,
+    /// Its creation time.
+    pub date: UnixTime,
+    /// Where the time goes.
+    pub trace: Trace<'a>,
+}
+
+/// Writes a root to `scratch` (empty, at `path`), as a file system whose size is known only then. Nothing for the others, which are
 /// planned.
-pub fn make_root(
-    filesystem: RootFilesystem,
-    tree: &Tree,
-    blobs: &dyn Blobs,
-    uuid: Uuid,
-    date: UnixTime,
-    trace: Trace<'_>,
-    scratch: &File,
-    path: &Path,
-) -> Result<Option<NumBytes>, Problems> {
+pub fn make_root(input: &RootInput<'_>, scratch: &File, path: &Path) -> Result<Option<NumBytes>, Problems> {
+    let RootInput { filesystem, tree, blobs, uuid, date, trace } = *input;
     match filesystem {
         RootFilesystem::Ext4 => Ok(None),
         RootFilesystem::Squashfs => {

@@ -5,14 +5,14 @@ use std::fs::File;
 
 use rootsmith_assemble::AssembleError;
 use rootsmith_fetch::{Cache, FetchError};
-use rootsmith_output::{DiskIds, MadeRoot, make_root};
+use rootsmith_output::{DiskIds, MadeRoot, RootInput, make_root};
 use rootsmith_profile::Disk;
 use rootsmith_tree::{Blob, Blobs, Content, Tree};
 use rootsmith_types::{Problems, Sha256Digest, Trace, UnixTime};
 
 use crate::report::GENERATOR;
 
-/// Counts the changes of what is made of the same tree.
+/// Counts the changes of what is made of the same tree: one more whenever the digest of a sample changes in the tests of a format.
 const FORM: u32 = 1;
 
 /// The root of `disk`, where it is such a one. `seed` is the lock's, for the hashes over it.
@@ -41,7 +41,8 @@ pub(crate) fn made_root(
             let written = |error| FetchError::Disk { doing: "write", path: path.clone(), error };
             let create = || File::options().read(true).write(true).create_new(true).open(&path);
             let mut file = create().map_err(written)?;
-            match make_root(filesystem, tree, cache, uuid, date, trace, &file, &path)? {
+            let input = RootInput { filesystem, tree, blobs: cache, uuid, date, trace };
+            match make_root(&input, &file, &path)? {
                 Some(_) => {
                     std::io::Seek::rewind(&mut file).map_err(written)?;
                     let blob = cache.insert(&mut file).map_err(written)?;
