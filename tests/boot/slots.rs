@@ -22,7 +22,7 @@ echo 1 >/proc/sys/kernel/printk
 export http_proxy={proxy}
 . /etc/os-release
 for n in $(seq 60); do
-	systemctl is-active --quiet systemd-bless-boot && break
+	systemctl is-active --quiet systemd-bless-boot && grep -q '^[^ ]*	00000000' /proc/net/route && break
 	sleep 2
 done
 echo
@@ -100,9 +100,9 @@ fn the_next_version_takes_over_and_one_that_does_not_come_up_gives_way() {
         found.into_iter().map(|partition| partition.name).collect::<Vec<_>>()
     };
     assert_eq!(names(), ["esp", "ab_1", "ab_1", "_empty", "_empty", "state"]);
-    offer(&build(folder, 2), &served.join("after-1"), |_| ());
+    offer(&build(folder, 2), &served.join("after-1/amd64"), |_| ());
     // Its hashes say that this is not the root that was meant.
-    offer(&build(folder, 3), &served.join("after-2"), |root| root[8] ^= 1);
+    offer(&build(folder, 3), &served.join("after-2/amd64"), |root| root[8] ^= 1);
 
     let variables = folder.join("variables.fd");
     fs::copy("/usr/share/OVMF/OVMF_VARS_4M.fd", &variables).unwrap();

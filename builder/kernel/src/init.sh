@@ -45,7 +45,7 @@ for word in $(cat /proc/cmdline); do
 	panic=*) panic=${word#*=} ;;
 	esac
 done
-case $limit in '' | *[!0-9]*) limit=60 ;; esac
+case $limit in '' | *[!0-9]* | 0?*) limit=60 ;; esac
 
 say() {
 	echo "initramfs: $*"
@@ -282,17 +282,28 @@ $(number "$(bytes 4 68 "$2")") $blocks 1 sha256 $roothash ${salt:--}"
 # Empties the state partition. The flag comes first and goes last: after a power cut it is there, and all of this is done again.
 empty_state() {
 	say "factory reset: what was kept is taken away"
-	: >/sysroot/state/factory-reset
+	touch /sysroot/state/factory-reset
 	sync
+	left=
 	set +f
-	for entry in /sysroot/state/* /sysroot/state/.[!.]*; do
+	for entry in /sysroot/state/* /sysroot/state/.[!.]* /sysroot/state/..?*; do
 		case ${entry##*/} in
 		factory-reset | lost+found) ;;
-		*) rm -rf "$entry" ;;
+		*)
+			# What cannot be changed is so by an attribute of its own.
+			rm -rf "$entry" 2>/dev/null || {
+				chattr -R -i "$entry" 2>/dev/null
+				rm -rf "$entry" || left=yes
+			}
+			;;
 		esac
 	done
 	set -f
 	sync
+	if [ -n "$left" ]; then
+		say "factory reset: something is left, the next start tries again"
+		return
+	fi
 	rm /sysroot/state/factory-reset
 	sync
 }

@@ -24,6 +24,9 @@ const ALIGN: NumBytes = NumBytes::mib(1);
 /// Those of a board's card: the usual erase block, so that flash never rewrites one for two partitions.
 const ALIGN_CARD: NumBytes = NumBytes::mib(4);
 
+/// Of a root that is made before its disk.
+pub(crate) const ROOT_LABEL: &str = "root";
+
 /// What goes on a disk.
 pub struct DiskInput<'a> {
     /// The image and its architecture, as its files are called.
@@ -89,6 +92,8 @@ pub struct Room {
 pub fn names(partition: &Partition) -> (&str, &str) {
     let name = partition.name();
     match partition.kind.value {
+        // It is made without knowing of its partition.
+        PartitionKind::Root if partition.filesystem.is_read_only() => (name, ROOT_LABEL),
         PartitionKind::Root | PartitionKind::Data | PartitionKind::State | PartitionKind::Swap => (name, name),
         PartitionKind::Esp => (name, "ESP"),
         PartitionKind::Firmware => (name, "FIRMWARE"),

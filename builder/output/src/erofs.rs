@@ -9,9 +9,7 @@ use rootsmith_tree::{Blobs, Tree};
 use rootsmith_types::{NumBytes, Problems, UnixTime, Uuid};
 
 use crate::OutputError;
-
-/// As the root of a disk is called.
-const LABEL: &str = "root";
+use crate::disk::ROOT_LABEL;
 
 /// Writes `tree` to `file` (empty, at `path`): as in the root partition of a disk, with the same identifier. Returns the image's size.
 pub fn write_erofs(
@@ -28,6 +26,6 @@ pub fn write_erofs(
         ErofsCompression::Zstd => Compression::ZSTD,
         ErofsCompression::None => Compression::None,
     };
-    let plan = plan(tree, blobs, &Options { label: LABEL.to_owned(), ..Options::new(compression, uuid, date) })?;
+    let plan = plan(tree, blobs, &Options { label: ROOT_LABEL.to_owned(), ..Options::new(compression, uuid, date) })?;
     Ok(plan.write(file).map_err(OutputError::io(path, "write", NumBytes::new(0)))?)
 }

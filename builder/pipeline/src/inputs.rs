@@ -141,6 +141,18 @@ pub(crate) enum InputError {
         /// `boot-tries`.
         origin: Origin,
     },
+    /// Nothing in the image tells its version.
+    NoRelease {
+        /// `image.version`.
+        origin: Origin,
+        /// Why not.
+        reason: String,
+    },
+    /// Where kernel images are, another one has no room.
+    NoRoomForNext {
+        /// The size.
+        origin: Origin,
+    },
     /// What lays dm-verity over the root is not in the image, or does not run.
     NoDmsetup {
         /// `verity`.
@@ -241,6 +253,12 @@ impl fmt::Display for InputError {
             InputError::NothingBlesses { .. } => {
                 write!(f, "tries of a boot are counted, but the image has no `{BLESS}` to say that one was good")
             }
+            InputError::NoRelease { reason, .. } => {
+                write!(f, "the image has no `/etc/os-release` to have its version in: {reason}")
+            }
+            InputError::NoRoomForNext { .. } => {
+                f.write_str("the partition has no room for the kernel image of the next version beside this one")
+            }
             InputError::NoDmsetup { reason, .. } => {
                 write!(f, "the initramfs cannot take `dmsetup` out of the image: {reason}")
             }
@@ -288,6 +306,8 @@ impl Explain for InputError {
             | InputError::NothingToStart { origin }
             | InputError::TakenForInitrd { origin, .. }
             | InputError::NothingBlesses { origin }
+            | InputError::NoRelease { origin, .. }
+            | InputError::NoRoomForNext { origin }
             | InputError::NoDmsetup { origin, .. }
             | InputError::ContainerProgram { origin, .. }
             | InputError::ContainerAccount { origin, .. }
@@ -340,6 +360,8 @@ impl Explain for InputError {
             InputError::NothingBlesses { .. } => {
                 Some("add `systemd-boot` to `packages.include`, or leave `boot-tries` out".to_owned())
             }
+            InputError::NoRelease { .. } => Some("add `base-files` to `packages.include`".to_owned()),
+            InputError::NoRoomForNext { .. } => Some("make it larger: `size = \"256MiB\"`".to_owned()),
             InputError::NoDmsetup { .. } => Some(
                 "`verity` brings the package; where `dependencies` are left out, add those with its libraries"
                     .to_owned(),

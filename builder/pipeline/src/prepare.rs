@@ -154,10 +154,9 @@ pub(crate) fn prepare(
         (Some(_), Some(version)) => slots::ids(&seed, &name, &version.value),
         _ => DiskIds::derive(&seed),
     };
-    slots::name_version(&mut assembly, profile, cache, date)?;
     if let Some(disk) = disk {
         bootable::prepare_disk(&mut assembly, profile.init.system.value, disk, &ids, date)?;
-        slots::prepare(&mut assembly, profile, disk, &name, date)?;
+        slots::prepare(&mut assembly, profile, disk, arch, date)?;
     }
     netboot::prepare(&mut assembly, profile, date)?;
     declared_mounts(&mut assembly, profile, cache, date)?;
@@ -165,6 +164,7 @@ pub(crate) fn prepare(
     overlay(&mut assembly, profile, host.sources, date)?;
     embed(&mut assembly, profile, &payloads.taken, arch, cache, date)?;
     enable_services(&mut assembly, &input, cache)?;
+    slots::name_version(&mut assembly, profile, cache)?;
     container::check_tree(profile, &assembly.tree, cache)?;
     netboot::check_tree(profile, &assembly.tree)?;
     places.owners = assembly.owners.clone();
@@ -306,7 +306,9 @@ impl Prepared {
         ];
         // An MBR names nothing.
         let named = disk.table.value != PartitionTable::Mbr;
-        let rooms = rooms(&self.disk_input(disk, cache, Trace::off()))?;
+        let input = self.disk_input(disk, cache, Trace::off());
+        let rooms = rooms(&input)?;
+        slots::check_room(input)?;
         let partitions = disk.partitions.iter().enumerate().map(|(at, partition)| {
             let (kind, ids) = (partition.kind.value, self.ids.partition(disk, at));
             let (filesystem, uuid) = match kind {

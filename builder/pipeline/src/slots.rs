@@ -12,24 +12,36 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-use rootsmith_assemble::Assembly;
+use rootsmith_assemble::{Assembly, Owner};
 use rootsmith_fetch::Cache;
 use rootsmith_ondisk::{Image, Sink};
-use rootsmith_output::{DiskIds, OutputError, Staging};
+use rootsmith_output::{DiskIds, DiskInput, OutputError, Staging, Stored, rooms};
 use rootsmith_profile::{Disk, PartitionKind, Profile};
-use rootsmith_tree::{Content, Node};
-use rootsmith_types::{NumBytes, Problems, Sha256Digest, Sha256Writer, TreePath, UnixTime};
+use rootsmith_tree::{Content, Metadata, Node, NodeKind};
+use rootsmith_types::{Arch, NumBytes, Problems, Sha256Digest, Sha256Writer, TreePath, UnixTime};
 
 use crate::boot_files::{linux_image, text_of};
 use crate::bootable::{put, tree_error};
+use crate::inputs::InputError;
 use crate::prepare::Prepared;
 use crate::report::MadeFile;
 
 /// The list of what is on a web server.
 const SUMS: &str = "SHA256SUMS";
 
-/// A boot whose tries are counted waits no longer than this for what says that it was good.
-const PATIENCE: &str = "10min";
+/// What tells versions.
+const RELEASE: &str = "/etc/os-release";
+
+/// Ends a boot that comes to nothing: one whose tries are counted, which systemd-boot says in this variable, and which nothing has called
+/// good in ten minutes. It needs nothing that may be what fails, and goes on where systemd gives up and waits for a person.
+const TRY_ENDS: &str = "[Unit]
+Description=Start again when this try to boot comes to nothing
+DefaultDependencies=no
+ConditionPathExists=/sys/firmware/efi/efivars/LoaderBootCountPath-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f
+
+[Service]
+ExecStart=/bin/sh -c 'sleep 600; systemctl --quiet is-active boot-complete.target || systemctl reboot --force --force'
+";
 
 /// Identifiers of a disk whose other slot is filled later: what both versions name has to stay as it is.
 pub(crate) fn ids(seed: &Sha256Digest, name: &str, version: &str) -> DiskIds {
@@ -38,20 +50,39 @@ pub(crate) fn ids(seed: &Sha256Digest, name: &str, version: &str) -> DiskIds {
     DiskIds::of_slots(&lasting, &of_version)
 }
 
-/// The version of the image in `/etc/os-release`, whose link to the distribution's own file gives way to a file with more lines.
-pub(crate) fn name_version(
-    assembly: &mut Assembly,
-    profile: &Profile,
-    cache: &Cache,
-    date: UnixTime,
-) -> Result<(), Problems> {
+/// The version of the image, in the file that `/etc/os-release` leads to: whoever brought it.
+pub(crate) fn name_version(assembly: &mut Assembly, profile: &Profile, cache: &Cache) -> Result<(), Problems> {
     let Some(version) = &profile.image.version else { return Ok(()) };
-    let mut text = text_of(&assembly.tree, "/etc/os-release", cache)?;
+    let missing = |reason: String| InputError::NoRelease { origin: version.origin.clone(), reason };
+    let path = assembly.tree.resolve(&TreePath::literal(RELEASE)).map_err(|error| missing(error.to_string()))?;
+    let mut text = text_of(&assembly.tree, RELEASE, cache)?;
     if !text.ends_with('\n') {
         text.push('\n');
     }
     let _ = write!(text, "IMAGE_ID={}\nIMAGE_VERSION={}\n", profile.image.name.value, version.value);
-    put(assembly, "/etc/os-release", &text, date)
+    let node = assembly.tree.get_mut(&path).ok_or_else(|| missing(format!("`{path}` is no file")))?;
+    node.kind = NodeKind::File(Content::inline(text));
+    Ok(())
+}
+
+/// Another kernel image has to fit beside the one that is there.
+pub(crate) fn check_room(input: DiskInput<'_>) -> Result<(), Problems> {
+    let (Some(_), Some(esp)) = (input.disk.slots(), input.disk.position(PartitionKind::Esp)) else { return Ok(()) };
+    let Some(tree) = input.trees[esp] else { return Ok(()) };
+    let folder = TreePath::literal("/EFI/Linux");
+    let kernels = tree.children(&folder).filter_map(|name| folder.join(name).ok());
+    let mut both = tree.clone();
+    for kernel in kernels {
+        let next = TreePath::new(format!("{kernel}.next")).map_err(InputError::Path)?;
+        if let Some(node) = tree.get(&kernel) {
+            both.insert(&next, node.clone()).map_err(tree_error)?;
+        }
+    }
+    let mut input = input;
+    input.trees[esp] = Some(&both);
+    let origin = input.disk.partitions[esp].size.origin.clone();
+    // Everything but this fitted before.
+    rooms(&input).map(drop).map_err(|_| InputError::NoRoomForNext { origin }.into())
 }
 
 /// What systemd-sysupdate is to do, and what ends a try that comes to nothing.
@@ -59,17 +90,18 @@ pub(crate) fn prepare(
     assembly: &mut Assembly,
     profile: &Profile,
     disk: &Disk,
-    name: &str,
+    arch: Arch,
     date: UnixTime,
 ) -> Result<(), Problems> {
     let (Some(_), Some(update)) = (disk.slots(), &profile.update) else { return Ok(()) };
-    let (image, source) = (&profile.image.name.value, update.source.value.as_str());
+    let (image, source) = (&profile.image.name.value, update.source.value.trim_end_matches('/'));
     let kind = if source.starts_with('/') { "regular-file" } else { "url-file" };
+    let name = format!("{image}-{arch}");
     let transfer = |pattern: &str, target: &str| {
         // What runs is not overwritten. Nothing is signed on the way: the kernel image is, where there is Secure Boot, and
         // vouches for the rest.
         format!(
-            "[Transfer]\nProtectVersion=%A\nVerify=no\n\n[Source]\nType={kind}\nPath={source}\nMatchPattern={pattern}\n\n[Target]\n{target}"
+            "[Transfer]\nProtectVersion=%A\nVerify=no\n\n[Source]\nType={kind}\nPath={source}/{arch}\nMatchPattern={pattern}\n\n[Target]\n{target}"
         )
     };
     let partition = |of: &str| {
@@ -87,9 +119,21 @@ pub(crate) fn prepare(
         "Type=regular-file\nPath=/EFI/Linux\nPathRelativeTo=esp\nMatchPattern={image}_@v+@l-@d.efi {image}_@v+@l.efi {image}_@v.efi\nMode=0444\nTriesLeft={tries}\nTriesDone=0\nInstancesMax=2\n"
     );
     put(assembly, "/usr/lib/sysupdate.d/70-kernel.transfer", &transfer(&format!("{name}_@v.efi"), &kernel), date)?;
-    // Only a boot whose tries are counted waits for this target.
-    let patience = format!("[Unit]\nJobTimeoutSec={PATIENCE}\nJobTimeoutAction=reboot-force\n");
-    put(assembly, "/usr/lib/systemd/system/boot-complete.target.d/50-patience.conf", &patience, date)
+    // A boot is good when all is started that is to be, not before.
+    put(
+        assembly,
+        "/usr/lib/systemd/system/boot-complete.target.d/50-all.conf",
+        "[Unit]\nAfter=multi-user.target\n",
+        date,
+    )?;
+    put(assembly, "/usr/lib/systemd/system/try-ends.service", TRY_ENDS, date)?;
+    let wanted = TreePath::literal("/usr/lib/systemd/system/sysinit.target.wants/try-ends.service");
+    if let Some(folder) = wanted.parent() {
+        assembly.tree.create_directories(&folder, &Metadata::root(0o755, date)).map_err(tree_error)?;
+    }
+    assembly.tree.insert(&wanted, Node::symlink("../try-ends.service", date)).map_err(tree_error)?;
+    assembly.owners.set(wanted, Owner::Builder("slots"));
+    Ok(())
 }
 
 /// The files that another machine's slot is filled with, in the staging folder: read back and compared.
@@ -111,15 +155,15 @@ pub(crate) fn write(
     if let Some(hashes) = &made.hashes {
         files.push(write_image(staging, format!("{stem}_{}.verity", of(PartitionKind::RootVerity)), hashes)?);
     }
-    let root = rootsmith_output::Stored::new(&made.content, cache);
+    let root = Stored::new(&made.content, cache);
     files.push(write_image(staging, format!("{stem}_{}.root", of(PartitionKind::Root)), &root)?);
-    let kernel = TreePath::new(linux_image(profile, disk)).map_err(crate::inputs::InputError::Path)?;
+    let kernel = TreePath::new(linux_image(profile, disk)).map_err(InputError::Path)?;
     let kernel = prepared.esp.get(&kernel).and_then(Node::content);
     let kernel = kernel.ok_or_else(|| tree_error(rootsmith_tree::TreeError::NotFound(TreePath::root())))?;
-    files.push(write_image(staging, format!("{stem}.efi"), &rootsmith_output::Stored::new(kernel, cache))?);
+    files.push(write_image(staging, format!("{stem}.efi"), &Stored::new(kernel, cache))?);
     let sums: String = files.iter().map(|file| format!("{}  {}\n", file.sha256, file.name)).collect();
     let content = Content::inline(sums);
-    files.push(write_image(staging, SUMS.to_owned(), &rootsmith_output::Stored::new(&content, cache))?);
+    files.push(write_image(staging, SUMS.to_owned(), &Stored::new(&content, cache))?);
     Ok(files)
 }
 
@@ -136,7 +180,7 @@ fn write_image(staging: &Staging, name: String, image: &dyn Image) -> Result<Mad
     let found = crate::check::digest(&file).map_err(failed("read back"))?;
     if found != sha256 {
         let difference = "its bytes are others than were written".to_owned();
-        return Err(crate::inputs::InputError::ReadBack { file: name, difference }.into());
+        return Err(InputError::ReadBack { file: name, difference }.into());
     }
     Ok(MadeFile { name, size: NumBytes::new(size), written: NumBytes::new(size), sha256 })
 }

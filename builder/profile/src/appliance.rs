@@ -76,7 +76,7 @@ impl fmt::Display for ApplianceProblem {
                 );
             }
             ApplianceProblem::Loader => "nothing on the disk takes the newer of two slots, and counts its tries",
-            ApplianceProblem::Minimal { .. } => "a slot of `minimal` size has no room for the next version",
+            ApplianceProblem::Minimal { .. } => "a partition of `minimal` size has no room for the next version",
             ApplianceProblem::Init { .. } => "only systemd fills a slot, and says that a boot was good",
             ApplianceProblem::NoVersion => "the two slots are told apart by a version, which the image has not",
             ApplianceProblem::NoSource => "nobody says where what comes into the second slot is from",
@@ -187,8 +187,10 @@ fn slots(disk: &Disk, image: Option<&Image>, init: Option<&Init>, update: Option
     if !only || !disk.boots_by(BootMethod::SystemdBoot) {
         refuse(origin, ApplianceProblem::Loader, findings);
     }
-    if let Some(Located { value: PartitionSize::Minimal, origin: size }) = disk.root().map(|root| &root.size) {
-        refuse(origin, ApplianceProblem::Minimal { size: size.clone() }, findings);
+    for partition in disk.root().into_iter().chain(disk.boot_partition()) {
+        if partition.size.value == PartitionSize::Minimal {
+            refuse(origin, ApplianceProblem::Minimal { size: partition.size.origin.clone() }, findings);
+        }
     }
     if let Some(init) = init.filter(|init| init.system.value != InitSystem::Systemd) {
         refuse(origin, ApplianceProblem::Init { init: init.system.origin.clone() }, findings);

@@ -145,7 +145,10 @@ fn disk(disk: &Disk, origin: &Origin, kernel: bool, findings: &Findings) {
         let (origin, first) = (second.kind.origin.clone(), first.kind.origin.clone());
         findings.push(ProfileError::Duplicate { origin, what: "partition for firmware to read".to_owned(), first });
     }
-    let named = disk.partitions.iter().filter(|it| matches!(it.kind.value, PartitionKind::Data | PartitionKind::Swap));
+    let named = disk
+        .partitions
+        .iter()
+        .filter(|it| matches!(it.kind.value, PartitionKind::Data | PartitionKind::State | PartitionKind::Swap));
     let names = named.map(|it| {
         let origin = it.label.as_ref().map_or(&it.origin, |label| &label.origin);
         (origin, format!("partition called `{}`: `label` gives each a name of its own", it.name()))
