@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use rootsmith_preflight::PartitionFacts;
+use rootsmith_preflight::{PartitionFacts, fstab_field};
 use rootsmith_tree::{Blob, Blobs, Content, Metadata, NodeKind, PackId, Tree};
 use rootsmith_types::TreePath;
 
@@ -44,9 +44,12 @@ pub(crate) fn mount(volumes: &[Found], root: usize, partitions: &[PartitionFacts
             continue;
         }
         let Some(partition) = partitions.iter().position(|partition| is(partition, device)) else { continue };
-        let Ok(point) = TreePath::new(point) else { continue };
+        let Ok(point) = TreePath::new(fstab_field(point)) else { continue };
         match volumes.iter().position(|found| found.partition == Some(partition)) {
-            Some(index) if index != root => wanted.push((point, index)),
+            // Once is enough: a table may name one a million times.
+            Some(index) if index != root && wanted.iter().all(|(_, there)| *there != index) => {
+                wanted.push((point, index))
+            }
             Some(_) => {}
             None => {
                 let filesystem = partitions[partition].filesystem.as_deref().unwrap_or("unknown");

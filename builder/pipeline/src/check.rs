@@ -202,8 +202,9 @@ impl Wanted<'_> {
     /// What the kernel and `fstab` find a swap area by, and that it fills its partition.
     fn check_swap(&self, at: usize, image: &File, offset: u64, length: u64) -> Result<SwapArea, Problems> {
         let found = SwapArea::read(&self.part(image, offset, length)?);
+        // A partition ends where the next one may begin, behind what was asked for; it must not end before.
         let pages = match self.disk.partitions[at].size.value {
-            PartitionSize::Fixed(size) => size.get() / 4096,
+            PartitionSize::Fixed(size) => (size.get() / 4096).min(length / 4096),
             PartitionSize::Minimal => 0,
         };
         let wanted = SwapArea {

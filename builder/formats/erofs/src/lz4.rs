@@ -164,7 +164,40 @@ mod tests {
 
     use super::*;
 
+    /// The rest of a length, where its four bits are full.
+    fn longer(block: &[u8], at: &mut usize, bits: u8) -> usize {
+        let mut length = usize::from(bits);
+        let mut last = if bits == 15 { 255 } else { 0 };
+        while last == 255 {
+            last = block[*at];
+            *at += 1;
+            length += usize::from(last);
+        }
+        length
+    }
+
+    /// What Linux demands and others let pass (LZ4 block format, "End of block conditions"): the last match begins 12 bytes before the
+    /// end or earlier, and 5 literals come last.
+    fn obeys_its_end(block: &[u8], length: usize) {
+        let (mut at, mut out) = (0, 0);
+        loop {
+            let token = block[at];
+            at += 1;
+            let literals = longer(block, &mut at, token >> 4);
+            (at, out) = (at + literals, out + literals);
+            if at == block.len() {
+                assert!(out == length && (literals >= 5 || literals == length), "{literals} of {length}");
+                return;
+            }
+            let distance = usize::from(u16::from_le_bytes([block[at], block[at + 1]]));
+            at += 2;
+            assert!((1..=out).contains(&distance) && out + 12 <= length, "{distance} at {out} of {length}");
+            out += longer(block, &mut at, token & 15) + 4;
+        }
+    }
+
     fn back(block: &[u8], length: usize) -> Vec<u8> {
+        obeys_its_end(block, length);
         lz4_flex::block::decompress(block, length).unwrap()
     }
 

@@ -103,7 +103,7 @@ impl Erofs {
                 None => broken("there is no file of fragments"),
             },
             Form::Compressed(compressor, extends) => {
-                let whole = match self.remembered.get(number as u64) {
+                let whole = match self.remembered.get((number as u64, 0)) {
                     Some(whole) => whole,
                     None => {
                         let mut data = vec![0; extent.packed as usize];
@@ -116,7 +116,7 @@ impl Erofs {
                         let in_part = extends == Extends::Perhaps;
                         let whole = compressor.decompress(&data[padding..], length as usize, in_part)?;
                         let whole: Arc<[u8]> = whole.into();
-                        self.remembered.insert(number as u64, Arc::clone(&whole));
+                        self.remembered.insert((number as u64, 0), Arc::clone(&whole));
                         whole
                     }
                 };

@@ -28,6 +28,13 @@ pub(crate) struct Inode {
     word: u32,
 }
 
+impl Inode {
+    /// Whether its content lies as it is, in one piece.
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(self.layout, 0 | 2)
+    }
+}
+
 impl Erofs {
     pub(crate) fn inode(&mut self, nid: u64) -> Result<Inode> {
         let Some(at) = self.geometry.inode_at(nid) else { return broken(format_args!("there is no inode {nid}")) };
@@ -127,7 +134,7 @@ impl Erofs {
     /// The names in a directory, but for `.` and `..`, and their inodes. Linux finds a name by halving, so they have to be in order.
     pub(crate) fn names(&mut self, inode: &Inode) -> Result<Vec<(Vec<u8>, u64)>> {
         let block = self.geometry.block();
-        if !matches!(inode.layout, 0 | 2) {
+        if !inode.is_plain() {
             return broken("its names are compressed or in chunks");
         }
         if inode.size > MAX_NAMES {

@@ -103,11 +103,11 @@ impl Squashfs {
 
     /// A part of a block of contents.
     fn copy(&self, start: u64, size: u32, skip: usize, out: &mut [u8]) -> Result<()> {
-        let block = match self.remembered.get(start) {
+        let block = match self.remembered.get((start, size.into())) {
             Some(block) => block,
             None => {
                 let block: Arc<[u8]> = self.content_block(start, size)?.into();
-                self.remembered.insert(start, Arc::clone(&block));
+                self.remembered.insert((start, size.into()), Arc::clone(&block));
                 block
             }
         };

@@ -37,11 +37,12 @@ pub(super) fn free(view: &View<'_>, mebibytes: u64, percent: u64) -> Outcome {
         if available >= NumBytes::mib(mebibytes) && relative { Outcome::yes(evidence) } else { Outcome::no(evidence) }
     };
     // What takes the room lies in the folder of k0s, which may be on another partition of the disk.
-    if let Some(mount) = covering(view, DATA_FOLDER).filter(|mount| mount.point != "/")
-        && let Some((key, value)) = mount.device.split_once('=')
-        && let Some(room) = find(boot, key, value.trim_matches('"')).and_then(|partition| partition.room)
-    {
-        return enough(format!("the partition at `{}`", mount.point), room);
+    if let Some(mount) = covering(view, DATA_FOLDER).filter(|mount| mount.point != "/") {
+        let partition = mount.device.split_once('=').and_then(|(key, value)| find(boot, key, value.trim_matches('"')));
+        return match partition.and_then(|partition| partition.room) {
+            Some(room) => enough(format!("the partition at `{}`", mount.point), room),
+            None => Outcome::unknown(format!("`{}` at `{}` is not known from here", mount.device, mount.point)),
+        };
     }
     if let Some(room) = state(view, boot).filter(|_| kept(view, DATA_FOLDER).is_some()) {
         return enough("the state partition".to_owned(), room);

@@ -18,6 +18,21 @@ pub(super) struct Mount {
     pass: String,
 }
 
+/// A field with what is written in octal undone, as getmntent(3) does.
+pub fn fstab_field(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once('\\') {
+        out.push_str(before);
+        let known = [("011", '\t'), ("012", '\n'), ("040", ' '), ("043", '#'), ("134", '\\')];
+        let code = known.iter().find_map(|(code, letter)| Some((behind.strip_prefix(code)?, letter)));
+        let (next, letter) = code.unwrap_or((behind, &'\\'));
+        out.push(*letter);
+        rest = next;
+    }
+    out + rest
+}
+
 /// The lines of the file, and those that are none.
 pub(super) fn mounts(text: &str) -> (Vec<Mount>, Vec<String>) {
     let mut mounts = Vec::new();
@@ -31,7 +46,7 @@ pub(super) fn mounts(text: &str) -> (Vec<Mount>, Vec<String>) {
         }
         mounts.push(Mount {
             device: field(0, ""),
-            point: field(1, "").replace("\\040", " "),
+            point: fstab_field(fields.get(1).copied().unwrap_or_default()),
             filesystem: field(2, ""),
             options: field(3, "defaults"),
             pass: field(5, "0"),
@@ -143,4 +158,14 @@ pub(super) fn root_writable(view: &View<'_>) -> Outcome {
         return Outcome::yes("the kernel command line has `rw`");
     }
     Outcome::no("neither has the kernel command line `rw`, nor `/etc/fstab` a line for `/`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fstab_field;
+
+    #[test]
+    fn octal_is_undone_once() {
+        assert_eq!(fstab_field("/srv/my\\040data\\043\\134040\\x"), "/srv/my data#\\040\\x");
+    }
 }

@@ -26,6 +26,7 @@ mod sysctl;
 mod system;
 mod users;
 
+pub use fstab::fstab_field;
 pub(crate) use payload::Survey;
 pub(crate) use payload::payload_line;
 

@@ -1,8 +1,8 @@
 //! What is mounted where: `/proc/self/mountinfo` (proc_pid_mountinfo(5)).
 
 use crate::live::answers::{Answers, Silent};
-use crate::rules::Outcome;
 use crate::rules::mounts::expected;
+use crate::rules::{Outcome, fstab_field};
 
 /// File systems that are gone with the power.
 const VOLATILE: [&str; 3] = ["tmpfs", "ramfs", "devtmpfs"];
@@ -32,7 +32,7 @@ impl Mount {
         let (filesystem, source) = (after.next()?.to_owned(), after.next()?.to_owned());
         let options = before.get(5)?.split(',').chain(after.next().unwrap_or_default().split(','));
         Some(Mount {
-            point: before.get(4)?.replace("\\040", " "),
+            point: fstab_field(before.get(4)?),
             filesystem,
             source,
             options: options.map(str::to_owned).collect(),
@@ -82,7 +82,7 @@ pub(crate) fn fstab(answers: &Answers) -> Result<Outcome, Silent> {
             continue;
         };
         let options = fields.get(3).copied().unwrap_or_default();
-        let point = point.replace("\\040", " ");
+        let point = fstab_field(point);
         let skipped = options.split(',').any(|option| option == "noauto") || !point.starts_with('/');
         if skipped || *filesystem == "swap" {
             continue;
