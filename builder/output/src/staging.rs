@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rootsmith_types::NumBytes;
@@ -23,11 +24,21 @@ impl Staging {
     /// Opens the staging folder for `outputs/NAME/`.
     pub fn open(outputs: &Path, name: &str) -> Result<Staging, OutputError> {
         let folder = outputs.join(format!(".{name}.partial"));
-        fs::create_dir_all(&folder).map_err(failed(&folder, "create"))?;
-        let lock = File::open(&folder).map_err(failed(&folder, "open"))?;
-        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
-            return Err(OutputError::Busy { path: outputs.join(name) });
-        }
+        let lock = loop {
+            fs::create_dir_all(&folder).map_err(failed(&folder, "create"))?;
+            let lock = match File::open(&folder) {
+                // Who had it has just taken it away.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                opened => opened.map_err(failed(&folder, "open"))?,
+            };
+            if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+                return Err(OutputError::Busy { path: outputs.join(name) });
+            }
+            // A lock on a folder that is gone keeps nobody away.
+            if is_still(&lock, &folder) {
+                break lock;
+            }
+        };
         let staging = Staging { folder, target: outputs.join(name), _lock: lock };
         staging.clear().map_err(failed(&staging.folder, "clear"))?;
         Ok(staging)
@@ -59,16 +70,20 @@ impl Staging {
         &self.target
     }
 
-    /// Gives every file its name in the final folder, `last` (the manifest, which says that the set is whole) after the
-    /// others. `stale` names files of an earlier build that this one no longer makes; they go first.
-    pub fn publish(self, last: &str, stale: &[String]) -> Result<(), OutputError> {
+    /// Gives every file its name in the final folder, those of `last` after the others, in this order: lists of what is there, at
+    /// their end the manifest, which says that the set is whole. `stale` names files of an earlier build that this one no
+    /// longer makes; they go first. The folder stays locked until this is dropped.
+    pub fn publish(&self, last: &[&str], stale: &[String]) -> Result<(), OutputError> {
         fs::create_dir_all(&self.target).map_err(failed(&self.target, "create"))?;
         let mut names = Vec::new();
         for entry in fs::read_dir(&self.folder).map_err(failed(&self.folder, "list"))? {
             names.push(entry.map_err(failed(&self.folder, "list"))?.file_name());
         }
-        names.sort_by_key(|name| (name == OsStr::new(last), name.clone()));
-        remove_if_there(&self.target.join(last))?;
+        let rank = |name: &OsString| last.iter().position(|last| name == OsStr::new(last)).map_or(0, |at| at + 1);
+        names.sort_by_key(|name| (rank(name), name.clone()));
+        for list in last.iter().rev().filter(|list| names.iter().any(|name| name == OsStr::new(list))) {
+            remove_if_there(&self.target.join(list))?;
+        }
         for name in stale.iter().map(OsString::from).filter(|name| !names.contains(name)) {
             // Names come from a manifest: never follow one out of the folder.
             if Path::new(&name).components().count() == 1 && !matches!(name.to_str(), Some("." | "..")) {
@@ -111,9 +126,19 @@ fn failed(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> OutputE
     OutputError::io(path.to_owned(), doing, NumBytes::new(0))
 }
 
+fn is_still(file: &File, path: &Path) -> bool {
+    match (file.metadata(), fs::metadata(path)) {
+        (Ok(file), Ok(path)) => (file.dev(), file.ino()) == (path.dev(), path.ino()),
+        _ => false,
+    }
+}
+
+/// What somebody put there as a folder is not ours.
 fn remove_if_there(path: &Path) -> Result<(), OutputError> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed(path, "remove")(error)),
+        Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::IsADirectory) => {
+            Err(failed(path, "remove")(error))
+        }
         _ => Ok(()),
     }
 }
@@ -150,7 +175,8 @@ mod tests {
         staging.create("node.img").unwrap().0.write_all(b"new").unwrap();
         staging.create("manifest.json").unwrap();
         let stale = ["node.qcow2".to_owned(), "../node/mine.txt".to_owned(), "node.img".to_owned()];
-        staging.publish("manifest.json", &stale).unwrap();
+        staging.publish(&["manifest.json"], &stale).unwrap();
+        drop(staging);
         assert_eq!(fs::read(target.join("node.img")).unwrap(), b"new");
         assert_eq!(names(&target), ["manifest.json", "mine.txt", "node.img"]);
         assert_eq!(names(outputs.path()), ["node"]);

@@ -181,11 +181,13 @@ fn run(
     write_file(&staging, "timings.json".to_owned(), timings.as_bytes())?;
     let folder = staging.target().to_owned();
     let span = host.trace.span(STEP, "publish");
-    staging.publish(MANIFEST, &stale)?;
+    staging.publish(&[slots::SUMS, MANIFEST], &stale)?;
     drop(span);
     if !programs.were_asked() {
         question.keep(&target, &published);
     }
+    // Until here nobody else writes there.
+    drop(staging);
 
     let mut notes = notes;
     notes.extend(left_out_of_squashfs(profile, &assembly.tree));

@@ -15,16 +15,24 @@ use crate::report::GENERATOR;
 /// Counts the changes of what is made of the same tree: one more whenever the digest of a sample changes in the tests of a format.
 const FORM: u32 = 1;
 
-/// The root of `disk`, where it is such a one. `seed` is the lock's, for the hashes over it.
-pub(crate) fn made_root(
-    disk: &Disk,
-    tree: &Tree,
-    date: UnixTime,
-    seed: &Sha256Digest,
-    ids: &DiskIds,
-    cache: &Cache,
-    trace: Trace<'_>,
-) -> Result<Option<MadeRoot>, Problems> {
+/// What a root is made of.
+pub(crate) struct Wanted<'a> {
+    /// `NAME-ARCH`: what was made for an image before goes when something else is.
+    pub(crate) name: &'a str,
+    pub(crate) disk: &'a Disk,
+    pub(crate) tree: &'a Tree,
+    pub(crate) date: UnixTime,
+    /// The lock's, for the hashes over it.
+    pub(crate) seed: &'a Sha256Digest,
+    pub(crate) ids: &'a DiskIds,
+    pub(crate) trace: Trace<'a>,
+    /// Whether to make it although it is there.
+    pub(crate) again: bool,
+}
+
+/// The root of a disk, where it is such a one.
+pub(crate) fn made_root(wanted: &Wanted<'_>, cache: &Cache) -> Result<Option<MadeRoot>, Problems> {
+    let Wanted { name, disk, tree, date, seed, ids, trace, again } = *wanted;
     let filesystem = disk.root_filesystem();
     if !filesystem.is_read_only() {
         return Ok(None);
@@ -33,7 +41,8 @@ pub(crate) fn made_root(
     let uuid = ids.root_filesystem();
     let key = format!("{GENERATOR} {} {FORM} {date} {uuid} {tree_digest}\n", filesystem.name());
     let key = Sha256Digest::of(key.as_bytes());
-    let blob = match kept(&key, cache)? {
+    let there = if again { None } else { kept(&key, cache)? };
+    let blob = match there {
         Some(blob) => Some(blob),
         None => {
             let scratch = cache.scratch()?;
@@ -46,7 +55,7 @@ pub(crate) fn made_root(
                 Some(_) => {
                     std::io::Seek::rewind(&mut file).map_err(written)?;
                     let blob = cache.insert(&mut file).map_err(written)?;
-                    keep(&key, &blob, cache)?;
+                    keep(name, &key, &blob, cache)?;
                     Some(blob)
                 }
                 None => None,
@@ -63,9 +72,15 @@ fn kept(key: &Sha256Digest, cache: &Cache) -> Result<Option<Blob>, FetchError> {
     digest.map_or(Ok(None), |digest| cache.file(&digest))
 }
 
-fn keep(key: &Sha256Digest, blob: &Blob, cache: &Cache) -> Result<(), FetchError> {
-    match blob.digest {
-        Some(digest) => cache.keep_derived(key, digest.to_string().as_bytes()),
-        None => Ok(()),
+/// Keeps it, in place of what was kept for an image of this name.
+fn keep(name: &str, key: &Sha256Digest, blob: &Blob, cache: &Cache) -> Result<(), FetchError> {
+    let Some(digest) = blob.digest else { return Ok(()) };
+    let last = Sha256Digest::of(format!("last root of {name}\n").as_bytes());
+    let before = cache.derived(&last).and_then(|data| String::from_utf8(data).ok()?.parse().ok());
+    cache.keep_derived(key, digest.to_string().as_bytes())?;
+    cache.keep_derived(&last, digest.to_string().as_bytes())?;
+    match before {
+        Some(before) if before != digest => cache.remove_file(&before),
+        _ => Ok(()),
     }
 }

@@ -20,7 +20,7 @@ use crate::boot_files;
 use crate::bootable::{self, IndexedKernel};
 use crate::container;
 use crate::kernel_source;
-use crate::made_root::made_root;
+use crate::made_root::{self, made_root};
 use crate::mounts::declared_mounts;
 use crate::netboot;
 use crate::partitions::Parts;
@@ -172,7 +172,14 @@ pub(crate) fn prepare(
 
     let parts = disk.map_or(Ok(Parts::default()), |disk| Parts::of(&assembly.tree, disk))?;
     let made = match disk {
-        Some(disk) => made_root(disk, parts.root(disk, &assembly.tree), date, &seed, &ids, cache, host.trace)?,
+        Some(disk) => {
+            let tree = parts.root(disk, &assembly.tree);
+            let (trace, again) = (host.trace, options.rebuild);
+            made_root(
+                &made_root::Wanted { name: &name, disk, tree, date, seed: &seed, ids: &ids, trace, again },
+                cache,
+            )?
+        }
         None => None,
     };
     if let Some(made) = &made {

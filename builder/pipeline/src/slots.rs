@@ -27,7 +27,7 @@ use crate::prepare::Prepared;
 use crate::report::MadeFile;
 
 /// The list of what is on a web server.
-const SUMS: &str = "SHA256SUMS";
+pub(crate) const SUMS: &str = "SHA256SUMS";
 
 /// What tells versions.
 const RELEASE: &str = "/etc/os-release";

@@ -97,6 +97,10 @@ fn write(template: Template, name: &str, folder: &Path) -> Result<Vec<PathBuf>, 
             // Two profiles of one folder share what is the same.
             Ok(found) if found == *content && *path != made.path => {}
             Ok(_) => problems.push(NewError::Exists(shown(path))),
+            // A link that leads nowhere is there.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(path).is_ok() => {
+                problems.push(NewError::Exists(shown(path)));
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => missing.push((path, content)),
             Err(error) => problems.push(failed(&shown(path), error)),
         }

@@ -61,6 +61,16 @@ impl Cache {
         self.open_blob(sha256, metadata.len()).map(Some).map_err(FetchError::disk("open", path))
     }
 
+    /// Takes a file away that nobody will ask for again. Who has it open reads on.
+    pub fn remove_file(&self, sha256: &Sha256Digest) -> Result<(), FetchError> {
+        let path = self.folder.blob(sha256);
+        self.known().verified.remove(sha256);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FetchError::disk("remove", path)(error)),
+            _ => Ok(()),
+        }
+    }
+
     /// What lies under a digest, as contents are read.
     pub(super) fn open_blob(&self, digest: &Sha256Digest, size: u64) -> io::Result<Blob> {
         let path = self.folder.blob(digest);
