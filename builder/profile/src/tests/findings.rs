@@ -321,7 +321,7 @@ fn a_second_slot_needs_a_version_a_source_and_who_tries_it() {
       hint: write `table = "gpt"`
     p.toml:7:69: nothing on the disk takes the newer of two slots, and counts its tries
       hint: write `boot = ["systemd-boot", "uki"]`
-    p.toml:7:69: a slot of `minimal` size has no room for the next version
+    p.toml:7:69: a partition of `minimal` size has no room for the next version
       note: the size is asked for p.toml:7:50
       hint: write a size with room for later versions: `size = "512MiB"`
     p.toml:7:69: nobody says where what comes into the second slot is from
