@@ -125,7 +125,8 @@ pub fn write_disk(
 ) -> Result<DiskLayout, Problems> {
     formats::check(input)?;
     let volumes = volumes(input)?;
-    let pieces: Vec<Stored<'_>> = input.raw.iter().map(|raw| Stored::new(&raw.content, input.blobs)).collect();
+    let pieces: Vec<Stored<'_>> =
+        input.raw.iter().map(|raw| Stored { content: &raw.content, blobs: input.blobs }).collect();
     let bios = Bios::plan(input)?;
     let images = Images { volumes: &volumes, pieces: &pieces };
     // Where the core image will lie has to be in it, and does not depend on it.

@@ -30,7 +30,7 @@ impl MadeRoot {
     /// `content`, and hashes over it that follow from `seed`, where there is one.
     pub fn new(content: Content, seed: Option<&Sha256Digest>, blobs: &dyn Blobs) -> Result<MadeRoot, Problems> {
         let hash = |seed| {
-            let image = Stored::new(&content, blobs);
+            let image = Stored { content: &content, blobs };
             let plan = rootsmith_verity::plan(image.size(), &Options::derive(seed))?;
             let unreadable = |source| OutputError::Io { path: "the root file system".into(), doing: "read", source };
             Ok::<_, Problems>(plan.hash(&image).map_err(unreadable)?)
@@ -78,23 +78,18 @@ pub fn make_root(input: &RootInput<'_>, scratch: &File, path: &Path) -> Result<O
     }
 }
 
-/// Bytes at the begin of a place that may be larger.
+/// A content as an image.
+#[derive(Clone, Copy)]
 pub struct Stored<'a> {
-    pub(crate) content: &'a Content,
-    pub(crate) blobs: &'a dyn Blobs,
-    pub(crate) size: NumBytes,
-}
-
-impl<'a> Stored<'a> {
-    /// A place of just their size.
-    pub fn new(content: &'a Content, blobs: &'a dyn Blobs) -> Stored<'a> {
-        Stored { content, blobs, size: NumBytes::new(content.size()) }
-    }
+    /// The bytes.
+    pub content: &'a Content,
+    /// Where they are.
+    pub blobs: &'a dyn Blobs,
 }
 
 impl Image for Stored<'_> {
     fn size(&self) -> NumBytes {
-        self.size
+        NumBytes::new(self.content.size())
     }
 
     fn write(&self, out: &mut dyn Sink) -> io::Result<()> {

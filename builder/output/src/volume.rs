@@ -6,7 +6,6 @@ use rootsmith_ondisk::{Image, Sink};
 use rootsmith_profile::{Partition, PartitionKind, PartitionSize};
 use rootsmith_tree::Tree;
 use rootsmith_types::{NumBytes, Problems};
-use rootsmith_verity::HashTree;
 
 use crate::OutputError;
 use crate::disk::{DiskInput, Room, names};
@@ -16,12 +15,8 @@ use crate::made::{MadeRoot, Stored};
 pub(crate) enum Volume<'a> {
     Ext4(Box<rootsmith_ext4::Plan<'a>>),
     Fat(Box<rootsmith_fat::Plan<'a>>),
-    /// One that had no size before.
-    Made(Stored<'a>),
-    /// What vouches for it.
-    Hashes(Within<'a>),
-    /// The other slot, or that of its hashes: so large.
-    Empty(Empty),
+    /// A root that had no size before, what vouches for it, or a slot for either.
+    Within(Within<'a>),
     Swap(rootsmith_swap::Plan),
 }
 
@@ -30,13 +25,15 @@ impl<'a> Volume<'a> {
     pub(crate) fn plan(input: &DiskInput<'a>, at: usize) -> Result<Option<Volume<'a>>, Problems> {
         let partition = &input.disk.partitions[at];
         Ok(match (partition.kind.value, input.trees[at], input.made) {
-            (PartitionKind::Root, Some(_), Some(made)) => Some(Volume::Made(stored(input, partition, made)?)),
-            (PartitionKind::RootVerity, _, Some(made)) => match &made.hashes {
-                Some(hashes) => Some(Volume::Hashes(within(partition, hashes)?)),
-                None => None,
-            },
+            (PartitionKind::Root, Some(_), Some(made)) => {
+                let stored = Stored { content: &made.content, blobs: input.blobs };
+                Some(Volume::Within(Within::new(partition, stored)?))
+            }
+            (PartitionKind::RootVerity, _, Some(MadeRoot { hashes: Some(hashes), .. })) => {
+                Some(Volume::Within(Within::new(partition, hashes)?))
+            }
             (PartitionKind::SpareRoot | PartitionKind::SpareVerity, ..) => {
-                fixed(partition).map(Empty).map(Volume::Empty)
+                fixed(partition).map(|size| Volume::Within(Within { image: None, size }))
             }
             (PartitionKind::Swap, ..) => match fixed(partition) {
                 Some(size) => {
@@ -55,9 +52,7 @@ impl<'a> Volume<'a> {
         match self {
             Volume::Ext4(plan) => &**plan,
             Volume::Fat(plan) => &**plan,
-            Volume::Made(stored) => stored,
-            Volume::Hashes(hashes) => hashes,
-            Volume::Empty(empty) => empty,
+            Volume::Within(within) => within,
             Volume::Swap(plan) => plan,
         }
     }
@@ -66,29 +61,10 @@ impl<'a> Volume<'a> {
         match self {
             Volume::Ext4(plan) => Room { size: plan.size(), available: plan.available() },
             // Nobody writes files there.
-            Volume::Fat(_) | Volume::Made(_) | Volume::Hashes(_) | Volume::Empty(_) | Volume::Swap(_) => {
+            Volume::Fat(_) | Volume::Within(_) | Volume::Swap(_) => {
                 Room { size: self.image().size(), available: NumBytes::new(0) }
             }
         }
-    }
-}
-
-/// A root that was made before, in a partition that may be larger.
-fn stored<'a>(input: &DiskInput<'a>, partition: &Partition, made: &'a MadeRoot) -> Result<Stored<'a>, Problems> {
-    let stored = Stored::new(&made.content, input.blobs);
-    match fixed(partition) {
-        None => Ok(stored),
-        Some(size) if stored.size <= size => Ok(Stored { size, ..stored }),
-        Some(size) => Err(too_small(partition, size, stored.size).into()),
-    }
-}
-
-fn within<'a>(partition: &Partition, hashes: &'a HashTree) -> Result<Within<'a>, Problems> {
-    let used = hashes.size();
-    match fixed(partition) {
-        None => Ok(Within { hashes, size: used }),
-        Some(size) if used <= size => Ok(Within { hashes, size }),
-        Some(size) => Err(too_small(partition, size, used).into()),
     }
 }
 
@@ -99,10 +75,21 @@ fn fixed(partition: &Partition) -> Option<NumBytes> {
     }
 }
 
-/// Hashes at the begin of a partition that may be larger.
+/// What was made before, at the begin of a partition that may be larger, or nothing yet.
 pub(crate) struct Within<'a> {
-    hashes: &'a HashTree,
+    image: Option<Box<dyn Image + 'a>>,
     size: NumBytes,
+}
+
+impl<'a> Within<'a> {
+    fn new(partition: &Partition, image: impl Image + 'a) -> Result<Within<'a>, OutputError> {
+        let used = image.size();
+        let size = fixed(partition).unwrap_or(used);
+        if used > size {
+            return Err(too_small(partition, size, used));
+        }
+        Ok(Within { image: Some(Box::new(image)), size })
+    }
 }
 
 impl Image for Within<'_> {
@@ -111,20 +98,7 @@ impl Image for Within<'_> {
     }
 
     fn write(&self, out: &mut dyn Sink) -> io::Result<()> {
-        self.hashes.write(out)
-    }
-}
-
-/// A partition with nothing in it.
-pub(crate) struct Empty(NumBytes);
-
-impl Image for Empty {
-    fn size(&self) -> NumBytes {
-        self.0
-    }
-
-    fn write(&self, _: &mut dyn Sink) -> io::Result<()> {
-        Ok(())
+        self.image.as_ref().map_or(Ok(()), |image| image.write(out))
     }
 }
 

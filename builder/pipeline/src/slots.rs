@@ -155,15 +155,15 @@ pub(crate) fn write(
     if let Some(hashes) = &made.hashes {
         files.push(write_image(staging, format!("{stem}_{}.verity", of(PartitionKind::RootVerity)), hashes)?);
     }
-    let root = Stored::new(&made.content, cache);
+    let root = Stored { content: &made.content, blobs: cache };
     files.push(write_image(staging, format!("{stem}_{}.root", of(PartitionKind::Root)), &root)?);
     let kernel = TreePath::new(linux_image(profile, disk)).map_err(InputError::Path)?;
     let kernel = prepared.esp.get(&kernel).and_then(Node::content);
     let kernel = kernel.ok_or_else(|| tree_error(rootsmith_tree::TreeError::NotFound(TreePath::root())))?;
-    files.push(write_image(staging, format!("{stem}.efi"), &Stored::new(kernel, cache))?);
+    files.push(write_image(staging, format!("{stem}.efi"), &Stored { content: kernel, blobs: cache })?);
     let sums: String = files.iter().map(|file| format!("{}  {}\n", file.sha256, file.name)).collect();
     let content = Content::inline(sums);
-    files.push(write_image(staging, SUMS.to_owned(), &Stored::new(&content, cache))?);
+    files.push(write_image(staging, SUMS.to_owned(), &Stored { content: &content, blobs: cache })?);
     Ok(files)
 }
 

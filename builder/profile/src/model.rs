@@ -7,16 +7,18 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rootsmith_types::{Arch, Located, NumBytes, Origin, PackageName, TreePath};
+use rootsmith_types::{Arch, Located, Origin, PackageName, TreePath};
 
 mod board;
 mod by_arch;
 mod cpio;
+mod disk;
 mod disk_format;
 mod erofs;
 mod kernel;
 mod machine;
 mod oci;
+mod partition;
 mod payload;
 mod secure_boot;
 mod service;
@@ -25,11 +27,13 @@ mod squashfs;
 pub use board::{Board, Firmware, Piece, RawBlob, SECTOR};
 pub use by_arch::ByArch;
 pub use cpio::{Cpio, CpioCompression};
+pub use disk::{BootMethod, Disk, PartitionTable};
 pub use disk_format::DiskFormat;
 pub use erofs::{Erofs, ErofsCompression};
 pub use kernel::{KernelBase, KernelPatch, KernelSource};
 pub use machine::{CloudInit, CloudNetwork, Group, Interface, Mount, Network, NetworkManager, User};
 pub use oci::Oci;
+pub use partition::{Partition, PartitionKind, PartitionSize, RootFilesystem, Writable};
 pub use payload::{Account, Member, Payload, PayloadKind, Source, Unpacking};
 pub use secure_boot::{BootSigner, Enroll, SecureBoot};
 pub use service::{CgroupLimits, KillMode, Limit, Resource, Restart, Service};
@@ -439,273 +443,4 @@ impl OutputKind {
             _ => None,
         }
     }
-}
-
-/// A disk image.
-#[derive(Debug, Clone)]
-pub struct Disk {
-    /// The partition table.
-    pub table: Located<PartitionTable>,
-    /// How it boots: each way that is named, with the same kernel. Not empty.
-    pub boot: Vec<Located<BootMethod>>,
-    /// `boot-tries`: how often systemd-boot tries what has not come up yet, before it takes another entry.
-    pub boot_tries: Option<Located<u32>>,
-    /// What it is written as: each a file of its own, with a name of its own. Not empty.
-    pub format: Vec<Located<DiskFormat>>,
-    /// Partitions, in order. Exactly one is the root, and exactly one is what firmware reads.
-    pub partitions: Vec<Partition>,
-    /// `size = "power-of-two"`: the whole disk is rounded up to one, as QEMU wants SD cards.
-    pub power_of_two: bool,
-}
-
-impl Disk {
-    /// Whether `method` is among the ways it boots.
-    pub fn boots_by(&self, method: BootMethod) -> bool {
-        self.boot.iter().any(|boot| boot.value == method)
-    }
-
-    /// Whether what `method` starts is a unified kernel image, with the command line inside.
-    pub fn starts_image(&self, method: BootMethod) -> bool {
-        match method {
-            BootMethod::Uki => true,
-            BootMethod::SystemdBoot => self.boots_by(BootMethod::Uki),
-            BootMethod::Extlinux | BootMethod::RaspberryPi | BootMethod::Grub => false,
-        }
-    }
-
-    /// Where the first partition of `kind` is in the list.
-    pub fn position(&self, kind: PartitionKind) -> Option<usize> {
-        self.partitions.iter().position(|partition| partition.kind.value == kind)
-    }
-
-    /// The partition of the root file system.
-    pub fn root(&self) -> Option<&Partition> {
-        self.partitions.iter().find(|partition| partition.kind.value == PartitionKind::Root)
-    }
-
-    /// What the root file system is.
-    pub fn root_filesystem(&self) -> RootFilesystem {
-        self.root().map_or(RootFilesystem::Ext4, |root| root.filesystem)
-    }
-
-    /// Whether memory lies over the root, and takes what is written.
-    pub fn is_volatile(&self) -> bool {
-        self.root_is(Writable::Volatile)
-    }
-
-    /// Where the root asks for hashes over its blocks.
-    pub fn verity(&self) -> Option<&Origin> {
-        self.root()?.verity.as_ref()
-    }
-
-    /// Where the root asks for a second slot.
-    pub fn slots(&self) -> Option<&Origin> {
-        self.root()?.slots.as_ref()
-    }
-
-    /// The partitions that `/etc/fstab` mounts into the tree, with their places in the list. What is mounted below another comes
-    /// after it.
-    pub fn data(&self) -> Vec<(usize, &Partition, &TreePath)> {
-        let partitions = self.partitions.iter().enumerate();
-        let mounted = partitions.filter_map(|(at, it)| it.mount.as_ref().map(|mount| (at, it, &mount.value)));
-        let mut data: Vec<_> = mounted.collect();
-        data.sort_by_key(|(_, _, mount)| (mount.components().count(), *mount));
-        data
-    }
-
-    /// Whether there is a swap area on it.
-    pub fn has_swap(&self) -> bool {
-        self.position(PartitionKind::Swap).is_some()
-    }
-
-    /// Whether a partition keeps what is written over the root.
-    pub fn has_state(&self) -> bool {
-        self.root_is(Writable::State)
-    }
-
-    fn root_is(&self, writable: Writable) -> bool {
-        self.root().and_then(|root| root.writable.as_ref()).is_some_and(|it| it.value == writable)
-    }
-
-    /// The partition that firmware reads.
-    pub fn boot_partition(&self) -> Option<&Partition> {
-        let read = |kind| matches!(kind, PartitionKind::Esp | PartitionKind::Firmware);
-        self.partitions.iter().find(|partition| read(partition.kind.value))
-    }
-}
-
-/// A kind of partition table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PartitionTable {
-    /// GUID partition table.
-    Gpt,
-    /// The table in the first sector, of four partitions.
-    Mbr,
-    /// A GUID partition table whose first sector names the boot partition, too: for firmware that knows only MBRs.
-    Hybrid,
-}
-
-impl PartitionTable {
-    /// As the profile spells it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            PartitionTable::Gpt => "gpt",
-            PartitionTable::Mbr => "mbr",
-            PartitionTable::Hybrid => "hybrid",
-        }
-    }
-}
-
-/// How a disk boots.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BootMethod {
-    /// A unified kernel image, started by UEFI.
-    Uki,
-    /// systemd-boot, started by UEFI, and an entry for it.
-    SystemdBoot,
-    /// `extlinux.conf`, which U-Boot reads.
-    Extlinux,
-    /// `config.txt` and `cmdline.txt`, which the firmware of a Raspberry Pi reads.
-    RaspberryPi,
-    /// GRUB, started by a BIOS, and `grub.cfg`.
-    Grub,
-}
-
-impl BootMethod {
-    /// Whether UEFI starts it, from an EFI system partition.
-    pub const fn is_uefi(self) -> bool {
-        matches!(self, BootMethod::Uki | BootMethod::SystemdBoot)
-    }
-
-    /// As the profile spells it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            BootMethod::Uki => "uki",
-            BootMethod::SystemdBoot => "systemd-boot",
-            BootMethod::Extlinux => "extlinux",
-            BootMethod::RaspberryPi => "raspberry-pi",
-            BootMethod::Grub => "grub",
-        }
-    }
-}
-
-/// One partition.
-#[derive(Debug, Clone)]
-pub struct Partition {
-    /// `type`.
-    pub kind: Located<PartitionKind>,
-    /// `size`.
-    pub size: Located<PartitionSize>,
-    /// `free`: room left for data in a `minimal` partition, 0 by default.
-    pub free: NumBytes,
-    /// `grow`: on first boot, to the end of the disk.
-    pub grow: bool,
-    /// `filesystem`, of the root alone.
-    pub filesystem: RootFilesystem,
-    /// `mount` of a `data` partition: where it is mounted, and what of the tree is on it. A `state` partition is at `/state`.
-    pub mount: Option<Located<TreePath>>,
-    /// `label`: its name in the partition table, and its file system's.
-    pub label: Option<Located<String>>,
-    /// `writable`: where goes what is written over a read-only root.
-    pub writable: Option<Located<Writable>>,
-    /// `verity = true`, and where: a hash vouches for every block of the root. The partition with the tree of hashes follows.
-    pub verity: Option<Origin>,
-    /// `slots = 2`, and where: the partitions of another one follow, for a later version.
-    pub slots: Option<Origin>,
-    /// The whole table.
-    pub origin: Origin,
-}
-
-impl Partition {
-    /// Its name in the partition table.
-    pub fn name(&self) -> &str {
-        let own = match self.kind.value {
-            PartitionKind::Root => "root",
-            PartitionKind::Esp => "esp",
-            PartitionKind::Firmware => "firmware",
-            PartitionKind::BiosBoot => "bios-boot",
-            PartitionKind::RootVerity => "root-verity",
-            // What systemd-sysupdate takes for free (sysupdate.d(5)).
-            PartitionKind::SpareRoot | PartitionKind::SpareVerity => "_empty",
-            PartitionKind::Data => "data",
-            PartitionKind::Swap => "swap",
-            PartitionKind::State => "state",
-        };
-        self.label.as_ref().map_or(own, |label| &label.value)
-    }
-}
-
-/// What a partition is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PartitionKind {
-    /// The EFI system partition, FAT.
-    Esp,
-    /// A FAT partition that firmware other than UEFI reads.
-    Firmware,
-    /// Where GRUB's core image lies in a GPT, for a BIOS: no file system.
-    BiosBoot,
-    /// The root file system.
-    Root,
-    /// Hashes over it: the loader of profiles puts it behind a root that has [`Partition::verity`].
-    RootVerity,
-    /// The other slot: empty until an update comes. The loader of profiles puts it behind a root that has [`Partition::slots`].
-    SpareRoot,
-    /// The hashes over what will be there.
-    SpareVerity,
-    /// A part of the tree, mounted by `/etc/fstab`.
-    Data,
-    /// A swap area, which `/etc/fstab` turns on.
-    Swap,
-    /// Where what is written over a read-only root is kept; mounted by the initramfs.
-    State,
-}
-
-/// Where goes what is written over a read-only root.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Writable {
-    /// To memory: it is gone at the next start.
-    Volatile,
-    /// To the `state` partition, for a few folders.
-    State,
-}
-
-/// `filesystem` of the root.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RootFilesystem {
-    /// Can be written to.
-    Ext4,
-    /// Compressed, and the same for ever.
-    Squashfs,
-    /// The same, compressed less and faster to read.
-    Erofs,
-}
-
-impl RootFilesystem {
-    /// As the profile spells it, and the kernel's module is called.
-    pub const fn name(self) -> &'static str {
-        match self {
-            RootFilesystem::Ext4 => "ext4",
-            RootFilesystem::Squashfs => "squashfs",
-            RootFilesystem::Erofs => "erofs",
-        }
-    }
-
-    /// Whether it is made once and never written to, as large as what is in it.
-    pub const fn is_read_only(self) -> bool {
-        matches!(self, RootFilesystem::Squashfs | RootFilesystem::Erofs)
-    }
-
-    /// Whether it has an identifier and a label of its own.
-    pub const fn is_named(self) -> bool {
-        matches!(self, RootFilesystem::Ext4 | RootFilesystem::Erofs)
-    }
-}
-
-/// How large a partition is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PartitionSize {
-    /// As given.
-    Fixed(NumBytes),
-    /// As small as its content allows.
-    Minimal,
 }

@@ -27,6 +27,16 @@ pub trait Image: Sync {
     fn write(&self, out: &mut dyn Sink) -> io::Result<()>;
 }
 
+impl<I: Image + ?Sized> Image for &I {
+    fn size(&self) -> NumBytes {
+        (**self).size()
+    }
+
+    fn write(&self, out: &mut dyn Sink) -> io::Result<()> {
+        (**self).write(out)
+    }
+}
+
 /// A sink that starts somewhere inside another: a partition on a disk.
 pub struct Shifted<'a> {
     inner: &'a mut dyn Sink,
