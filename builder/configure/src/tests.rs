@@ -5,6 +5,7 @@ mod cloud_init;
 mod openrc;
 mod report;
 mod scripts;
+mod update;
 
 use std::collections::BTreeMap;
 use std::io;

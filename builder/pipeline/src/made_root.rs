@@ -1,13 +1,11 @@
 //! A root file system that has no size before it is compressed. It is made before the files that boot it, which may hold its hash, and
 //! kept in the cache: the same tree is compressed once.
 
-use std::fs::File;
-
 use rootsmith_assemble::AssembleError;
 use rootsmith_fetch::{Cache, FetchError};
 use rootsmith_output::{DiskIds, MadeRoot, RootInput, make_root};
 use rootsmith_profile::Disk;
-use rootsmith_tree::{Blob, Blobs, Content, Tree};
+use rootsmith_tree::{Blob, Content, Tree};
 use rootsmith_types::{Problems, Sha256Digest, Trace, UnixTime};
 
 use crate::report::GENERATOR;
@@ -43,27 +41,15 @@ pub(crate) fn made_root(wanted: &Wanted<'_>, cache: &Cache) -> Result<Option<Mad
     let key = Sha256Digest::of(key.as_bytes());
     let there = if again { None } else { kept(&key, cache)? };
     let blob = match there {
-        Some(blob) => Some(blob),
+        Some(blob) => blob,
         None => {
-            let scratch = cache.scratch()?;
-            let path = scratch.path().join("root");
-            let written = |error| FetchError::Disk { doing: "write", path: path.clone(), error };
-            let create = || File::options().read(true).write(true).create_new(true).open(&path);
-            let mut file = create().map_err(written)?;
             let input = RootInput { filesystem, tree, blobs: cache, uuid, date, trace };
-            match make_root(&input, &file, &path)? {
-                Some(_) => {
-                    std::io::Seek::rewind(&mut file).map_err(written)?;
-                    let blob = cache.insert(&mut file).map_err(written)?;
-                    keep(name, &key, &blob, cache)?;
-                    Some(blob)
-                }
-                None => None,
-            }
+            let blob = cache.make_file(|file, path| make_root(&input, file, path).map(drop))?;
+            keep(name, &key, &blob, cache)?;
+            blob
         }
     };
-    let content = blob.map(Content::Blob);
-    content.map(|content| MadeRoot::new(content, disk.verity().map(|_| seed), cache)).transpose()
+    Ok(Some(MadeRoot::new(Content::Blob(blob), disk.verity().map(|_| seed), cache)?))
 }
 
 /// What was made under `key`, when the cache still has it.

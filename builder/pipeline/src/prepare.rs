@@ -156,7 +156,6 @@ pub(crate) fn prepare(
     };
     if let Some(disk) = disk {
         bootable::prepare_disk(&mut assembly, profile.init.system.value, disk, &ids, date)?;
-        slots::prepare(&mut assembly, profile, disk, arch, date)?;
     }
     netboot::prepare(&mut assembly, profile, date)?;
     declared_mounts(&mut assembly, profile, cache, date)?;

@@ -12,7 +12,7 @@ mod systemd;
 use std::fmt::Write;
 
 use rootsmith_assemble::Owner;
-use rootsmith_profile::{Caches, Disk, InitSystem, OutputKind, Profile};
+use rootsmith_profile::{Caches, Disk, InitSystem, Profile};
 use rootsmith_types::{Arch, Origin, PackageName, TreePath};
 
 use crate::ConfigureError;
@@ -47,7 +47,7 @@ pub(crate) fn write(edit: &mut Edit<'_>, profile: &Profile, arch: Arch) {
         refuse(edit, init, &cloud_init.origin, "start cloud-init", instead);
     }
     match init {
-        InitSystem::Systemd => systemd::write(edit, profile),
+        InitSystem::Systemd => systemd::write(edit, profile, arch),
         InitSystem::Openrc => openrc::write(edit, profile, arch),
         InitSystem::Busybox => busybox::write(edit, profile, arch),
     }
@@ -150,10 +150,7 @@ fn is_on_data(profile: &Profile, folder: &TreePath) -> bool {
 }
 
 fn disks(profile: &Profile) -> impl Iterator<Item = &Disk> {
-    profile.outputs.iter().filter_map(|output| match &output.kind {
-        OutputKind::Disk(disk) => Some(disk),
-        _ => None,
-    })
+    profile.outputs.iter().filter_map(|output| output.kind.disk())
 }
 
 /// A file that the profile asks for at `origin`.

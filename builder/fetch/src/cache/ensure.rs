@@ -8,10 +8,11 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use rootsmith_lock::{Archive, LockedPackage};
-use rootsmith_types::{NumBytes, Sha256Digest, Sha256Writer, Trace};
+use rootsmith_types::{NumBytes, Sha256Digest, Trace};
 
 use super::Cache;
 use super::download::{Reach, Wanted};
+use super::file::hash_file;
 use crate::error::Fetched;
 use crate::{FetchError, Mirrors, Progress, Transport};
 
@@ -107,9 +108,7 @@ impl Cache {
 
     /// The digest of the bytes that are in fact there.
     pub(crate) fn hash_blob(&self, digest: &Sha256Digest) -> io::Result<Sha256Digest> {
-        let mut writer = Sha256Writer::new(io::sink());
-        io::copy(&mut fs::File::open(self.folder.blob(digest))?, &mut writer)?;
-        Ok(writer.finish().1)
+        Ok(hash_file(&self.folder.blob(digest))?.0)
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::path::Path;
 
 use rootsmith_tree::Blob;
-use rootsmith_types::Sha256Digest;
+use rootsmith_types::{Sha256Digest, Sha256Writer};
 
 use super::Cache;
 use super::download::{Reach, Wanted};
@@ -61,6 +62,17 @@ impl Cache {
         self.open_blob(sha256, metadata.len()).map(Some).map_err(FetchError::disk("open", path))
     }
 
+    /// A file that `make` fills, which is told where it lies: it becomes a content under its own digest where it is, without being copied.
+    pub fn make_file<E: From<FetchError>>(&self, make: impl FnOnce(&File, &Path) -> Result<(), E>) -> Result<Blob, E> {
+        let temporary = self.folder.temporary()?;
+        make(temporary.file(), temporary.path())?;
+        let (digest, size) = hash_file(temporary.path()).map_err(FetchError::disk("read", temporary.path()))?;
+        let path = self.folder.blob(&digest);
+        temporary.keep_as(&path)?;
+        self.known().verified.insert(digest);
+        Ok(self.open_blob(&digest, size).map_err(FetchError::disk("open", path))?)
+    }
+
     /// Takes a file away that nobody will ask for again. Who has it open reads on.
     pub fn remove_file(&self, sha256: &Sha256Digest) -> Result<(), FetchError> {
         let path = self.folder.blob(sha256);
@@ -77,5 +89,43 @@ impl Cache {
         let file = File::open(&path)?;
         let pack = self.packs.add(path, file)?;
         Ok(Blob { digest: Some(*digest), size, pack, offset: 0 })
+    }
+}
+
+/// The digest of the bytes that are in fact there, and how many they are.
+pub(super) fn hash_file(path: &Path) -> io::Result<(Sha256Digest, u64)> {
+    let mut writer = Sha256Writer::new(io::sink());
+    io::copy(&mut File::open(path)?, &mut writer)?;
+    let (_, digest, size) = writer.finish();
+    Ok((digest, size))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use rootsmith_tree::Content;
+
+    use super::*;
+
+    #[test]
+    fn what_is_made_in_the_cache_lies_under_its_digest_and_half_of_it_nowhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(folder.path()).unwrap();
+        let failed = |error| FetchError::disk("write", "made")(error);
+        let made = cache.make_file(|mut file, _| file.write_all(b"a root").map_err(failed)).unwrap();
+        assert_eq!(made.digest, Some(Sha256Digest::of(b"a root")));
+        assert_eq!(&*Content::Blob(made).read(&cache, 100).unwrap(), b"a root");
+        assert!(cache.file(&Sha256Digest::of(b"a root")).unwrap().is_some());
+        let half = cache.make_file(|mut file, path| {
+            file.write_all(b"a ro").map_err(failed)?;
+            Err(FetchError::disk("write", path)(io::ErrorKind::StorageFull.into()))
+        });
+        assert!(half.is_err());
+        assert_eq!(fs::read_dir(folder.path().join("temporary")).unwrap().count(), 0);
+
+        cache.remove_file(&Sha256Digest::of(b"a root")).unwrap();
+        assert!(cache.file(&Sha256Digest::of(b"a root")).unwrap().is_none());
+        assert_eq!(&*Content::Blob(made).read(&cache, 100).unwrap(), b"a root");
     }
 }

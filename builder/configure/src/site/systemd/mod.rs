@@ -4,10 +4,11 @@ mod cloud_init;
 mod network;
 mod service;
 mod state;
+mod update;
 
 use rootsmith_assemble::Owner;
 use rootsmith_profile::{InitSystem, NetworkManager, Profile};
-use rootsmith_types::Located;
+use rootsmith_types::{Arch, Located};
 
 use super::{owned, refuse};
 use crate::ConfigureError;
@@ -67,7 +68,7 @@ pub(super) fn package_setup(edit: &mut Edit<'_>) {
     units::enable(edit, Manager::System, "package-setup.service");
 }
 
-pub(super) fn write(edit: &mut Edit<'_>, profile: &Profile) {
+pub(super) fn write(edit: &mut Edit<'_>, profile: &Profile, arch: Arch) {
     owned(edit, &profile.identity.machine_id.origin, "/etc/machine-id", UNINITIALIZED.to_owned());
     let hostname = profile.hostname();
     if hostname.value.contains('?') {
@@ -91,6 +92,7 @@ pub(super) fn write(edit: &mut Edit<'_>, profile: &Profile) {
     interfaces(edit, profile);
     cloud_init::write(edit, profile);
     state::write(edit, profile);
+    update::write(edit, profile, arch);
     quiet_first_boot(edit);
 }
 
