@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Command;
 
-use rootsmith_tests::machine::{answer, boot, build_with_probe, run_boot};
+use rootsmith_tests::machine::{answer, asking, boot, build_with_probe, run_boot};
 use rootsmith_tests::{copy_workspace, judge, judges, on_request, partition, succeed};
 
 const TOOLS: [&str; 1] = ["qemu-system-x86_64"];
@@ -15,12 +15,7 @@ const DISK: &str = r#"kind = "disk", table = "gpt", boot = "uki", partitions = [
   { type = "esp", size = "64MiB" },
   { type = "root", filesystem = "FILESYSTEM", size = "minimal", writable = "volatile" } ]"#;
 
-/// The prompt of the login comes first, then nothing comes between the answers.
-const PROBE: &str = r#"#!/bin/sh
-exec >/dev/console 2>&1
-sleep 5
-echo 1 >/proc/sys/kernel/printk
-ask() { name=$1; shift; echo; echo "<<$name"; "$@"; echo "$name>>"; }
+const QUESTIONS: &str = r#"
 ask ROOT sh -c "awk '\$2 == \"/\" { print \$3, substr(\$4, 1, 2) }' /proc/mounts"
 ask LEFT sh -c "ls -1 /etc/left /bin/left 2>/dev/null"
 ask ID cat /etc/machine-id
@@ -59,7 +54,7 @@ fn what_is_written_is_gone_at_the_next_start(filesystem: &str) {
          [image]\nname = \"volatile\"\n[packages]\ninclude = [\"netbase\"]\n[preflight]\nsets = {{ replace = [\"boot\"] }}\n\
          [[service]]\nname = \"probe\"\nexec = [\"/usr/local/bin/probe\"]\nrestart = \"never\"\n"
     );
-    let (folder, image) = build_with_probe("volatile", &profile, PROBE);
+    let (folder, image) = build_with_probe("volatile", &profile, &asking(5, QUESTIONS));
     let before = root(&image);
     let start = || boot(folder.path(), &image, "=== probe is done", &["--write"]);
     let consoles = [start(), start()];
@@ -74,11 +69,7 @@ fn what_is_written_is_gone_at_the_next_start(filesystem: &str) {
     assert!(root(&image) == before, "the root has changed");
 }
 
-const STATE: &str = r#"#!/bin/sh
-exec >/dev/console 2>&1
-sleep 20
-echo 1 >/proc/sys/kernel/printk
-ask() { name=$1; shift; echo; echo "<<$name"; "$@"; echo "$name>>"; }
+const STATE: &str = r#"
 ask MOUNTS sh -c "awk '\$2 ~ /^\/(|etc|var|home|root|srv|opt|state)\$/ { print \$2, \$3, substr(\$4, 1, 2) }' /proc/mounts | sort"
 ask LEFT sh -c "ls -1 /etc/left /srv/left 2>/dev/null"
 ask ID cat /etc/machine-id
@@ -103,7 +94,7 @@ fn a_machine_stays_who_it_is_until_a_factory_reset() {
     let profile = "schema = 1\nextends = [\"appliance-state.toml\"]\n[image]\nname = \"state\"\narch = { replace = [\"amd64\"] }\n\
                    [[service]]\nname = \"probe\"\nexec = [\"/usr/local/bin/probe\"]\nrestart = \"never\"\n\
                    after = [\"ssh.service\"]\n";
-    let (folder, image) = build_with_probe("state", profile, STATE);
+    let (folder, image) = build_with_probe("state", profile, &asking(20, STATE));
     let before = root(&image);
     File::options().write(true).open(&image).unwrap().set_len(1 << 30).unwrap();
     let start = |until| boot(folder.path(), &image, until, &["--write"]);

@@ -3,19 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rootsmith_tests::machine::{answer, boot, build_with_probe};
+use rootsmith_tests::machine::{answer, asking, boot, build_with_probe};
 use rootsmith_tests::{copy_workspace, judge, judges, on_request, succeed};
 use tempfile::TempDir;
 
 use crate::TOOLS;
-
-const FUNCTIONS: &str = r#"#!/bin/sh
-# The prompt of the login comes first, then nothing comes between the answers.
-exec >/dev/console 2>&1
-sleep 5
-echo 1 >/proc/sys/kernel/printk
-ask() { name=$1; shift; echo; echo "<<$name"; "$@"; echo "$name>>"; }
-"#;
 
 /// Builds a profile that extends the appliance by `extra`, with a service that runs `script`.
 fn build(name: &str, extra: &str, script: &str) -> (TempDir, PathBuf) {
@@ -23,7 +15,7 @@ fn build(name: &str, extra: &str, script: &str) -> (TempDir, PathBuf) {
         "schema = 1\nextends = [\"busybox-appliance.toml\"]\n[image]\nname = \"{name}\"\n\
          [[service]]\nname = \"probe\"\nexec = [\"/usr/local/bin/probe\"]\nrestart = \"never\"\n{extra}"
     );
-    build_with_probe(name, &profile, &format!("{FUNCTIONS}{script}\n"))
+    build_with_probe(name, &profile, &asking(5, script))
 }
 
 const SLEEPER: &str = r#"
@@ -142,7 +134,7 @@ fn the_root_on_a_gpt_grows_to_four_times_its_size_and_only_once() {
         return;
     }
     let script = "ask SIZE sh -c \"df -k / | awk 'END { print \\$2 }'\"\necho '=== probe is done'\nsync\npoweroff";
-    let (folder, image) = build_with_probe("bbgrow", GROWING, &format!("{FUNCTIONS}{script}\n"));
+    let (folder, image) = build_with_probe("bbgrow", GROWING, &asking(5, script));
     let old = fs::metadata(&image).unwrap().len();
     fs::File::options().write(true).open(&image).unwrap().set_len(old * 4).unwrap();
     let path = image.to_str().unwrap();

@@ -4,17 +4,12 @@
 use std::fs;
 use std::process::Command;
 
-use rootsmith_tests::machine::{answer, boot, build_with_probe};
+use rootsmith_tests::machine::{answer, asking, boot, build_with_probe};
 use rootsmith_tests::{judge, judges, on_request, partition};
 
 const TOOLS: [&str; 3] = ["qemu-system-x86_64", "sfdisk", "e2fsck"];
 
-/// The prompt of the login comes first, then nothing comes between the answers.
-const PROBE: &str = r#"#!/bin/sh
-exec >/dev/console 2>&1
-sleep 20
-echo 1 >/proc/sys/kernel/printk
-ask() { name=$1; shift; echo; echo "<<$name"; "$@"; echo "$name>>"; }
+const QUESTIONS: &str = r#"
 ask MOUNTS sh -c "awk '\$2 ~ /^\/var(\/lib)?\$/ { print \$2, \$3, substr(\$4, 1, 2) }' /proc/mounts"
 ask SWAPS sh -c "sed 1d /proc/swaps | awk '{ print \$2, \$3 }'"
 ask SIZE sh -c "df -k /var | awk 'END { print \$2 }'"
@@ -44,7 +39,7 @@ fn starts(base: &str, table: &str, boot_by: &str, more: &str) {
          [image]\nname = \"parts\"\narch = {{ replace = [\"amd64\"] }}\n[preflight]\nsets = {{ replace = [\"boot\"] }}\n\
          [[service]]\nname = \"probe\"\nexec = [\"/usr/local/bin/probe\"]\nrestart = \"never\"\n{more}"
     );
-    let (folder, image) = build_with_probe("parts", &profile, PROBE);
+    let (folder, image) = build_with_probe("parts", &profile, &asking(20, QUESTIONS));
     fs::File::options().write(true).open(&image).unwrap().set_len(2 << 30).unwrap();
     let mut tables = Vec::new();
     for _ in 0..2 {

@@ -25,6 +25,14 @@ pub fn write_probe(folder: &Path, program: &str) {
     fs::set_permissions(probe, fs::Permissions::from_mode(0o755)).expect("a mode can be set");
 }
 
+/// A probe that asks on the console: the prompt of the login comes first, within `seconds`, then nothing comes between the answers.
+pub fn asking(seconds: u32, questions: &str) -> String {
+    format!(
+        "#!/bin/sh\nexec >/dev/console 2>&1\nsleep {seconds}\necho 1 >/proc/sys/kernel/printk\n\
+         ask() {{ name=$1; shift; echo; echo \"<<$name\"; \"$@\"; echo \"$name>>\"; }}\n{questions}\n"
+    )
+}
+
 /// Builds `profile` under `name`, with the program `/usr/local/bin/probe` in it, for amd64.
 pub fn build_with_probe(name: &str, profile: &str, program: &str) -> (TempDir, PathBuf) {
     build_with_probe_for("amd64", name, profile, program)

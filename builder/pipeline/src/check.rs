@@ -9,8 +9,7 @@ use rootsmith_assemble::AssembleError;
 use rootsmith_fetch::Cache;
 use rootsmith_grub::CoreImage;
 use rootsmith_inspect::{Composed, FileSource, Image, Part, Source, SwapArea};
-use rootsmith_ondisk::{Image as _, Sink};
-use rootsmith_output::{DiskIds, MadeRoot, RawPiece, Room, core_sector, for_root, partuuid};
+use rootsmith_output::{DiskIds, MadeRoot, RawPiece, Room, Stored, core_sector, for_root, partuuid};
 use rootsmith_preflight::{
     BiosStart, BootFacts, BootVolume, Brought, DiskStart, Facts, PartitionFacts, PartitionRole, Report, RootFacts,
     Wanted as WantedSet, find_device_trees, find_entries, find_firmware_files,
@@ -22,14 +21,12 @@ use rootsmith_verify::{
     Difference, Kind, ReadBack, Seen, Slice, Times, What, compare, compare_seen, partitions, read_back,
 };
 
+use crate::bytes::{First, has};
 use crate::inputs::InputError;
 use crate::prepare::{role, room_facts, table_kind};
 
 /// How many differences one message shows.
 const SHOWN: usize = 20;
-
-/// How much is compared at once.
-const CHUNK: usize = 256 << 10;
 
 /// What should be on a disk.
 pub(crate) struct Wanted<'a> {
@@ -118,7 +115,8 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
     }
     for raw in wanted.raw {
         let slice = Slice::new(image, raw.offset.get(), raw.content.size());
-        if !same(&slice, &raw.content, wanted.cache).map_err(AssembleError::Store)? {
+        let stored = Stored { content: &raw.content, blobs: wanted.cache };
+        if !has(slice, &stored).map_err(AssembleError::Store)? {
             return Err(wanted.differs(format!("`{}` at byte {} has other bytes", raw.name, raw.offset.get())));
         }
     }
@@ -244,12 +242,10 @@ impl Wanted<'_> {
             return Err(self.differs("nothing is there to vouch for".to_owned()));
         };
         let unread = |error: std::io::Error| self.differs(format!("the root or its hashes cannot be read: {error}"));
-        let mut found = Same { slice: hashes, same: true };
-        wanted.write(&mut found).map_err(unread)?;
-        if !found.same {
+        if !has(hashes, wanted).map_err(unread)? {
             return Err(self.differs("the hashes over the root are others".to_owned()));
         }
-        match wanted.vouches_for(&Bytes { slice: root, size }).map_err(unread)? {
+        match wanted.vouches_for(&First { slice: root, size }).map_err(unread)? {
             true => Ok(()),
             false => Err(self.differs("the root has another hash".to_owned())),
         }
@@ -274,61 +270,6 @@ impl Wanted<'_> {
         }
         Ok(())
     }
-}
-
-/// Takes an image in, and tells whether `slice` has its bytes.
-struct Same<'a> {
-    slice: Slice<'a>,
-    same: bool,
-}
-
-impl Sink for Same<'_> {
-    fn write_at(&mut self, offset: u64, data: &[u8]) -> std::io::Result<()> {
-        let mut found = vec![0; data.len()];
-        self.slice.read_at(offset, &mut found)?;
-        self.same &= found == data;
-        Ok(())
-    }
-}
-
-/// The first bytes of a partition.
-struct Bytes<'a> {
-    slice: Slice<'a>,
-    size: u64,
-}
-
-impl rootsmith_ondisk::Image for Bytes<'_> {
-    fn size(&self) -> NumBytes {
-        NumBytes::new(self.size)
-    }
-
-    fn write(&self, out: &mut dyn Sink) -> std::io::Result<()> {
-        let mut buf = vec![0; CHUNK];
-        let mut at = 0;
-        while at < self.size {
-            let part = &mut buf[..(self.size - at).min(CHUNK as u64) as usize];
-            self.slice.read_at(at, part)?;
-            out.write_at(at, part)?;
-            at += part.len() as u64;
-        }
-        Ok(())
-    }
-}
-
-/// Whether `slice` has the bytes of `content`.
-fn same(slice: &Slice<'_>, content: &Content, cache: &Cache) -> std::io::Result<bool> {
-    let (mut found, mut wanted) = (vec![0; CHUNK], vec![0; CHUNK]);
-    let mut at = 0;
-    while at < content.size() {
-        let n = (content.size() - at).min(CHUNK as u64) as usize;
-        slice.read_at(at, &mut found[..n])?;
-        content.read_at(cache, at, &mut wanted[..n])?;
-        if found[..n] != wanted[..n] {
-            return Ok(false);
-        }
-        at += n as u64;
-    }
-    Ok(true)
 }
 
 /// Reads a `.tar.zst` back and compares.

@@ -6,6 +6,7 @@
 mod boot_files;
 mod bootable;
 mod build;
+mod bytes;
 mod check;
 mod container;
 mod formats;

@@ -12,8 +12,8 @@ use rootsmith_profile::{Disk, PartitionKind, Profile};
 use rootsmith_tree::{Content, Node, NodeKind};
 use rootsmith_types::{NumBytes, Problems, Sha256Digest, Sha256Writer, TreePath};
 
-use crate::boot_files::{linux_image, text_of};
-use crate::bootable::tree_error;
+use crate::boot_files::linux_image;
+use crate::bootable::{MAX_TEXT, read, tree_error};
 use crate::inputs::InputError;
 use crate::prepare::Prepared;
 use crate::report::MadeFile;
@@ -36,7 +36,8 @@ pub(crate) fn name_version(assembly: &mut Assembly, profile: &Profile, cache: &C
     let Some(version) = &profile.image.version else { return Ok(()) };
     let missing = |reason: String| InputError::NoRelease { origin: version.origin.clone(), reason };
     let path = assembly.tree.resolve(&TreePath::literal(RELEASE)).map_err(|error| missing(error.to_string()))?;
-    let mut text = text_of(&assembly.tree, RELEASE, cache)?;
+    let text = read(&assembly.tree, cache, &path, MAX_TEXT)?;
+    let mut text = String::from_utf8_lossy(&text).into_owned();
     if !text.ends_with('\n') {
         text.push('\n');
     }

@@ -35,7 +35,7 @@ use rootsmith_profile::{BootMethod, Disk, Hierarchy, InitSystem, PartitionKind, 
 use rootsmith_tree::{Blobs, Content, Metadata, Node, Tree};
 use rootsmith_types::{Arch, Located, Problems, Sha256Digest, Sources, TreePath, UnixTime};
 
-use crate::bootable::{IndexedKernel, MAX_TEXT, read, tree_error};
+use crate::bootable::{IndexedKernel, MAX_TEXT, tree_error};
 use crate::inputs::InputError;
 use crate::partitions;
 
@@ -282,16 +282,6 @@ fn content(tree: &Tree, path: &TreePath) -> Result<Content, Problems> {
 
 fn stored(data: &[u8], blobs: &dyn Blobs) -> Result<Content, Problems> {
     Ok(Content::Blob(blobs.insert(&mut &*data).map_err(AssembleError::Store)?))
-}
-
-/// The text of a small file of the tree.
-pub(crate) fn text_of(tree: &Tree, path: &'static str, blobs: &dyn Blobs) -> Result<String, Problems> {
-    let bytes = read(tree, blobs, &TreePath::literal(path), MAX_TEXT)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-fn text(files: &BootFiles<'_>, path: &'static str, blobs: &dyn Blobs) -> Result<std::sync::Arc<[u8]>, Problems> {
-    read(files.tree, blobs, &TreePath::literal(path), MAX_TEXT)
 }
 
 #[cfg(test)]

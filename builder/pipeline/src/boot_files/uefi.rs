@@ -6,8 +6,8 @@ use rootsmith_profile::{BootMethod, Disk, Profile};
 use rootsmith_tree::{Blobs, Content};
 use rootsmith_types::{Problems, TreePath};
 
-use super::{BootFiles, INITRD, KERNEL, MAX_IMAGE, Partition, pieces, stored, text};
-use crate::bootable::read;
+use super::{BootFiles, INITRD, KERNEL, MAX_IMAGE, Partition, pieces, stored};
+use crate::bootable::{MAX_TEXT, read};
 use crate::inputs::{BLESS, InputError};
 
 /// UEFI 2.10, 3.5.1.1.
@@ -20,7 +20,7 @@ pub(super) fn uki(files: &BootFiles<'_>, boot: &mut Partition, blobs: &dyn Blobs
     let stub = pieces::boot_file(files.packages, "systemd-boot-efi", &path)?;
     let stub = stub.read(blobs, MAX_IMAGE).map_err(rootsmith_assemble::AssembleError::Store)?;
     let linux = read(files.tree, blobs, &files.kernel.kernel.image, MAX_IMAGE)?;
-    let osrel = text(files, "/etc/os-release", blobs)?;
+    let osrel = read(files.tree, blobs, &TreePath::literal("/etc/os-release"), MAX_TEXT)?;
     let (cmdline, initrd) = (boot.cmdline.as_str(), boot.initrd.as_deref());
     let uname = &files.kernel.kernel.release;
     let sections = UkiSections { osrel: &osrel, cmdline, uname, initrd, linux: &linux };
