@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use ext4_view::{Ext4, Ext4Error, Ext4Read, FileType};
+use rayon::prelude::*;
 use rootsmith_tree::{Content, Metadata, Mtime, Node, NodeKind, PackId, Tree};
 use rootsmith_types::{Trace, TreePath};
 
@@ -41,65 +42,93 @@ pub(crate) fn read_back(source: Slice<'_>) -> Result<ReadBack<'_>, ReadBackError
     Ok(ReadBack { tree, seen: Seen::of(Kind::Ext4), kind: Kind::Ext4, label, uuid: Some(uuid), contents })
 }
 
-/// Every entry, with empty files for now, and the list of files; label and UUID.
+/// Every entry, with empty files for now, and the list of files; label and UUID. The directories of a level are read on every core,
+/// each with a reader of its own, because those cannot be shared.
 #[allow(clippy::type_complexity)]
 fn walk(source: &Arc<OwnedSlice>) -> Result<(Tree, Vec<Found>, Option<String>, String), ReadBackError> {
-    let fs = load(source).map_err(|error| damaged(None, error))?;
+    let fs = load(source, Checksums::Checked).map_err(|error| damaged(None, error))?;
     let root = TreePath::root();
     let metadata = fs.symlink_metadata("/").map_err(|error| damaged(Some(&root), error))?;
     let mut tree = Tree::new(convert(&metadata));
     let mut files = Vec::new();
     let mut keeper = Keeper::default();
-    let mut directories = vec![root];
+    let mut level = vec![root];
     let mut count = 0;
-    while let Some(directory) = directories.pop() {
-        let at = |error| damaged(Some(&directory), error);
-        // Sorted, so that what is kept in memory does not depend on the order on disk.
-        let mut entries = BTreeMap::new();
-        for entry in fs.read_dir(directory.as_bytes()).map_err(at)? {
-            let entry = entry.map_err(at)?;
-            let name = entry.file_name();
-            let name: &[u8] = name.as_ref();
-            if name == b"." || name == b".." {
-                continue;
-            }
-            count += 1;
-            if count > MAX_ENTRIES {
-                return Err(ReadBackError::TooManyEntries);
-            }
-            if entries.insert(name.to_vec(), entry.metadata().map_err(at)?).is_some() {
-                return Err(damaged(Some(&directory.join(name)?), "it is there twice"));
+    while !level.is_empty() {
+        let listed: Vec<Result<Vec<Entry>, ReadBackError>> = level
+            .par_iter()
+            .map_init(
+                || load(source, Checksums::Checked),
+                |fs, directory| list(fs.as_ref().map_err(|error| damaged(None, error))?, directory),
+            )
+            .collect();
+        let mut next = Vec::new();
+        for entries in listed {
+            for Entry { path, kind, metadata, size } in entries? {
+                count += 1;
+                if count > MAX_ENTRIES {
+                    return Err(ReadBackError::TooManyEntries);
+                }
+                match kind {
+                    NodeKind::Directory => next.push(path.clone()),
+                    NodeKind::File(_) => files.push(Found { path: path.clone(), size, keep: keeper.keeps(size) }),
+                    _ => {}
+                }
+                tree.insert(&path, Node { kind, metadata }).map_err(|error| damaged(Some(&path), error))?;
             }
         }
-        for (name, metadata) in entries {
-            let path = directory.join(&name)?;
-            let kind = match metadata.file_type() {
-                FileType::Directory => {
-                    directories.push(path.clone());
-                    NodeKind::Directory
-                }
-                FileType::Regular => {
-                    let keep = keeper.keeps(metadata.len());
-                    files.push(Found { path: path.clone(), size: metadata.len(), keep });
-                    NodeKind::File(Content::inline(""))
-                }
-                FileType::Symlink => {
-                    let target = fs.read_link(path.as_bytes()).map_err(|error| damaged(Some(&path), error))?;
-                    let target: &[u8] = target.as_ref();
-                    NodeKind::Symlink(target.into())
-                }
-                FileType::CharacterDevice => NodeKind::CharDevice { major: 0, minor: 0 },
-                FileType::BlockDevice => NodeKind::BlockDevice { major: 0, minor: 0 },
-                FileType::Fifo => NodeKind::Fifo,
-                FileType::Socket => NodeKind::Socket,
-            };
-            let node = Node { kind, metadata: convert(&metadata) };
-            tree.insert(&path, node).map_err(|error| damaged(Some(&path), error))?;
-        }
+        level = next;
     }
     let label = fs.label().to_str().map(str::to_owned).unwrap_or_default();
     let uuid = rootsmith_types::Uuid::new(*fs.uuid().as_bytes()).to_string();
     Ok((tree, files, (!label.is_empty()).then_some(label), uuid))
+}
+
+/// An entry of a directory.
+struct Entry {
+    path: TreePath,
+    kind: NodeKind,
+    metadata: Metadata,
+    /// Of a file.
+    size: u64,
+}
+
+/// The entries of a directory, sorted, so that what is kept in memory does not depend on the order on disk.
+fn list(fs: &Ext4, directory: &TreePath) -> Result<Vec<Entry>, ReadBackError> {
+    let at = |error| damaged(Some(directory), error);
+    let mut entries = BTreeMap::new();
+    for entry in fs.read_dir(directory.as_bytes()).map_err(at)? {
+        let entry = entry.map_err(at)?;
+        let name = entry.file_name();
+        let name: &[u8] = name.as_ref();
+        if name == b"." || name == b".." {
+            continue;
+        }
+        if entries.len() == MAX_ENTRIES {
+            return Err(ReadBackError::TooManyEntries);
+        }
+        if entries.insert(name.to_vec(), entry.metadata().map_err(at)?).is_some() {
+            return Err(damaged(Some(&directory.join(name)?), "it is there twice"));
+        }
+    }
+    let entry = |(name, metadata): (Vec<u8>, ext4_view::Metadata)| {
+        let path = directory.join(&name)?;
+        let kind = match metadata.file_type() {
+            FileType::Directory => NodeKind::Directory,
+            FileType::Regular => NodeKind::File(Content::inline("")),
+            FileType::Symlink => {
+                let target = fs.read_link(path.as_bytes()).map_err(|error| damaged(Some(&path), error))?;
+                let target: &[u8] = target.as_ref();
+                NodeKind::Symlink(target.into())
+            }
+            FileType::CharacterDevice => NodeKind::CharDevice { major: 0, minor: 0 },
+            FileType::BlockDevice => NodeKind::BlockDevice { major: 0, minor: 0 },
+            FileType::Fifo => NodeKind::Fifo,
+            FileType::Socket => NodeKind::Socket,
+        };
+        Ok(Entry { path, kind, metadata: convert(&metadata), size: metadata.len() })
+    };
+    entries.into_iter().map(entry).collect()
 }
 
 /// Files that one core takes at a time: so many, or so many bytes.
@@ -109,19 +138,23 @@ const BATCH_BYTES: u64 = 16 << 20;
 /// The contents of `files`, read on every core, each with a reader of its own, because they cannot be shared.
 ///
 /// A reader keeps the last 64 blocks it met. To open a file it looks through the directories above, which the content of the
-/// file before has driven out of those 64; so a batch of neighbours is opened first, and read then.
+/// file before has driven out of those 64; so a batch of neighbours is opened first, and read then. It also computes the checksum of each
+/// of their blocks anew, in more time than all the rest takes. They were right when the walk read them; so a second reader, which takes
+/// them for right, opens the files whose extents are in their inodes, and only those that may have more blocks of extents, with checksums
+/// the walk did not see, are opened by one that does not.
 fn digest_all(source: &Arc<OwnedSlice>, files: &[Found], trace: Trace<'_>) -> Result<Vec<Content>, ReadBackError> {
+    let longest_in_inode = longest_in_inode(source)?;
     let batches = batches(files);
     let next = AtomicUsize::new(0);
     let contents: Mutex<Vec<Option<Content>>> = Mutex::new(vec![None; files.len()]);
     // One error is kept: the one that comes first in the tree, whichever was met first.
     let failed: Mutex<Option<(usize, ReadBackError)>> = Mutex::new(None);
     rayon::broadcast(|_| {
-        let mut fs = None;
+        let mut readers = Readers { longest_in_inode, checking: None, trusting: None };
         let mut done = Vec::new();
         while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
             let _span = trace.span("read back", "ext4");
-            if let Err((index, error)) = read_batch(source, &mut fs, files, batch.clone(), &mut done) {
+            if let Err((index, error)) = read_batch(source, &mut readers, files, batch.clone(), &mut done) {
                 let Ok(mut failed) = failed.lock() else { return };
                 if failed.as_ref().is_none_or(|(first, _)| index < *first) {
                     *failed = Some((index, error));
@@ -158,23 +191,52 @@ fn batches(files: &[Found]) -> Vec<Range<usize>> {
     batches.into_iter().map(|(_, range)| range).collect()
 }
 
+/// So many extents an inode has room for (`ext4_extent` in `i_block`).
+const IN_INODE: u64 = 4;
+/// `s_log_block_size` of the superblock, which counts from 1 KiB on.
+const LOG_BLOCK_SIZE: u64 = 1024 + 0x18;
+
+/// The longest file whose extents are in its inode, however its blocks lie.
+fn longest_in_inode(source: &OwnedSlice) -> io::Result<u64> {
+    let mut log = [0; 4];
+    source.read_at(LOG_BLOCK_SIZE, &mut log)?;
+    Ok((IN_INODE << 10).checked_shl(u32::from_le_bytes(log)).unwrap_or(0))
+}
+
+/// The readers of a thread.
+struct Readers {
+    longest_in_inode: u64,
+    checking: Option<Ext4>,
+    trusting: Option<Ext4>,
+}
+
+impl Readers {
+    /// The one for a file of `size` bytes.
+    fn of(&mut self, source: &Arc<OwnedSlice>, size: u64) -> Result<&Ext4, Ext4Error> {
+        let (reader, checksums) = match size <= self.longest_in_inode {
+            true => (&mut self.trusting, Checksums::Trusted),
+            false => (&mut self.checking, Checksums::Checked),
+        };
+        match reader {
+            Some(fs) => Ok(fs),
+            None => Ok(reader.insert(load(source, checksums)?)),
+        }
+    }
+}
+
 fn read_batch(
     source: &Arc<OwnedSlice>,
-    fs: &mut Option<Ext4>,
+    readers: &mut Readers,
     files: &[Found],
     batch: Range<usize>,
     done: &mut Vec<(usize, Content)>,
 ) -> Result<(), (usize, ReadBackError)> {
-    let first = batch.start;
     let at = |index: usize, error: &dyn Display| (index, damaged(Some(&files[index].path), error));
-    let fs = match fs {
-        Some(fs) => fs,
-        None => fs.insert(load(source).map_err(|error| at(first, &error))?),
-    };
     let mut open = Vec::with_capacity(batch.len());
     for index in batch {
-        let file = fs.open(files[index].path.as_bytes()).map_err(|error| at(index, &error))?;
-        open.push((index, file));
+        let Found { path, size, .. } = &files[index];
+        let opened = readers.of(source, *size).and_then(|fs| fs.open(path.as_bytes()));
+        open.push((index, opened.map_err(|error| at(index, &error))?));
     }
     for (index, mut file) in open {
         let pack = PackId(u32::try_from(index).map_err(|_| (index, ReadBackError::TooManyEntries))?);
@@ -212,7 +274,11 @@ impl Files {
         LAST.with_borrow_mut(|last| {
             let last = match last {
                 Some(there) if there.id == self.id => there,
-                _ => last.insert(Last { id: self.id, fs: load(&self.source).map_err(io::Error::other)?, file: None }),
+                _ => last.insert(Last {
+                    id: self.id,
+                    fs: load(&self.source, Checksums::Trusted).map_err(io::Error::other)?,
+                    file: None,
+                }),
             };
             if last.file.as_ref().is_none_or(|(there, _)| *there != pack) {
                 let path = self.paths.get(pack.0 as usize).ok_or(io::ErrorKind::NotFound)?;
@@ -227,16 +293,37 @@ impl Files {
     }
 }
 
-struct Source(Arc<OwnedSlice>);
+/// Whether checksums of metadata are computed anew.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Checksums {
+    Checked,
+    /// They were checked before.
+    Trusted,
+}
+
+struct Source {
+    slice: Arc<OwnedSlice>,
+    checksums: Checksums,
+}
+
+/// `s_feature_ro_compat` of the superblock, its byte with the bit that says there are checksums (`metadata_csum`, 0x400).
+const FEATURES: u64 = 1024 + 0x64 + 1;
+const METADATA_CSUM: u8 = 0x04;
 
 impl Ext4Read for Source {
     fn read(&mut self, offset: u64, buf: &mut [u8]) -> Result<(), Box<dyn Error + Send + Sync + 'static>> {
-        Ok(self.0.read_at(offset, buf)?)
+        self.slice.read_at(offset, buf)?;
+        if self.checksums == Checksums::Trusted
+            && let Some(features) = FEATURES.checked_sub(offset).and_then(|at| buf.get_mut(usize::try_from(at).ok()?))
+        {
+            *features &= !METADATA_CSUM;
+        }
+        Ok(())
     }
 }
 
-fn load(source: &Arc<OwnedSlice>) -> Result<Ext4, Ext4Error> {
-    Ext4::load(Box::new(Source(Arc::clone(source))))
+fn load(source: &Arc<OwnedSlice>, checksums: Checksums) -> Result<Ext4, Ext4Error> {
+    Ext4::load(Box::new(Source { slice: Arc::clone(source), checksums }))
 }
 
 fn convert(metadata: &ext4_view::Metadata) -> Metadata {
