@@ -14,7 +14,7 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 
-use rootsmith_tree::{Blobs, Content, Metadata, Node, NodeKind, Tree};
+use rootsmith_tree::{Blobs, Content, DerivedKey, Metadata, Node, NodeKind, Tree};
 use rootsmith_types::{TreePath, UnixTime};
 
 use crate::config::Config;
@@ -88,20 +88,45 @@ pub fn needs_initramfs(index: &ModuleIndex, wanted: &[String]) -> Result<bool, K
     Ok(!load_order(index, wanted)?.is_empty())
 }
 
-/// Makes the compressed archive. A wanted module that the kernel has neither as a file nor built in is an error.
+/// Of what is kept: see [`DerivedKey::new`].
+const FORM: &str = "initramfs 1";
+
+/// Makes the compressed archive, or takes the one that was made of the same files. A wanted module that the kernel has neither as a file
+/// nor built in is an error.
 pub fn initramfs(input: &InitramfsInput<'_>) -> Result<Vec<u8>, KernelError> {
-    let tree = contents(input)?;
+    let modules = input.wanted()?;
+    let is_zstd = input.config.is_some_and(|config| config.is_builtin("RD_ZSTD"));
+    let failed = |e: std::io::Error| KernelError::Archive(e.to_string());
+    let mut key =
+        DerivedKey::new(FORM).with(&[u8::from(is_zstd)]).with(&input.date.to_le_bytes()).with(INIT.as_bytes());
+    key = key
+        .with(input.busybox)
+        .with(input.grow.map_or(&b""[..], str::as_bytes))
+        .with(&[u8::from(input.grow.is_some())]);
+    for (path, content) in input.files {
+        key = key.with(path.as_bytes()).with(content.digest(input.blobs).map_err(failed)?.as_bytes());
+    }
+    // Which are files, and which modules.
+    key = key.with(b"");
+    for (module, _, content) in &modules {
+        key = key.with(module.name.as_bytes()).with(content.digest(input.blobs).map_err(failed)?.as_bytes());
+    }
+    key.derive(input.blobs, failed, || packed(input, &modules, is_zstd))
+}
+
+fn packed(input: &InitramfsInput<'_>, modules: &[Wanted<'_>], is_zstd: bool) -> Result<Vec<u8>, KernelError> {
+    let tree = contents(input, modules)?;
     let failed = |e: &dyn std::fmt::Display| KernelError::Archive(e.to_string());
     let mut archive = Vec::new();
     rootsmith_cpio::write(&tree, input.blobs, &mut archive).map_err(|e| failed(&e))?;
-    if input.config.is_some_and(|config| config.is_builtin("RD_ZSTD")) {
+    if is_zstd {
         return zstd::encode_all(archive.as_slice(), 12).map_err(|e| failed(&e));
     }
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     encoder.write_all(&archive).and_then(|()| encoder.finish()).map_err(|e| failed(&e))
 }
 
-fn contents(input: &InitramfsInput<'_>) -> Result<Tree, KernelError> {
+fn contents(input: &InitramfsInput<'_>, modules: &[Wanted<'_>]) -> Result<Tree, KernelError> {
     let failed = |e: rootsmith_tree::TreeError| KernelError::Archive(e.to_string());
     let meta = |mode| Metadata::root(mode, input.date);
     let path = TreePath::literal;
@@ -125,8 +150,8 @@ fn contents(input: &InitramfsInput<'_>) -> Result<Tree, KernelError> {
         tree.insert(&path("/grow"), Node::file(Content::inline(partition), meta(0o644))).map_err(failed)?;
     }
     let mut order = String::new();
-    for module in load_order(input.index, input.modules)? {
-        let data = read_module(input, module)?;
+    for (module, file, content) in modules {
+        let data = read_module(input, file, content)?;
         let name = format!("{}.ko", module.name);
         let at = TreePath::new(format!("/modules/{name}")).map_err(|e| KernelError::Archive(e.to_string()))?;
         tree.insert(&at, Node::file(Content::inline(data), meta(0o644))).map_err(failed)?;
@@ -137,13 +162,27 @@ fn contents(input: &InitramfsInput<'_>) -> Result<Tree, KernelError> {
     Ok(tree)
 }
 
-fn read_module(input: &InitramfsInput<'_>, module: &Module) -> Result<Vec<u8>, KernelError> {
-    let path = input.folder.join(&module.file).map_err(|e| KernelError::Archive(e.to_string()))?;
-    let unreadable = |reason: String| KernelError::Unreadable { path: path.clone(), reason };
-    let content = input.tree.lookup(&path).and_then(Node::content);
-    let content = content.ok_or_else(|| unreadable("does not exist".to_owned()))?;
-    let data = content.read(input.blobs, 128 << 20).map_err(|e| unreadable(e.to_string()))?;
-    decompress(module.file.as_bytes(), &data).map_err(|reason| KernelError::BadModule { path: path.clone(), reason })
+/// A module, its file and the content of that.
+type Wanted<'a> = (&'a Module, TreePath, &'a Content);
+
+impl<'a> InitramfsInput<'a> {
+    /// The modules in the order they are loaded in.
+    fn wanted(&self) -> Result<Vec<Wanted<'a>>, KernelError> {
+        let of = |module: &'a Module| {
+            let path = self.folder.join(&module.file).map_err(|e| KernelError::Archive(e.to_string()))?;
+            match self.tree.lookup(&path).and_then(Node::content) {
+                Some(content) => Ok((module, path, content)),
+                None => Err(KernelError::Unreadable { path, reason: "does not exist".to_owned() }),
+            }
+        };
+        load_order(self.index, self.modules)?.into_iter().map(of).collect()
+    }
+}
+
+fn read_module(input: &InitramfsInput<'_>, file: &TreePath, content: &Content) -> Result<Vec<u8>, KernelError> {
+    let data = content.read(input.blobs, 128 << 20);
+    let data = data.map_err(|e| KernelError::Unreadable { path: file.clone(), reason: e.to_string() })?;
+    decompress(file.as_bytes(), &data).map_err(|reason| KernelError::BadModule { path: file.clone(), reason })
 }
 
 /// The wanted modules and all they need, each once, each behind what it needs.
@@ -222,7 +261,8 @@ mod tests {
         let index = index(&tree).unwrap();
         let modules = root_modules(&index, "ext4", &wanted(&["fuse", "virtio-blk"]));
         assert_eq!(modules, ["virtio_blk", "ext4", "fuse", "virtio-blk"]);
-        let contents = contents(&input(&tree, &index, &folder, &modules)).unwrap();
+        let input = input(&tree, &index, &folder, &modules);
+        let contents = contents(&input, &input.wanted().unwrap()).unwrap();
         let read =
             |path| contents.get(&TreePath::literal(path)).unwrap().content().unwrap().read(&NoBlobs, 1 << 20).unwrap();
         assert_eq!(&*read("/modules/order"), b"virtio_core.ko\nvirtio_blk.ko\nfuse.ko\n");

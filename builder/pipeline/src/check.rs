@@ -15,7 +15,7 @@ use rootsmith_preflight::{
     Wanted as WantedSet, find_device_trees, find_entries, find_firmware_files,
 };
 use rootsmith_profile::{Disk, PartitionKind, PartitionSize, Profile, RootFilesystem, SECTOR};
-use rootsmith_tree::{Blobs, Content, Tree};
+use rootsmith_tree::{Blob, Blobs, Content, Tree};
 use rootsmith_types::{Arch, NumBytes, Problems, Sha256Digest, Sha256Writer, Trace};
 use rootsmith_verify::{
     Difference, Kind, ReadBack, Seen, Slice, Times, What, compare, compare_seen, partitions, read_back,
@@ -151,10 +151,35 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
         start: DiskStart::read(|offset, buf| image.read_exact_at(buf, offset)),
         firmware: find_firmware_files(&volumes),
     };
+    let blobs = &Remembering { blobs, cache: wanted.cache };
     let facts = Facts { tree, blobs, arch: wanted.arch, boot: Some(&boot) };
     let sets = WantedSet::of_profile(wanted.profile);
     let _span = wanted.trace.span("preflight", wanted.file);
     rootsmith_preflight::check_brought(&facts, Some(wanted.profile), &sets, wanted.brought)
+}
+
+/// Contents of an image, with what was computed before from such bytes.
+struct Remembering<'a> {
+    blobs: &'a dyn Blobs,
+    cache: &'a Cache,
+}
+
+impl Blobs for Remembering<'_> {
+    fn read_at(&self, blob: &Blob, offset: u64, buf: &mut [u8]) -> std::io::Result<()> {
+        self.blobs.read_at(blob, offset, buf)
+    }
+
+    fn insert(&self, data: &mut dyn std::io::Read) -> std::io::Result<Blob> {
+        self.blobs.insert(data)
+    }
+
+    fn derived(&self, key: &Sha256Digest) -> Option<Vec<u8>> {
+        self.cache.derived(key)
+    }
+
+    fn keep_derived(&self, key: &Sha256Digest, data: &[u8]) -> std::io::Result<()> {
+        Blobs::keep_derived(self.cache, key, data)
+    }
 }
 
 /// A file system of the disk, read back.

@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use rootsmith_kernel::config::Config;
 use rootsmith_kernel::{Kernel, KernelError, embedded_config, find_kernel, find_kernels};
-use rootsmith_tree::Node;
+use rootsmith_tree::{DerivedKey, Node};
 use rootsmith_types::{Arch, TreePath};
 
 use crate::facts::path;
 use crate::view::View;
 use crate::{BootEntry, BootFacts, EntryKind, Facts};
+
+/// Of what is kept: see [`DerivedKey::new`].
+const FORM: &str = "embedded configuration 1";
 
 /// No kernel image is larger.
 const MAX_KERNEL: u64 = 256 << 20;
@@ -106,8 +109,7 @@ impl View<'_> {
         let found = if said == Some("m") { self.module_configs(kernel) } else { self.image(kernel) };
         let read = found.and_then(|found| {
             let Some((place, is_shown, data)) = found else { return Ok(None) };
-            let text = embedded_config(&data).map_err(|error| format!("`{place}`: {error}"))?;
-            Ok(text.map(|text| (place, is_shown, text)))
+            Ok(self.embedded(&place, &data)?.map(|text| (place, is_shown, text)))
         });
         let (place, is_shown, text) = match (read, said) {
             (Ok(Some(read)), _) => read,
@@ -123,6 +125,18 @@ impl View<'_> {
             return (FoundConfig::of(TreePath::literal("/proc/config.gz"), &text), embedded);
         }
         (file, embedded)
+    }
+
+    /// The configuration inside the file at `place`: most of a kernel has to be unpacked for it, so it is kept.
+    fn embedded(&self, place: &TreePath, data: &[u8]) -> Result<Option<String>, String> {
+        let key = DerivedKey::new(FORM).with(data);
+        let failed = |error: std::io::Error| error.to_string();
+        let kept = key.derive(self.facts.blobs, failed, || {
+            let text = embedded_config(data).map_err(|error| format!("`{place}`: {error}"))?;
+            Ok(text.map_or(Vec::new(), String::into_bytes))
+        })?;
+        // No configuration is empty.
+        Ok((!kept.is_empty()).then(|| String::from_utf8_lossy(&kept).into_owned()))
     }
 
     /// The kernel image, which shows what is in it.

@@ -6,7 +6,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use rootsmith_kernel::{Kernel, KernelError, ModuleInfo, module_info, module_name};
 use rootsmith_profile::Profile;
-use rootsmith_tree::{Node, TreeError};
+use rootsmith_tree::{Content, DerivedKey, Node, TreeError};
 
 use crate::elf::{Programs, service_path};
 use crate::facts::path;
@@ -21,6 +21,8 @@ pub(crate) use crate::kconfig::FoundConfig;
 const MAX_TEXT: u64 = 16 << 20;
 /// Compressed; the largest of Debian has 5 MB.
 const MAX_MODULE: u64 = 128 << 20;
+/// Of what is kept: see [`DerivedKey::new`].
+const MODULE_INFO: &str = "module info 1";
 /// No script of an init is larger.
 const MAX_SCRIPT: u64 = 1 << 20;
 
@@ -249,11 +251,21 @@ impl<'a> View<'a> {
         }
         let at = self.kernel.as_ref().ok()?.modules.join(file).ok()?;
         let content = self.facts.tree.lookup(&at).and_then(Node::content)?;
-        let data = content.read(self.facts.blobs, MAX_MODULE).map_err(|e| format!("cannot be read: {e}"));
-        let info =
-            data.and_then(|data| module_info(file.as_bytes(), &data)).map_err(|reason| format!("`{at}` {reason}"));
+        let info = self.read_module_info(file, content).map_err(|reason| format!("`{at}` {reason}"));
         infos.insert(name, info.clone());
         Some(info)
+    }
+
+    /// The same for the file `name` with its content: it has to be decompressed, so what it says is kept.
+    fn read_module_info(&self, name: &str, content: &Content) -> Result<ModuleInfo, String> {
+        let unread = |error: std::io::Error| format!("cannot be read: {error}");
+        let data = content.read(self.facts.blobs, MAX_MODULE).map_err(unread)?;
+        let key = DerivedKey::new(MODULE_INFO).with(name.as_bytes()).with(&data);
+        let kept = key.derive(self.facts.blobs, unread, || {
+            let info = module_info(name.as_bytes(), &data)?;
+            serde_json::to_vec(&info).map_err(|error| error.to_string())
+        })?;
+        serde_json::from_slice(&kept).map_err(|error| error.to_string())
     }
 
     /// Whether the module is in the kernel image.

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use rootsmith_types::{Sha256Digest, Sha256Writer};
+
 use crate::Blob;
 
 /// Contents that live outside the tree. The cache implements it; tests use a map.
@@ -12,6 +14,52 @@ pub trait Blobs: Sync {
 
     /// Takes a content in (a payload, a generated kernel image) and says where it now is.
     fn insert(&self, data: &mut dyn io::Read) -> io::Result<Blob>;
+
+    /// What was computed from contents before and kept under `key`.
+    fn derived(&self, _key: &Sha256Digest) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Keeps it for the next time, where results are kept.
+    fn keep_derived(&self, _key: &Sha256Digest, _data: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What a result depends on, part by part. `form` names the result and counts the versions of what makes it: one more whenever it would
+/// come out otherwise.
+pub struct DerivedKey(Sha256Writer<io::Sink>);
+
+impl DerivedKey {
+    /// Begins a key.
+    pub fn new(form: &str) -> DerivedKey {
+        DerivedKey(Sha256Writer::new(io::sink())).with(form.as_bytes())
+    }
+
+    /// Adds a part: where it ends is part of the key.
+    #[must_use]
+    pub fn with(mut self, part: &[u8]) -> DerivedKey {
+        for bytes in [&(part.len() as u64).to_le_bytes()[..], part] {
+            io::Write::write_all(&mut self.0, bytes).expect("a sink takes everything");
+        }
+        self
+    }
+
+    /// The result: what is kept, or what `make` makes. `failed` says what it means that it cannot be kept.
+    pub fn derive<E>(
+        self,
+        blobs: &dyn Blobs,
+        failed: impl FnOnce(io::Error) -> E,
+        make: impl FnOnce() -> Result<Vec<u8>, E>,
+    ) -> Result<Vec<u8>, E> {
+        let key = self.0.finish().1;
+        if let Some(kept) = blobs.derived(&key) {
+            return Ok(kept);
+        }
+        let made = make()?;
+        blobs.keep_derived(&key, &made).map_err(failed)?;
+        Ok(made)
+    }
 }
 
 /// No contents at all: for trees whose contents are all inline.
@@ -24,5 +72,50 @@ impl Blobs for NoBlobs {
 
     fn insert(&self, _: &mut dyn io::Read) -> io::Result<Blob> {
         Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Kept(Mutex<BTreeMap<Sha256Digest, Vec<u8>>>);
+
+    impl Blobs for Kept {
+        fn read_at(&self, _: &Blob, _: u64, _: &mut [u8]) -> io::Result<()> {
+            Err(io::ErrorKind::NotFound.into())
+        }
+
+        fn insert(&self, _: &mut dyn io::Read) -> io::Result<Blob> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
+        fn derived(&self, key: &Sha256Digest) -> Option<Vec<u8>> {
+            self.0.lock().unwrap().get(key).cloned()
+        }
+
+        fn keep_derived(&self, key: &Sha256Digest, data: &[u8]) -> io::Result<()> {
+            self.0.lock().unwrap().insert(*key, data.to_vec());
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_was_made_of_the_same_parts_is_not_made_again() {
+        let kept = Kept::default();
+        let derive = |parts: [&[u8]; 2], made: &[u8]| {
+            let key = parts.iter().fold(DerivedKey::new("sum 1"), |key, part| key.with(part));
+            key.derive(&kept, |error| error, || Ok(made.to_vec())).unwrap()
+        };
+        assert_eq!(derive([b"ab", b"c"], b"first"), b"first");
+        assert_eq!(derive([b"ab", b"c"], b"other"), b"first");
+        assert_eq!(derive([b"a", b"bc"], b"second"), b"second", "parts are told apart by where they end");
+        let failed = DerivedKey::new("sum 1").derive(&kept, |error| error, || Err(io::Error::other("no")));
+        assert!(failed.is_err());
+        assert_eq!(kept.0.lock().unwrap().len(), 2, "a failure is not kept");
     }
 }

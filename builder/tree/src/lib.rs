@@ -14,7 +14,7 @@ mod split;
 pub mod testing;
 mod tree;
 
-pub use blobs::{Blobs, NoBlobs};
+pub use blobs::{Blobs, DerivedKey, NoBlobs};
 pub use content::{Blob, Content, PackId, Run, Sparse};
 pub use node::{Metadata, Mtime, Node, NodeKind};
 pub use split::SplitError;

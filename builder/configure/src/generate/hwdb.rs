@@ -14,7 +14,7 @@ use std::cmp::Ordering;
 use std::io;
 use std::sync::Arc;
 
-use rootsmith_tree::{Blobs, Tree};
+use rootsmith_tree::{Blobs, DerivedKey, Tree};
 use rootsmith_types::TreePath;
 
 use super::conf_files::conf_files;
@@ -26,6 +26,9 @@ const HEADER_SIZE: usize = 80;
 const NODE_SIZE: usize = 24;
 const CHILD_SIZE: usize = 16;
 const VALUE_SIZE: usize = 32;
+
+/// Of what is kept: see [`DerivedKey::new`].
+const FORM: &str = "hwdb.bin 1";
 
 /// A record of many matches and many properties grows with their product: trixie has 170 thousand values.
 const MAX_VALUES: usize = 4_000_000;
@@ -44,7 +47,10 @@ pub(crate) fn hwdb_bin(tree: &Tree, blobs: &dyn Blobs) -> io::Result<Option<Vec<
         let text = read_text(tree, blobs, &path)?.unwrap_or_default();
         texts.push((path, text));
     }
-    compile(&texts, tool_version(tree)).map(Some)
+    let tool_version = tool_version(tree);
+    let key = DerivedKey::new(FORM).with(&tool_version.to_le_bytes());
+    let key = texts.iter().fold(key, |key, (path, text)| key.with(path.as_bytes()).with(text));
+    key.derive(blobs, |error| error, || compile(&texts, tool_version)).map(Some)
 }
 
 /// The database of these files, a later one winning over an earlier.

@@ -130,10 +130,22 @@ impl Blobs for Cache {
     }
 
     fn insert(&self, data: &mut dyn Read) -> io::Result<Blob> {
-        let (digest, size) = self.store(data).map_err(|error| match error {
-            FetchError::Disk { error, .. } => error,
-            error => io::Error::other(error),
-        })?;
+        let (digest, size) = self.store(data).map_err(as_io)?;
         self.open_blob(&digest, size)
+    }
+
+    fn derived(&self, key: &Sha256Digest) -> Option<Vec<u8>> {
+        Cache::derived(self, key)
+    }
+
+    fn keep_derived(&self, key: &Sha256Digest, data: &[u8]) -> io::Result<()> {
+        Cache::keep_derived(self, key, data).map_err(as_io)
+    }
+}
+
+fn as_io(error: FetchError) -> io::Error {
+    match error {
+        FetchError::Disk { error, .. } => error,
+        error => io::Error::other(error),
     }
 }

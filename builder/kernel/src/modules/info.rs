@@ -3,11 +3,12 @@
 use object::Endianness;
 use object::elf::{FileHeader32, FileHeader64};
 use object::read::elf::{FileHeader, SectionHeader};
+use serde::{Deserialize, Serialize};
 
 use super::elf::decompress;
 
 /// What the kernel looks at before it takes a module.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModuleInfo {
     /// `e_machine`.
     pub machine: u16,
