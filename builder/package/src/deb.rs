@@ -18,7 +18,8 @@ use crate::tar::{Kind, Member, Reader};
 use crate::unpacked::{Control, PackedEntry, PackedKind, Unpacked};
 
 /// Takes the archive of `package` apart. The decompressed `data.tar` goes to `out_tar` as it is; the offsets of the result
-/// count its bytes. Whatever would not unpack to a plain tree is refused.
+/// count its bytes. Whatever would not unpack to a plain tree is refused; whether these are the archive's bytes is for the caller to see,
+/// who has its digest: what was read of it and is well-formed may still be wrong.
 pub fn unpack(
     package: &PackageName,
     deb: &mut dyn Read,
@@ -135,7 +136,7 @@ impl<'a> Members<'a> {
     ) -> Result<T, Defect> {
         let mut member = (&mut self.input).take(bounds.compressed);
         let decoder = Compression::of(name)
-            .decoder(&mut member)
+            .decoder_of_digested(&mut member)
             .map_err(|error| Defect::Compression { member: bounds.member, reason: error.to_string() })?;
         let mut reader = Reader::new(Decoded::new(decoder, copy, bounds));
         let value = read(&mut reader)?;

@@ -63,6 +63,32 @@ pub(crate) fn prepare_kernel(
     Ok(Some(IndexedKernel { kernel, config, index }))
 }
 
+/// The modules of a kernel, to be indexed while the tree they are in is worked on.
+pub(crate) struct Ahead {
+    kernel: Kernel,
+    modules: Tree,
+}
+
+/// What can be indexed ahead, where the profile has a kernel: with all that is wrong with it, it comes again when its turn is.
+pub(crate) fn ahead(tree: &Tree, profile: &Profile, cache: &Cache) -> Option<Ahead> {
+    profile.kernel.as_ref()?;
+    let kernel = find_kernel(tree, cache).ok()?;
+    let metadata = Metadata::root(0o755, 0);
+    let mut modules = Tree::new(metadata.clone());
+    modules.create_directories(&kernel.modules.parent()?, &metadata).ok()?;
+    for entry in tree.walk_from(&kernel.modules) {
+        modules.insert(&entry.path, entry.node.clone()).ok()?;
+    }
+    Some(Ahead { kernel, modules })
+}
+
+impl Ahead {
+    /// Has the index kept for when it is asked for.
+    pub(crate) fn index(self, cache: &Cache) {
+        let _ = module_index(&self.modules, &self.kernel, cache);
+    }
+}
+
 /// The index of the kernel's modules: from the cache, when the same files were indexed before.
 fn module_index(tree: &Tree, kernel: &Kernel, cache: &Cache) -> Result<ModuleIndex, Problems> {
     let key = modules_key(tree, kernel, cache)?;

@@ -2,7 +2,7 @@
 
 use rootsmith_assemble::{Assembly, Package, drop_paths, embed, overlay, unpack};
 use rootsmith_configure::{configure, enable_services};
-use rootsmith_fetch::{Cache, Download};
+use rootsmith_fetch::{Cache, Download, FetchError};
 use rootsmith_grub::{CoreImage, format::SECTOR};
 use rootsmith_kernel::config::{read_fragments, redefinitions};
 use rootsmith_lock::{Lock, Role, Target};
@@ -138,7 +138,11 @@ pub(crate) fn prepare(
     timer.lap("assemble");
 
     let input = rootsmith_configure::Input { profile, packages: &packages, arch, date };
-    let scripts = configure(&mut assembly, &input, cache)?;
+    // Modules are decompressed for their index: the other cores have time for it.
+    let ahead = bootable::ahead(&assembly.tree, profile, cache);
+    let (scripts, ()) =
+        rayon::join(|| configure(&mut assembly, &input, cache), || ahead.into_iter().for_each(|it| it.index(cache)));
+    let scripts = scripts?;
     timer.lap("configure");
 
     let kernel = bootable::prepare_kernel(&mut assembly, profile, arch, cache, date)?;
@@ -421,9 +425,18 @@ pub(crate) fn fetch(
     timer: &mut Timer<'_>,
 ) -> Result<Vec<Package>, Problems> {
     let downloads: Vec<Download<'_>> = target.packages.iter().map(|package| Download { package }).collect();
-    cache.ensure(&downloads, &options.mirrors, host.transport, options.offline, host.progress, host.trace)?;
+    let ensure =
+        || cache.ensure(&downloads, &options.mirrors, host.transport, options.offline, host.progress, host.trace);
+    ensure()?;
     timer.lap("fetch");
-    let unpacked = cache.unpack_all(&target.packages, host.progress, host.trace)?;
+    let unpacked = match cache.unpack_all(&target.packages, host.progress, host.trace) {
+        // Archives that had lost their bytes are gone now, and come anew.
+        Err(errors) if errors.iter().all(|error| matches!(error, FetchError::Damaged { .. })) => {
+            ensure()?;
+            cache.unpack_all(&target.packages, host.progress, host.trace)?
+        }
+        unpacked => unpacked?,
+    };
     timer.lap("unpack");
     let packages = target.packages.iter().zip(unpacked);
     Ok(packages.map(|(locked, (unpacked, pack))| Package { locked: locked.clone(), unpacked, pack }).collect())

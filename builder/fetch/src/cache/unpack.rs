@@ -1,13 +1,13 @@
 //! The unpacked form of archives.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rootsmith_lock::LockedPackage;
 use rootsmith_package::{Limits, Unpacked, unpack};
 use rootsmith_tree::PackId;
-use rootsmith_types::Trace;
+use rootsmith_types::{Sha256Writer, Trace};
 use rustix::fs::FlockOperation;
 
 use super::folder::{Temporary, lock_file};
@@ -97,18 +97,20 @@ impl Cache {
         if let Some(found) = self.open_unpacked(package) {
             return Ok(found);
         }
-        if !self.known().verified.contains(&package.sha256) {
-            let found = self.hash_blob(&package.sha256).map_err(FetchError::disk("read", &path))?;
-            if found != package.sha256 {
-                let _ = fs::remove_file(&path);
-                let file = format!("{} {}", package.name, package.version);
-                return Err(FetchError::Damaged { package: Some(package.name.clone()), file, path });
-            }
-            self.known().verified.insert(package.sha256);
-        }
-
         let temporary = self.folder.temporary()?;
-        let (unpacked, written) = take_apart(package, &mut archive, &temporary)?;
+        let mut archive = Digested { inner: &mut archive, digest: Sha256Writer::new(io::sink()) };
+        let taken = take_apart(package, &mut archive, &temporary);
+        // All of it was read, unless something is wrong with it: then that may be why.
+        let found = match &taken {
+            Ok(_) => archive.digest.finish().1,
+            Err(_) => self.hash_blob(&package.sha256).map_err(FetchError::disk("read", &path))?,
+        };
+        if found != package.sha256 {
+            let _ = fs::remove_file(&path);
+            let file = format!("{} {}", package.name, package.version);
+            return Err(FetchError::Damaged { package: Some(package.name.clone()), file, path });
+        }
+        let (unpacked, written) = taken?;
         let file = temporary.file().try_clone().map_err(FetchError::disk("open", temporary.path()))?;
         temporary.keep_as(&self.folder.unpacked_tar(&package.sha256))?;
         let index = self.folder.unpacked_index(&package.sha256);
@@ -120,7 +122,7 @@ impl Cache {
 }
 
 /// Writes the decompressed tar; says what is in it, and how long it is.
-fn take_apart(package: &LockedPackage, archive: &mut File, to: &Temporary) -> Result<(Unpacked, u64), FetchError> {
+fn take_apart(package: &LockedPackage, archive: &mut dyn Read, to: &Temporary) -> Result<(Unpacked, u64), FetchError> {
     written(to, |out| unpack(&package.name, archive, out, &Limits::default()).map_err(FetchError::Archive))
 }
 
@@ -138,6 +140,20 @@ pub(super) fn written<T>(
     match (out.failure.take(), result) {
         (Some(error), _) => Err(FetchError::disk("write", to.path())(error)),
         (None, result) => Ok((result?, out.written)),
+    }
+}
+
+/// Digests what is read.
+struct Digested<'a> {
+    inner: &'a mut File,
+    digest: Sha256Writer<io::Sink>,
+}
+
+impl Read for Digested<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buf)?;
+        self.digest.write_all(&buf[..n])?;
+        Ok(n)
     }
 }
 
