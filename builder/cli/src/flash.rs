@@ -69,8 +69,7 @@ fn map_of(image: &Path) -> Result<(BlockMap, bool), Problems> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let file = File::open(image).map_err(failed(image, "open"))?;
             let size = file.metadata().map_err(failed(image, "open"))?.len();
-            let (map, _) =
-                BlockMap::of(&file, size, std::slice::from_ref(&(0..size))).map_err(failed(image, "read"))?;
+            let map = BlockMap::of(&file, size, std::slice::from_ref(&(0..size))).map_err(failed(image, "read"))?;
             Ok((map, false))
         }
         Err(source) => Err(failed(&beside, "read")(source).into()),

@@ -227,7 +227,7 @@ mod tests {
         file.set_len(SIZE).unwrap();
         file.write_all_at(&[7; 8192], 0).unwrap();
         file.write_all_at(&vec![9; 5 << 20], 5 << 20).unwrap();
-        let (map, _) = BlockMap::of(&file, SIZE, &[0..8192, 5 << 20..SIZE]).unwrap();
+        let map = BlockMap::of(&file, SIZE, &[0..8192, 5 << 20..SIZE]).unwrap();
         (path, map)
     }
 

@@ -16,7 +16,7 @@ use crate::bios::{BEHIND_MBR, Bios, CORE_IMAGE, core_sector};
 use crate::formats::{self, DiskFile};
 use crate::ids::DiskIds;
 use crate::made::{MadeRoot, Stored};
-use crate::sink::FileSink;
+use crate::sink::{FileSink, Follow};
 use crate::volume::Volume;
 
 /// Partitions begin and end on such boundaries, as every partitioning tool has it today.
@@ -122,6 +122,7 @@ pub fn write_disk(
     file: &File,
     path: &Path,
     others: &[DiskFile<'_>],
+    follow: Follow<'_>,
 ) -> Result<DiskLayout, Problems> {
     formats::check(input)?;
     let volumes = volumes(input)?;
@@ -142,7 +143,7 @@ pub fn write_disk(
     let size = disk.size();
     let failed = |source| OutputError::io(path, "write", size)(source);
     file.set_len(size.get()).map_err(failed)?;
-    let mut sink = FileSink::new(file);
+    let mut sink = FileSink::new(file, follow);
     formats::write(input, &disk, &mut sink, others).map_err(|error| match error {
         formats::WriteError::Io(source) => failed(source),
         formats::WriteError::Refused(error) => error,

@@ -29,6 +29,7 @@ pub use ids::{DiskIds, PartitionIds, partuuid};
 pub use made::{MadeRoot, RootInput, Stored, for_root, make_root};
 pub use oci::{OciInput, write_oci};
 pub use rootsmith_cpio::attributes_lost;
+pub use sink::Follow;
 pub use squashfs::{for_squashfs, write_squashfs};
-pub use staging::Staging;
+pub use staging::{Staging, release};
 pub use tar::write_tar;

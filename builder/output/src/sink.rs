@@ -38,15 +38,19 @@ impl Sink for Spanned<'_> {
     }
 }
 
+/// Who is told of every write to a file, after it. Nothing before its end is written any more; an error ends the writing.
+pub type Follow<'a> = &'a mut dyn FnMut(Range<u64>) -> io::Result<()>;
+
 pub(crate) struct FileSink<'a> {
     file: &'a File,
     end: u64,
     written: Vec<Range<u64>>,
+    follow: Follow<'a>,
 }
 
 impl<'a> FileSink<'a> {
-    pub(crate) fn new(file: &'a File) -> FileSink<'a> {
-        FileSink { file, end: 0, written: Vec::new() }
+    pub(crate) fn new(file: &'a File, follow: Follow<'a>) -> FileSink<'a> {
+        FileSink { file, end: 0, written: Vec::new(), follow }
     }
 
     /// What was really written, ascending: the rest are holes.
@@ -67,6 +71,6 @@ impl Sink for FileSink<'_> {
             _ => self.written.push(offset..end),
         }
         self.end = end;
-        Ok(())
+        (self.follow)(offset..end)
     }
 }

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rootsmith_types::NumBytes;
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{Advice, FlockOperation, fadvise, flock};
 
 use crate::OutputError;
 
@@ -110,6 +110,16 @@ impl Staging {
             }
         }
         Ok(())
+    }
+}
+
+/// Gives back the memory in which the system keeps the outputs of `name` that are there, which are about to be replaced: the new ones have
+/// use for it, and to free it takes longer than all else when they get their names. Their files stay as they are.
+pub fn release(outputs: &Path, name: &str) {
+    let files = fs::read_dir(outputs.join(name)).into_iter().flatten().flatten();
+    for entry in files.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file())) {
+        // Where it cannot be, nothing is lost but time.
+        let _ = File::open(entry.path()).map(|file| fadvise(&file, 0, None, Advice::DontNeed));
     }
 }
 

@@ -1,8 +1,11 @@
 //! A whole build, step by step.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
 use rootsmith_assemble::{AssembleError, Assembly, Package};
@@ -11,10 +14,10 @@ use rootsmith_configure::identity_plan;
 use rootsmith_fetch::Cache;
 use rootsmith_lock::{Lock, Target};
 use rootsmith_output::{
-    DiskFile, OciInput, OutputError, Staging, for_root, for_squashfs, write_cpio, write_disk, write_erofs, write_oci,
-    write_squashfs, write_tar,
+    DiskFile, DiskLayout, OciInput, OutputError, Staging, for_root, for_squashfs, release, write_cpio, write_disk,
+    write_erofs, write_oci, write_squashfs, write_tar,
 };
-use rootsmith_preflight::{Report, Verdict, Wanted};
+use rootsmith_preflight::{Report, Wanted};
 use rootsmith_profile::{Cpio, Disk, DiskFormat, Erofs, Oci, OutputKind, Profile, RootFilesystem, Squashfs};
 use rootsmith_tree::{Node, Tree, TreeError};
 use rootsmith_types::{Arch, NumBytes, Problems, STEP, Sha256Digest};
@@ -23,7 +26,8 @@ use crate::boot_files::MAX_IMAGE;
 use crate::bootable::{IndexedKernel, tree_error};
 use crate::check;
 use crate::container;
-use crate::formats;
+use crate::follow::{self, Step};
+use crate::formats::{self, Formatted};
 use crate::inputs::InputError;
 use crate::layers::layers;
 use crate::netboot;
@@ -36,6 +40,7 @@ use crate::target::arch_of;
 use crate::timer::Timer;
 use crate::trace::TRACE_FILE;
 use crate::unchanged::{Programs, Question};
+use crate::verdict::{Judge, Verdict};
 use crate::{Host, Options};
 
 /// A build that succeeded.
@@ -146,22 +151,33 @@ fn run(
         timer.lap("unchanged");
         return Ok(Outcome::Unchanged { folder: question.folder, note: stale });
     }
-    let prepared = prepare(profile, resolved, stale, options, host, &cache, places, &mut timer)?;
-    // All that can be wrong is said before anything is written.
+    let prepared = thread::scope(|scope| {
+        scope.spawn(|| release(&options.outputs, &name(profile, arch)));
+        prepare(profile, resolved, stale, options, host, &cache, places, &mut timer)
+    })?;
     let sets = Wanted::of_profile(profile);
-    judge(&prepared.preflight(profile, &sets, &cache)?)?;
-    timer.lap("preflight");
-
     let staging = Staging::open(&options.outputs, &prepared.name)?;
-    let work = Work { profile, prepared: &prepared, cache: &cache };
-    let (files, checked) = work.write_all(&staging, options.jobs, host)?;
+    let verdict = Verdict::default();
+    let work = Work { profile, prepared: &prepared, cache: &cache, verdict: &verdict };
+    let (judged, written) = thread::scope(|scope| {
+        let written = scope.spawn(|| work.write_all(&staging, options.jobs, host));
+        let judge = Judge(&verdict);
+        let judged = prepared.preflight(profile, &sets, &cache).and_then(|report| failures(&report));
+        verdict.say(judged.is_ok());
+        drop(judge);
+        timer.lap("preflight");
+        (judged, joined(written))
+    });
+    // What it says is why writing ended, if it did.
+    judged?;
+    let (files, checked) = written?;
     timer.lap("write and verify");
     // A profile without a disk has nothing to read partitions from: the tree is what was judged.
     let preflight = match checked {
         Some(report) => report,
         None => prepared.preflight(profile, &sets, &cache)?,
     };
-    judge(&preflight)?;
+    failures(&preflight)?;
 
     let Prepared { arch, target, assembly, packages, scripts, notes, .. } = prepared;
     let identity = identity_plan(&assembly.tree, profile);
@@ -205,17 +221,18 @@ struct Work<'a> {
     profile: &'a Profile,
     prepared: &'a Prepared,
     cache: &'a Cache,
+    verdict: &'a Verdict,
 }
 
 impl Work<'_> {
-    /// Writes and verifies every output; outputs run beside each other.
+    /// Writes and verifies every output; outputs run beside each other. All but the disk wait for the verdict.
     fn write_all(
         &self,
         staging: &Staging,
         jobs: usize,
         host: Host<'_>,
     ) -> Result<(Vec<MadeFile>, Option<Report>), Problems> {
-        let results: Vec<Result<Output, Problems>> = std::thread::scope(|scope| {
+        let results: Vec<Result<Output, Problems>> = thread::scope(|scope| {
             let threads: Vec<_> = self
                 .profile
                 .outputs
@@ -225,6 +242,7 @@ impl Work<'_> {
                         OutputKind::Disk(disk) => {
                             self.disk(disk, staging, host).map(|(files, report)| (files, Some(report)))
                         }
+                        _ if !self.verdict.wait() => Err(Problems(Vec::new())),
                         OutputKind::Tar => self.tar(staging, jobs, host).map(|file| (vec![file], None)),
                         OutputKind::Oci(oci) => self.oci(oci, staging, jobs, host).map(|file| (vec![file], None)),
                         OutputKind::Squashfs(squashfs) => {
@@ -235,10 +253,7 @@ impl Work<'_> {
                     })
                 })
                 .collect();
-            threads
-                .into_iter()
-                .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-                .collect()
+            threads.into_iter().map(joined).collect()
         });
         let mut problems = Problems(Vec::new());
         let mut files = Vec::new();
@@ -259,7 +274,6 @@ impl Work<'_> {
     /// The disk in each of its formats and, for whoever writes it to a card, its block map. The raw disk is written in any case: it is
     /// what is read back as a disk, and what the other files are compared with.
     fn disk(&self, disk: &Disk, staging: &Staging, host: Host<'_>) -> Result<(Vec<MadeFile>, Report), Problems> {
-        let Prepared { arch, ids, .. } = *self.prepared;
         let name = &self.prepared.name;
         let shown = format!("writing {}", formats::shown(name, disk));
         host.progress.started(&shown, None);
@@ -273,15 +287,71 @@ impl Work<'_> {
         let files: Vec<DiskFile<'_>> =
             others.iter().map(|other| DiskFile { format: other.format, file: &other.file }).collect();
         let input = self.prepared.disk_input(disk, self.cache, host.trace);
-        let span = host.trace.span("make", &raw_name);
-        let layout = write_disk(&input, &file, &path, &files)?;
-        drop(span);
-        host.progress.finished(&shown);
+        // Only whoever gets the bytes as they are asks for their digest and their map.
+        let is_mapped = disk.format.iter().any(|format| format.value.is_raw());
+        let (layout, mapped, synced, (report, read)) = thread::scope(|scope| {
+            let (steps, follower) = mpsc::channel();
+            let digest = is_mapped.then(|| {
+                scope.spawn(|| {
+                    let _span = host.trace.span("hash", &raw_name);
+                    follow::digest(&file, follower)
+                })
+            });
+            // Where nobody follows, nobody listens.
+            let tell = |step| drop(steps.send(step));
+            let mut tell_and_ask = |bytes: Range<u64>| {
+                tell(Step::Wrote(bytes.end));
+                if self.verdict.is_against() { Err(io::Error::other("preflight failed")) } else { Ok(()) }
+            };
+            let span = host.trace.span("make", &raw_name);
+            let layout = write_disk(&input, &file, &path, &files, &mut tell_and_ask)?;
+            tell(Step::Done(layout.size));
+            drop(span);
+            host.progress.finished(&shown);
+            // It has to be on the medium before it gets its name: the way there is the longest.
+            let synced = scope.spawn(|| {
+                let _span = host.trace.span("sync", &raw_name);
+                file.sync_all()
+            });
+            let map = || {
+                let _span = host.trace.span("map", &raw_name);
+                is_mapped.then(|| BlockMap::of(&file, layout.size.get(), &layout.written)).transpose()
+            };
+            let (checked, map) = rayon::join(|| self.check_disk(disk, &raw_name, (&file, &layout), &others, host), map);
+            let digest = digest.map(joined).transpose().map(Option::flatten);
+            let mapped = map.and_then(|map| Ok(map.zip(digest?)));
+            Ok::<_, Problems>((layout, mapped, joined(synced), checked))
+        })?;
+        synced.map_err(|source| OutputError::write(path.clone(), source))?;
+        let mapped = mapped.map_err(|source| OutputError::Io { path, doing: "read back", source })?;
+        let mut made = Vec::new();
+        if let Some((map, sha256)) = mapped {
+            if keeps_raw {
+                let written = NumBytes::new(map.mapped());
+                made.push(MadeFile { name: raw_name.clone(), size: layout.size, written, sha256 });
+            }
+            made.push(write_file(staging, format!("{raw_name}.bmap"), map.to_xml().as_bytes())?);
+        }
+        let report = report?;
+        made.extend(read?);
+        made.extend(slots::write(self.profile, self.prepared, disk, staging, self.cache)?);
+        Ok((made, report))
+    }
 
+    /// Reads a disk back that was written as `layout` says, and its other formats beside it.
+    fn check_disk(
+        &self,
+        disk: &Disk,
+        raw_name: &str,
+        (file, layout): (&File, &DiskLayout),
+        others: &[Formatted],
+        host: Host<'_>,
+    ) -> (Result<Report, Problems>, Result<Vec<MadeFile>, Problems>) {
+        let Prepared { arch, ids, ref name, .. } = *self.prepared;
         let shown = format!("verifying {}", formats::shown(name, disk));
         host.progress.started(&shown, None);
         let wanted = check::Wanted {
-            file: &raw_name,
+            file: raw_name,
             profile: self.profile,
             disk,
             ids,
@@ -295,28 +365,10 @@ impl Work<'_> {
             brought: &self.prepared.brought,
             trace: host.trace,
         };
-        let map = || {
-            let _span = host.trace.span("hash", &raw_name);
-            BlockMap::of(&file, layout.size.get(), &layout.written)
-        };
-        let ((report, map), others) = rayon::join(
-            || rayon::join(|| check::check_disk(&wanted, &file), map),
-            || formats::read_back(&others, &file, &layout, host.trace),
-        );
+        let checked =
+            rayon::join(|| check::check_disk(&wanted, file), || formats::read_back(others, file, layout, host.trace));
         host.progress.finished(&shown);
-        let (map, sha256) = map.map_err(|source| OutputError::Io { path, doing: "read back", source })?;
-        let mut made = Vec::new();
-        if keeps_raw {
-            let written = NumBytes::new(map.mapped());
-            made.push(MadeFile { name: raw_name.clone(), size: layout.size, written, sha256 });
-        }
-        if disk.format.iter().any(|format| format.value.is_raw()) {
-            made.push(write_file(staging, format!("{raw_name}.bmap"), map.to_xml().as_bytes())?);
-        }
-        let report = report?;
-        made.extend(others?);
-        made.extend(slots::write(self.profile, self.prepared, disk, staging, self.cache)?);
-        Ok((made, report))
+        checked
     }
 
     fn tar(&self, staging: &Staging, jobs: usize, host: Host<'_>) -> Result<MadeFile, Problems> {
@@ -464,7 +516,7 @@ fn left_out_of_squashfs(profile: &Profile, tree: &Tree) -> Option<String> {
     Some(format!("squashfs has no access control lists: those of `{first}`{more} are left out of it"))
 }
 
-fn judge(report: &Report) -> Result<(), Problems> {
+fn failures(report: &Report) -> Result<(), Problems> {
     report.failures().into_result()
 }
 
@@ -491,6 +543,11 @@ fn write_file(staging: &Staging, name: String, data: &[u8]) -> Result<MadeFile, 
     Ok(MadeFile { name, size, written: size, sha256 })
 }
 
+/// What a thread came to; if it panicked, so does this one.
+fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
 fn threads(error: rayon::ThreadPoolBuildError) -> Problems {
     OutputError::Io { path: PathBuf::from("threads"), doing: "start", source: std::io::Error::other(error) }.into()
 }
@@ -503,8 +560,9 @@ fn summarise(
     scripts: &rootsmith_configure::Report,
     preflight: &Report,
 ) -> Summary {
-    let verdicts =
-        |verdict: &dyn Fn(&Verdict) -> bool| preflight.findings.iter().filter(|f| verdict(&f.verdict)).count();
+    let verdicts = |verdict: &dyn Fn(&rootsmith_preflight::Verdict) -> bool| {
+        preflight.findings.iter().filter(|f| verdict(&f.verdict)).count()
+    };
     let contents = assembly.tree.walk().filter_map(|entry| entry.node.content().map(rootsmith_tree::Content::size));
     Summary {
         folder,
@@ -515,9 +573,9 @@ fn summarise(
         scripts: scripts.counts(),
         answered_scripts: scripts.answered().map(|(name, reason)| (name.to_string(), reason.to_owned())).collect(),
         preflight: [
-            verdicts(&|verdict| matches!(verdict, Verdict::Pass)),
-            verdicts(&|verdict| matches!(verdict, Verdict::Warning)),
-            verdicts(&|verdict| matches!(verdict, Verdict::Accepted(_))),
+            verdicts(&|verdict| matches!(verdict, rootsmith_preflight::Verdict::Pass)),
+            verdicts(&|verdict| matches!(verdict, rootsmith_preflight::Verdict::Warning)),
+            verdicts(&|verdict| matches!(verdict, rootsmith_preflight::Verdict::Accepted(_))),
         ],
         warnings: preflight
             .warnings()

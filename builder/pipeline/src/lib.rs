@@ -9,6 +9,7 @@ mod build;
 mod bytes;
 mod check;
 mod container;
+mod follow;
 mod formats;
 mod host;
 mod inputs;
@@ -30,6 +31,7 @@ mod target;
 mod timer;
 mod trace;
 mod unchanged;
+mod verdict;
 mod watched;
 
 pub use build::{Built, Judged, Outcome, build, preflight};

@@ -46,8 +46,8 @@ pub struct BlockMap {
 }
 
 impl BlockMap {
-    /// Maps the byte ranges `written` of an image, ascending, and gives the whole image's digest, too: both are of what is read back.
-    pub fn of(image: &File, size: u64, written: &[Range<u64>]) -> io::Result<(BlockMap, Sha256Digest)> {
+    /// Maps the byte ranges `written` of an image, ascending. Their digests are of what is read back.
+    pub fn of(image: &File, size: u64, written: &[Range<u64>]) -> io::Result<BlockMap> {
         let mut blocks: Vec<Range<u64>> = Vec::new();
         for bytes in written.iter().filter(|bytes| !bytes.is_empty()) {
             let (first, end) = (bytes.start / BLOCK, bytes.end.min(size).div_ceil(BLOCK));
@@ -56,24 +56,15 @@ impl BlockMap {
                 _ => blocks.push(first..end),
             }
         }
-        let mut whole = Sha256::new();
         let mut buf = vec![0; CHUNK];
-        let mut at = 0;
         let mut ranges = Vec::new();
         for blocks in blocks {
             let bytes = blocks.start * BLOCK..(blocks.end * BLOCK).min(size);
-            read_gap(image, at..bytes.start, &mut buf, |data| whole.update(data))?;
             let mut range = Sha256::new();
-            read(image, bytes.clone(), &mut buf, |data| {
-                whole.update(data);
-                range.update(data);
-            })?;
-            at = bytes.end;
+            read(image, bytes, &mut buf, |data| range.update(data))?;
             ranges.push(Mapped { blocks, sha256: Sha256Digest::new(range.finalize().into()) });
         }
-        read_gap(image, at..size, &mut buf, |data| whole.update(data))?;
-        let map = BlockMap { image_size: size, block_size: BLOCK, ranges };
-        Ok((map, Sha256Digest::new(whole.finalize().into())))
+        Ok(BlockMap { image_size: size, block_size: BLOCK, ranges })
     }
 
     /// The bytes of a range of it.
@@ -98,14 +89,51 @@ impl BlockMap {
     }
 }
 
-/// Reads what should be holes. Those are zeros without being read, which would fill memory with them: only what the file system
-/// keeps data for is looked at.
-fn read_gap(image: &File, gap: Range<u64>, buf: &mut [u8], mut each: impl FnMut(&[u8])) -> io::Result<()> {
-    let mut at = gap.start;
-    while at < gap.end {
+/// The digest of all of an image that is still being written, from front to back: what lies before the end of the last write is read back
+/// and digested while the rest is to come.
+pub struct Digester<'a> {
+    image: &'a File,
+    whole: Sha256,
+    /// Up to here it is digested.
+    at: u64,
+    buf: Vec<u8>,
+}
+
+impl<'a> Digester<'a> {
+    /// Begins the digest of an image that has its size already, and no bytes yet.
+    pub fn new(image: &'a File) -> Digester<'a> {
+        Digester { image, whole: Sha256::new(), at: 0, buf: vec![0; CHUNK] }
+    }
+
+    /// Takes note that nothing before `end` will be written any more.
+    pub fn push(&mut self, end: u64) -> io::Result<()> {
+        if end.saturating_sub(self.at) < CHUNK as u64 {
+            return Ok(());
+        }
+        self.digest(end)
+    }
+
+    /// The digest of the image, whose size is `size`.
+    pub fn finish(mut self, size: u64) -> io::Result<Sha256Digest> {
+        self.digest(size)?;
+        Ok(Sha256Digest::new(self.whole.finalize().into()))
+    }
+
+    fn digest(&mut self, end: u64) -> io::Result<()> {
+        read_sparse(self.image, self.at..end, &mut self.buf, |data| self.whole.update(data))?;
+        self.at = end;
+        Ok(())
+    }
+}
+
+/// Reads what may have holes. Those are zeros without being read, which would fill memory with them: only what the file system keeps
+/// data for is looked at.
+fn read_sparse(image: &File, bytes: Range<u64>, buf: &mut [u8], mut each: impl FnMut(&[u8])) -> io::Result<()> {
+    let mut at = bytes.start;
+    while at < bytes.end {
         let hole_ends = match seek(image, SeekFrom::Data(at)) {
-            Ok(data) => data.clamp(at, gap.end),
-            Err(Errno::NXIO) => gap.end,
+            Ok(data) => data.clamp(at, bytes.end),
+            Err(Errno::NXIO) => bytes.end,
             // A file system that does not say: all may be data.
             Err(Errno::INVAL) => at,
             Err(error) => return Err(error.into()),
@@ -120,8 +148,8 @@ fn read_gap(image: &File, gap: Range<u64>, buf: &mut [u8], mut each: impl FnMut(
             continue;
         }
         let data_ends = match seek(image, SeekFrom::Hole(at)) {
-            Ok(hole) if hole > at => hole.min(gap.end),
-            _ => gap.end,
+            Ok(hole) if hole > at => hole.min(bytes.end),
+            _ => bytes.end,
         };
         read(image, at..data_ends, buf, &mut each)?;
         at = data_ends;

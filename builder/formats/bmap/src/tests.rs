@@ -2,6 +2,13 @@ use std::io::Write;
 
 use super::*;
 
+/// Map and digest of an image that was written in these pieces.
+fn mapped(image: &File, size: u64, written: &[Range<u64>]) -> io::Result<(BlockMap, Sha256Digest)> {
+    let mut digester = Digester::new(image);
+    written.iter().try_for_each(|bytes| digester.push(bytes.end))?;
+    Ok((BlockMap::of(image, size, written)?, digester.finish(size)?))
+}
+
 /// Five blocks and a half, of which the second and the last two are written.
 fn image() -> (tempfile::NamedTempFile, u64, Vec<Range<u64>>) {
     let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -15,7 +22,7 @@ fn image() -> (tempfile::NamedTempFile, u64, Vec<Range<u64>>) {
 #[test]
 fn a_map_has_the_blocks_that_were_written_and_their_digests() {
     let (file, size, written) = image();
-    let (map, whole) = BlockMap::of(file.as_file(), size, &written).unwrap();
+    let (map, whole) = mapped(file.as_file(), size, &written).unwrap();
     let bytes = std::fs::read(file.path()).unwrap();
     assert_eq!(whole, Sha256Digest::of(&bytes));
     let blocks: Vec<_> = map.ranges.iter().map(|range| range.blocks.clone()).collect();
@@ -35,7 +42,7 @@ fn bytes_in_a_gap_are_not_taken_for_a_hole() {
     let written = [0..4096, 8 << 20..(8 << 20) + 4096];
     for at in [0, 5 << 20, 8 << 20, (9 << 20) + 5, size - 1] {
         file.as_file().write_all_at(b"x", at).unwrap();
-        let (map, whole) = BlockMap::of(file.as_file(), size, &written).unwrap();
+        let (map, whole) = mapped(file.as_file(), size, &written).unwrap();
         assert_eq!(whole, Sha256Digest::of(&std::fs::read(file.path()).unwrap()), "{at}");
         assert_eq!(map.mapped(), 8192);
     }
@@ -44,7 +51,7 @@ fn bytes_in_a_gap_are_not_taken_for_a_hole() {
 #[test]
 fn damage_and_nonsense_are_told_apart() {
     let (file, size, written) = image();
-    let text = BlockMap::of(file.as_file(), size, &written).unwrap().0.to_xml();
+    let text = mapped(file.as_file(), size, &written).unwrap().0.to_xml();
     let error = |text: &str| BlockMap::parse(text).unwrap_err();
     assert_eq!(error(&text.replacen("> 1 <", "> 2 <", 1)), BmapError::Damaged);
     assert!(matches!(error("no XML"), BmapError::Xml(_)));
@@ -72,4 +79,20 @@ fn damage_and_nonsense_are_told_apart() {
         let error = error(&sealed(&text.replace(from, to))).to_string();
         assert!(error.contains(what), "{to}: {error}");
     }
+}
+
+/// Followed while it is written, in pieces that end anywhere, an image has the digest it has when it is whole.
+#[test]
+fn an_image_that_is_followed_has_the_same_digest() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let size = (9 << 20) + 100;
+    file.as_file().set_len(size).unwrap();
+    let pieces =
+        [(0, 10), (4000, 200), (8192, 5 << 20), ((5 << 20) + 8192, 7), ((8 << 20) + 1, 3 << 10), (size - 5, 5)];
+    let mut digester = Digester::new(file.as_file());
+    for (number, (at, len)) in (1..).zip(pieces) {
+        file.as_file().write_all_at(&vec![number; len], at).unwrap();
+        digester.push(at + len as u64).unwrap();
+    }
+    assert_eq!(digester.finish(size).unwrap(), Sha256Digest::of(&std::fs::read(file.path()).unwrap()));
 }

@@ -19,7 +19,7 @@ fn bmaptool_reads_it_and_finds_the_same_blocks() {
     bytes[4 * 4096 + 5..].fill(2);
     file.write_all(&bytes).unwrap();
     let (size, written) = (bytes.len() as u64, [4100..4200, 4 * 4096 + 5..5 * 4096 + 100]);
-    let (map, _) = BlockMap::of(file.as_file(), size, &written).unwrap();
+    let map = BlockMap::of(file.as_file(), size, &written).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let (map_file, copy) = (folder.path().join("image.bmap"), folder.path().join("copy"));
     std::fs::write(&map_file, map.to_xml()).unwrap();
