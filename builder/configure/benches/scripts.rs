@@ -83,7 +83,7 @@ fn read_packages(lock: &Path, cache: &Path) -> Result<(Vec<Package>, Packs), Box
         let path: PathBuf = cache.join("blobs/sha256").join(&digest[..2]).join(&digest);
         let mut archive = std::fs::File::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         let mut tar = Vec::new();
-        let unpacked = rootsmith_package::unpack(&locked.name, &mut archive, &mut tar, &Limits::default())?;
+        let unpacked = rootsmith_package::unpack(&locked.name, &mut archive, &mut tar, &Limits::default(), 1)?;
         let pack = PackId(u32::try_from(packs.len())?);
         packages.push(Package { locked: locked.clone(), unpacked: Arc::new(unpacked), pack });
         packs.push(tar);

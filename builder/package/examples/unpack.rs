@@ -59,7 +59,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn open(file: &Path) -> Result<Unpacked, Box<dyn std::error::Error + Send + Sync>> {
     let name = file.file_name().and_then(|name| name.to_str()).and_then(|name| name.split('_').next()).unwrap_or("");
     let name = name.parse().map_err(|_| "the file's name does not begin with a package's name")?;
-    Ok(unpack(&name, &mut File::open(file)?, &mut io::sink(), &Limits::default())?)
+    Ok(unpack(&name, &mut File::open(file)?, &mut io::sink(), &Limits::default(), 1)?)
 }
 
 fn print_entry(entry: &rootsmith_package::PackedEntry) {

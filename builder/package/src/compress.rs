@@ -7,6 +7,7 @@ use liblzma::bufread::XzDecoder;
 use liblzma::stream::{CONCATENATED, IGNORE_CHECK, Stream};
 use rootsmith_types::NumBytes;
 
+use crate::blocks::Blocks;
 use crate::index_error::IndexError;
 
 /// `xz -9` needs 65 MiB.
@@ -54,8 +55,16 @@ impl Compression {
     }
 
     /// The same for an `input` whose digest the caller compares: the checksums of xz, a twentieth of the work, would say nothing more.
-    pub(crate) fn decoder_of_digested<'a>(self, input: impl BufRead + 'a) -> io::Result<Box<dyn Read + 'a>> {
-        self.decoder_with(input, CONCATENATED | IGNORE_CHECK)
+    /// More than one of `threads` decode the blocks that xz may have.
+    pub(crate) fn decoder_of_digested<'a>(
+        self,
+        input: impl BufRead + 'a,
+        threads: u32,
+    ) -> io::Result<Box<dyn Read + 'a>> {
+        match self {
+            Compression::Xz if threads > 1 => Ok(Box::new(Blocks::new(input, threads, XZ_MEMORY)?)),
+            _ => self.decoder_with(input, CONCATENATED | IGNORE_CHECK),
+        }
     }
 
     fn decoder_with<'a>(self, input: impl BufRead + 'a, xz: u32) -> io::Result<Box<dyn Read + 'a>> {

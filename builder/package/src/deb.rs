@@ -19,14 +19,16 @@ use crate::unpacked::{Control, PackedEntry, PackedKind, Unpacked};
 
 /// Takes the archive of `package` apart. The decompressed `data.tar` goes to `out_tar` as it is; the offsets of the result
 /// count its bytes. Whatever would not unpack to a plain tree is refused; whether these are the archive's bytes is for the caller to see,
-/// who has its digest: what was read of it and is well-formed may still be wrong.
+/// who has its digest: what was read of it and is well-formed may still be wrong. An archive that others wait for may have several
+/// `threads`.
 pub fn unpack(
     package: &PackageName,
     deb: &mut dyn Read,
     out_tar: &mut dyn Write,
     limits: &Limits,
+    threads: u32,
 ) -> Result<Unpacked, ArchiveError> {
-    read_deb(package, deb, out_tar, limits).map_err(|defect| ArchiveError { package: package.clone(), defect })
+    read_deb(package, deb, out_tar, limits, threads).map_err(|defect| ArchiveError { package: package.clone(), defect })
 }
 
 /// What the archive says of itself in its `control.tar`, whatever package it holds; nothing behind it is read.
@@ -40,6 +42,7 @@ fn read_deb(
     deb: &mut dyn Read,
     out_tar: &mut dyn Write,
     limits: &Limits,
+    threads: u32,
 ) -> Result<Unpacked, Defect> {
     let mut members = Members::open(deb)?;
     let control = members.control(limits)?;
@@ -47,7 +50,7 @@ fn read_deb(
 
     let found = members.next("data.tar")?;
     let bounds = Bounds { member: "data.tar", compressed: found.size, limit: limits.data, ratio: limits.ratio };
-    let entries = members.tar(&found.name, bounds, out_tar, |reader| read_data(reader, limits))?;
+    let entries = members.tar(&found.name, bounds, threads, out_tar, |reader| read_data(reader, limits))?;
 
     members.end()?;
     Ok(Unpacked { control, entries })
@@ -77,7 +80,7 @@ impl<'a> Members<'a> {
         let found = self.next("control.tar")?;
         let (limit, ratio) = (limits.control, limits.ratio);
         let bounds = Bounds { member: "control.tar", compressed: found.size, limit, ratio };
-        self.tar(&found.name, bounds, &mut io::sink(), read_control)
+        self.tar(&found.name, bounds, 1, &mut io::sink(), read_control)
     }
 
     /// The next member, which must be `wanted`, a tar with any of the known compressions.
@@ -131,12 +134,13 @@ impl<'a> Members<'a> {
         &mut self,
         name: &str,
         bounds: Bounds,
+        threads: u32,
         copy: &mut dyn Write,
         read: impl FnOnce(&mut Reader<'_>) -> Result<T, Defect>,
     ) -> Result<T, Defect> {
         let mut member = (&mut self.input).take(bounds.compressed);
         let decoder = Compression::of(name)
-            .decoder_of_digested(&mut member)
+            .decoder_of_digested(&mut member, threads)
             .map_err(|error| Defect::Compression { member: bounds.member, reason: error.to_string() })?;
         let mut reader = Reader::new(Decoded::new(decoder, copy, bounds));
         let value = read(&mut reader)?;

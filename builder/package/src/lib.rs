@@ -6,6 +6,7 @@
 mod ar;
 mod archive;
 mod archive_error;
+mod blocks;
 mod compress;
 mod date;
 mod deb;

@@ -23,12 +23,16 @@ const UNPACKING: &str = "unpacking packages";
 impl Cache {
     /// The unpacked form of a package: the one that is there, or a new one made from the archive.
     pub fn unpacked(&self, package: &LockedPackage) -> Result<(Arc<Unpacked>, PackId), FetchError> {
+        self.unpacked_by(package, 1)
+    }
+
+    fn unpacked_by(&self, package: &LockedPackage, threads: u32) -> Result<(Arc<Unpacked>, PackId), FetchError> {
         if let Some((unpacked, pack)) = self.known().unpacked.get(&package.sha256) {
             return Ok((Arc::clone(unpacked), *pack));
         }
         let found = match self.open_unpacked(package) {
             Some(found) => found,
-            None => self.make_unpacked(package)?,
+            None => self.make_unpacked(package, threads)?,
         };
         let (unpacked, file) = found;
         let path = self.folder.unpacked_tar(&package.sha256);
@@ -51,14 +55,17 @@ impl Cache {
         order.sort_by_key(|package| (std::cmp::Reverse(package.size), package.sha256));
         order.dedup_by_key(|package| package.sha256);
         let errors = Mutex::new(Vec::new());
-        let total = order.iter().map(|package| package.size).sum();
+        let total: u64 = order.iter().map(|package| package.size).sum();
+        let cores = u32::try_from(rayon::current_num_threads()).unwrap_or(1);
         progress.started(UNPACKING, Some(total));
         rayon::scope_fifo(|scope| {
             for package in order {
                 let errors = &errors;
+                // Those that would not be through when the others are have several cores.
+                let threads = if package.size.saturating_mul(u64::from(cores)) > total { cores } else { 1 };
                 scope.spawn_fifo(move |_| {
                     let _span = trace.span("unpack", package.name.as_str());
-                    if let Err(error) = self.unpacked(package) {
+                    if let Err(error) = self.unpacked_by(package, threads) {
                         errors.lock().unwrap_or_else(PoisonError::into_inner).push((&package.name, error));
                     }
                     progress.advanced(UNPACKING, package.size);
@@ -82,7 +89,7 @@ impl Cache {
         (file.metadata().ok()?.len() == length).then_some((unpacked, file))
     }
 
-    fn make_unpacked(&self, package: &LockedPackage) -> Result<(Unpacked, File), FetchError> {
+    fn make_unpacked(&self, package: &LockedPackage, threads: u32) -> Result<(Unpacked, File), FetchError> {
         let path = self.folder.blob(&package.sha256);
         let mut archive = match File::open(&path) {
             Ok(archive) => archive,
@@ -99,7 +106,7 @@ impl Cache {
         }
         let temporary = self.folder.temporary()?;
         let mut archive = Digested { inner: &mut archive, digest: Sha256Writer::new(io::sink()) };
-        let taken = take_apart(package, &mut archive, &temporary);
+        let taken = take_apart(package, &mut archive, &temporary, threads);
         // All of it was read, unless something is wrong with it: then that may be why.
         let found = match &taken {
             Ok(_) => archive.digest.finish().1,
@@ -122,8 +129,13 @@ impl Cache {
 }
 
 /// Writes the decompressed tar; says what is in it, and how long it is.
-fn take_apart(package: &LockedPackage, archive: &mut dyn Read, to: &Temporary) -> Result<(Unpacked, u64), FetchError> {
-    written(to, |out| unpack(&package.name, archive, out, &Limits::default()).map_err(FetchError::Archive))
+fn take_apart(
+    package: &LockedPackage,
+    archive: &mut dyn Read,
+    to: &Temporary,
+    threads: u32,
+) -> Result<(Unpacked, u64), FetchError> {
+    written(to, |out| unpack(&package.name, archive, out, &Limits::default(), threads).map_err(FetchError::Archive))
 }
 
 /// What `work` made of the writer to a file, and how many bytes it wrote there.

@@ -81,7 +81,7 @@ fn pax(records: &[(&str, &[u8])]) -> Vec<u8> {
 
 fn unpacked(deb: &[u8], limits: &Limits) -> Result<(Unpacked, Vec<u8>), ArchiveError> {
     let mut out = Vec::new();
-    let unpacked = unpack(&"mawk".parse().unwrap(), &mut &deb[..], &mut out, limits)?;
+    let unpacked = unpack(&"mawk".parse().unwrap(), &mut &deb[..], &mut out, limits, 1)?;
     Ok((unpacked, out))
 }
 
@@ -380,7 +380,7 @@ fn a_bomb_is_refused_before_it_goes_off() {
         ("data.tar.zst", compressed(".zst", &zeros)),
     ]);
     let mut out = Vec::new();
-    let error = unpack(&"mawk".parse().unwrap(), &mut &bytes[..], &mut out, &Limits::default()).unwrap_err();
+    let error = unpack(&"mawk".parse().unwrap(), &mut &bytes[..], &mut out, &Limits::default(), 1).unwrap_err();
     assert!(matches!(error.defect, Defect::Bomb { member: "data.tar", ratio: 500 }), "{error}");
     assert!(out.len() <= 64 << 20);
 }
