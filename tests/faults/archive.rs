@@ -197,6 +197,33 @@ fn without_a_fault_a_disk_is_built() {
     assert!(fs::metadata(image).unwrap().len() > 4 << 20);
 }
 
+/// In the cache, where nothing was taken apart yet: they are fetched once more, and the build goes on.
+#[test]
+fn archives_that_lost_their_bytes_are_fetched_again() {
+    let Some(place) = Place::new() else { return };
+    place.succeed(&["build", "good-tar.toml"]);
+    let image = || fs::read(place.work().join("outputs/fault-amd64/fault-amd64.rootfs.tar.zst")).unwrap();
+    let first = image();
+    fs::remove_dir_all(place.work().join("cache/unpacked")).unwrap();
+    let mut rotten = 0;
+    for folder in fs::read_dir(place.work().join("cache/blobs/sha256")).unwrap().flatten() {
+        for file in fs::read_dir(folder.path()).unwrap().flatten() {
+            let mut bytes = fs::read(file.path()).unwrap();
+            if bytes.starts_with(b"!<arch>") {
+                let last = bytes.len() - 9;
+                bytes[last] ^= 1;
+                fs::write(file.path(), bytes).unwrap();
+                rotten += 1;
+            }
+        }
+    }
+    assert!(rotten > 1);
+    let offline = place.run(&["build", "good-tar.toml", "--rebuild", "--offline"]);
+    assert_eq!(offline.status.code(), Some(HOST), "{}", said(&offline));
+    place.succeed(&["build", "good-tar.toml", "--rebuild"]);
+    assert!(first == image());
+}
+
 #[test]
 fn a_package_that_does_not_exist() {
     let Some(place) = Place::new() else { return };

@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use rootsmith_fetch::{Http, Mirrors, Proxies, mirrors};
 use rootsmith_kbuild::Programs;
 use rootsmith_lock::Lock;
-use rootsmith_pipeline::{Failure, Host, Judged, KernelConfig, Options, Outcome, Places, Suggested, Watched};
+use rootsmith_pipeline::{
+    Failure, Host, Judged, KernelConfig, Options, Outcome, Places, Suggested, Watched, set_threads,
+};
 use rootsmith_preflight::Wanted;
 use rootsmith_profile::Profile;
 use rootsmith_types::{Arch, Located, Recorder, Sources, Trace};
@@ -28,6 +30,9 @@ const TOGETHER: usize = 2;
 
 pub(crate) fn build(args: &BuildArgs, environment: &Environment) -> Result<(), ExitCode> {
     let screen = Screen::new(environment.terminal);
+    if let Some(jobs) = args.inputs.jobs {
+        set_threads(jobs.into());
+    }
     // What is wrong with any profile is said before the first is built.
     let ready: Vec<Result<Build<'_>, u8>> =
         args.profiles.iter().map(|path| Build::start(path, args, environment, &screen)).collect();

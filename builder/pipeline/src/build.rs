@@ -78,12 +78,7 @@ pub fn build(
     host: Host<'_>,
 ) -> Result<Outcome, Failure> {
     let mut places = Places::of(profile);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(options.jobs).build();
-    let result = match pool {
-        Ok(pool) => pool.install(|| run(profile, lock, locked, options, host, &mut places)),
-        Err(error) => Err(threads(error)),
-    };
-    result.map_err(|problems| Failure { problems, places })
+    run(profile, lock, locked, options, host, &mut places).map_err(|problems| Failure { problems, places })
 }
 
 /// A profile that was judged without building its outputs.
@@ -546,10 +541,6 @@ fn write_file(staging: &Staging, name: String, data: &[u8]) -> Result<MadeFile, 
 /// What a thread came to; if it panicked, so does this one.
 fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-}
-
-fn threads(error: rayon::ThreadPoolBuildError) -> Problems {
-    OutputError::Io { path: PathBuf::from("threads"), doing: "start", source: std::io::Error::other(error) }.into()
 }
 
 fn summarise(

@@ -26,6 +26,13 @@ pub struct Host<'a> {
     pub trace: Trace<'a>,
 }
 
+/// Has everything of this process done by so many threads, at least one, which builds share: as many as there are cores, unless this is
+/// called, once and before the first build.
+pub fn set_threads(count: usize) {
+    // It fails where they are at work already.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(count).build_global();
+}
+
 /// How to build. None of it reaches an image.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -39,7 +46,7 @@ pub struct Options {
     pub mirrors: Mirrors,
     /// No network at all.
     pub offline: bool,
-    /// How many threads; at least one.
+    /// How many threads a compressor or a compiler may have; at least one. The rest of the work is done by [`set_threads`].
     pub jobs: usize,
     /// The current time: for signatures and `Valid-Until`, never for an image.
     pub now: UnixTime,

@@ -35,7 +35,7 @@ mod verdict;
 mod watched;
 
 pub use build::{Built, Judged, Outcome, build, preflight};
-pub use host::{Host, Options};
+pub use host::{Host, Options, set_threads};
 pub use kernel_source::{KernelConfig, kernel_config};
 pub use places::{Failure, Places};
 pub use report::{MadeFile, Summary};
