@@ -1,8 +1,9 @@
 //! What differs between the tree that was wanted and the one that was found.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-use rootsmith_tree::{Blobs, Content, Entry, Metadata, Mtime, Node, NodeKind, Tree};
+use rootsmith_tree::{Blobs, Content, Entry, LeafId, Metadata, Mtime, Node, NodeKind, Tree};
 use rootsmith_types::{Blame, Explain, Sha256Digest, Subject, TreePath};
 
 use crate::{Kind, ReadBack, ReadBackError, Seen, Times};
@@ -117,12 +118,14 @@ pub fn compare_seen(
         compare_metadata(&entry, node, seen, &mut differs);
         compare_kinds(entry.node, node, seen, (blobs, found_blobs), &mut differs)?;
         if seen.hard_links {
-            let found_entry = Entry { path: entry.path.clone(), node, leaf: found.leaf_id(&entry.path) };
-            let names = (first_wanted.of(&entry), first_found.of(&found_entry));
-            if let (Some(wanted), Some(found)) = names
-                && wanted != found
-            {
-                differs(What::HardLink(wanted, found));
+            let (leaf, found_leaf) = (entry.leaf, found.leaf_id(&entry.path));
+            if first_wanted.are_several(leaf) || first_found.are_several(found_leaf) {
+                let names = (first_wanted.of(leaf, &entry.path), first_found.of(found_leaf, &entry.path));
+                if let (Some(wanted), Some(found)) = names
+                    && wanted != found
+                {
+                    differs(What::HardLink(wanted, found));
+                }
             }
         }
     }
@@ -236,17 +239,27 @@ fn even(mtime: Mtime) -> Mtime {
     Mtime { seconds: seconds - seconds.rem_euclid(2), nanoseconds: 0 }
 }
 
-/// The first name, in the order of paths, of each file with several.
-struct FirstNames(Vec<Option<TreePath>>);
+/// The first name, in the order of paths, of each file with several. Of the others nothing is kept: there may be millions.
+struct FirstNames<'a> {
+    tree: &'a Tree,
+    met: BTreeMap<LeafId, TreePath>,
+}
 
-impl FirstNames {
-    fn new(tree: &Tree) -> FirstNames {
-        FirstNames(vec![None; tree.leaf_slots()])
+impl FirstNames<'_> {
+    fn new(tree: &Tree) -> FirstNames<'_> {
+        FirstNames { tree, met: BTreeMap::new() }
     }
 
-    /// The first name under which this entry's file was met; entries come in the order of paths.
-    fn of(&mut self, entry: &Entry<'_>) -> Option<TreePath> {
-        let slot = self.0.get_mut(entry.leaf?.index())?;
-        Some(slot.get_or_insert_with(|| entry.path.clone()).clone())
+    /// Whether this leaf has other names.
+    fn are_several(&self, leaf: Option<LeafId>) -> bool {
+        leaf.is_some_and(|leaf| self.tree.links(leaf) > 1)
+    }
+
+    /// The first name under which this leaf was met; names come in the order of paths.
+    fn of(&mut self, leaf: Option<LeafId>, path: &TreePath) -> Option<TreePath> {
+        match leaf? {
+            leaf if self.are_several(Some(leaf)) => Some(self.met.entry(leaf).or_insert_with(|| path.clone()).clone()),
+            _ => Some(path.clone()),
+        }
     }
 }
