@@ -109,9 +109,14 @@ impl TreePath {
 
     /// This path and `rest` (one component or several, under the rules of [`TreePath::new`]) below it.
     pub fn join(&self, rest: impl AsRef<[u8]>) -> Result<TreePath, InvalidPath> {
-        let mut joined = self.0.to_vec();
-        joined.push(b'/');
-        joined.extend_from_slice(rest.as_ref());
+        let rest = rest.as_ref();
+        let above = if self.is_root() { &[] } else { &*self.0 };
+        let joined = [above, b"/", rest].concat();
+        // Every step of every walk comes by here, nearly always with one name.
+        let is_name = (1..=255).contains(&rest.len()) && rest != b"." && rest != b"..";
+        if is_name && joined.len() <= 4095 && !rest.iter().any(|byte| matches!(byte, b'/' | 0)) {
+            return Ok(TreePath(joined.into()));
+        }
         TreePath::new(joined)
     }
 
@@ -180,6 +185,17 @@ mod tests {
         assert_eq!(TreePath::root().parent(), None);
         assert_eq!(TreePath::root().name(), None);
         assert_eq!(TreePath::root().join("etc").unwrap(), TreePath::literal("/etc"));
+        assert_eq!(path.join("x/../y"), Err(InvalidPath::Escapes("/usr/bin/awk/x/../y".to_owned())));
+        for (rest, joined) in
+            [("", "/usr/bin/awk"), (".", "/usr/bin/awk"), ("./a/", "/usr/bin/awk/a"), ("a//b", "/usr/bin/awk/a/b")]
+        {
+            assert_eq!(path.join(rest), Ok(TreePath::literal(joined)), "{rest}");
+        }
+        for rest in [&b".."[..], b"\0", &[b'x'; 256]] {
+            assert!(path.join(rest).is_err() && TreePath::root().join(rest).is_err(), "{rest:?}");
+        }
+        let longest = TreePath::new("/x".repeat(2046)).unwrap();
+        assert!(longest.join("ab").is_ok() && longest.join("abc").is_err());
         assert!(path.starts_with(&TreePath::literal("/usr")));
         assert!(!TreePath::literal("/usrx").starts_with(&TreePath::literal("/usr")));
     }
