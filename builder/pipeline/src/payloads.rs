@@ -11,7 +11,7 @@ use rootsmith_fetch::{Cache, FetchError, RemoteFile};
 use rootsmith_inspect::{Bundle, BundledImage, FileSource, OpenError};
 use rootsmith_lock::{Archive, LockedPackage, LockedPayload, Role, Why};
 use rootsmith_package::{ArchiveKind, Defect, Stanza};
-use rootsmith_preflight::Brought;
+use rootsmith_preflight::{Brought, may_be_run};
 use rootsmith_profile::{Payload, PayloadKind, Profile, Source};
 use rootsmith_tree::{Blob, Blobs, Content};
 use rootsmith_types::{Arch, Blame, Explain, Note, Origin, PackageName, Problems, Sha256Digest, Sources, Subject};
@@ -64,22 +64,23 @@ impl Payloads {
         &self.stanzas
     }
 
-    /// Which file of the tree is from which payload of the profile.
+    /// Which file of the tree is from which payload of the profile, of those that may be run.
     pub(crate) fn brought(&self, profile: &Profile, assembly: &Assembly) -> Brought {
         let named = profile.payloads.iter().enumerate();
         let by_origin: BTreeMap<_, usize> = named.map(|(index, payload)| (&payload.origin, index)).collect();
         let by_package: BTreeMap<_, usize> =
             self.packages.iter().map(|package| (&package.locked.name, package.payload)).collect();
-        let files = assembly
-            .owners
-            .iter()
-            .filter(|(path, _)| assembly.tree.get(path).is_some_and(|node| node.content().is_some()));
         let from = |owner: &Owner| match owner {
             Owner::Profile(origin) => by_origin.get(origin).copied(),
             Owner::Package(name) => by_package.get(name).copied(),
             Owner::Script(_) | Owner::Builder(_) => None,
         };
-        files.filter_map(|(path, owner)| Some((path.clone(), from(owner)?))).collect()
+        if profile.payloads.is_empty() {
+            return Brought::new();
+        }
+        let run = assembly.tree.walk().filter(|entry| may_be_run(&entry.path, entry.node));
+        let owned = run.filter_map(|entry| Some((from(assembly.owners.exactly(&entry.path)?)?, entry.path)));
+        owned.map(|(payload, path)| (path, payload)).collect()
     }
 }
 

@@ -23,7 +23,8 @@ pub struct Facts<'a> {
 /// The folder of k0s, which takes the room on a node.
 pub(crate) const DATA_FOLDER: &str = "/var/lib/k0s";
 
-/// The files that payloads of the profile brought, each with the payload's number: what only the build knows of an image.
+/// The files that payloads of the profile brought, each with the payload's number: what only the build knows of an image. Those
+/// that [`may_be_run`](crate::may_be_run) are enough: an archive may hold a million others.
 pub type Brought = BTreeMap<TreePath, usize>;
 
 /// A disk, as its firmware and its kernel see it.

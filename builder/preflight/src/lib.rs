@@ -35,5 +35,5 @@ pub use render::{
     list_checks, sets_page,
 };
 pub use rule::Rule;
-pub use rules::fstab_field;
+pub use rules::{fstab_field, may_be_run};
 pub use set::{Check, Said, Set, SetError, Severity, Wanted, sets};

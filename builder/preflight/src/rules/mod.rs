@@ -28,6 +28,7 @@ mod users;
 
 pub use fstab::fstab_field;
 pub(crate) use payload::Survey;
+pub use payload::may_be_run;
 pub(crate) use payload::payload_line;
 
 use crate::elf::{self, Kind};

@@ -213,7 +213,7 @@ fn candidates(view: &View<'_>) -> Vec<Candidate> {
     for entry in tree.walk() {
         let Some(leaf) = entry.leaf else { continue };
         let executable = is_executable(entry.node);
-        if entry.node.content().is_none() || !(executable || is_library(&entry.path)) {
+        if !may_be_run(&entry.path, entry.node) {
             continue;
         }
         if payloads.contains_key(&entry.path) || skipped.iter().any(|folder| entry.path.starts_with(folder)) {
@@ -234,6 +234,11 @@ fn candidates(view: &View<'_>) -> Vec<Candidate> {
         candidates.push(Candidate { at: entry.path, place, payload, single, is_executable: executable });
     }
     candidates
+}
+
+/// Whether a file is something that would be run, or loaded by what is.
+pub fn may_be_run(at: &TreePath, node: &Node) -> bool {
+    node.content().is_some() && (is_executable(node) || is_library(at))
 }
 
 /// `libz.so`, `libz.so.1`.
