@@ -89,6 +89,7 @@ impl<'a> Collected<'a> {
                 collected.folders.push(Folder { inode, parent, entries: Vec::new() });
             }
         }
+        collected.contents.finish();
         Ok(collected)
     }
 

@@ -143,6 +143,11 @@ impl<'a> Contents<'a> {
         self.stored.push(stored);
         Ok(Some(number))
     }
+
+    /// Nothing more comes.
+    pub(crate) fn finish(&mut self) {
+        self.known = BTreeMap::new();
+    }
 }
 
 /// Bytes behind the last whole block.

@@ -1,5 +1,6 @@
 //! Emits: contents as they come out of the compressors, then the tables that say where they are, the superblock last.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -177,8 +178,8 @@ impl Plan<'_> {
         let [inodes, names] = &mut compressors;
         let (mut inodes, mut names) = (Chain::new(inodes), Chain::new(names));
         let mut places = Vec::with_capacity(collected.inodes.len());
-        let mut listings: Vec<Option<(directory::Listing, u32)>> = Vec::new();
-        listings.resize_with(collected.inodes.len(), || None);
+        // Of directories whose names were written and whose inodes are still to come.
+        let mut listings: BTreeMap<u32, (directory::Listing, u32)> = BTreeMap::new();
         let mut emit = |index: u32, listing: Option<(directory::Listing, u32)>, places: &mut Vec<Reference>| {
             let inode = &collected.inodes[index as usize];
             // Another name of a file that is there already.
@@ -198,7 +199,7 @@ impl Plan<'_> {
         for folder in collected.folders.iter().rev() {
             let mut children = Vec::with_capacity(folder.entries.len());
             for entry in &folder.entries {
-                emit(entry.inode, listings[entry.inode as usize].take(), &mut places)?;
+                emit(entry.inode, listings.remove(&entry.inode), &mut places)?;
                 let inode = &collected.inodes[entry.inode as usize];
                 let number = inode.facts.number;
                 let name = collected.name(entry);
@@ -209,9 +210,9 @@ impl Plan<'_> {
                 0 => collected.inodes.len() as u32 + 1,
                 _ => collected.inodes[folder.parent as usize].facts.number,
             };
-            listings[folder.inode as usize] = Some((directory::write(&mut names, &children)?, parent));
+            listings.insert(folder.inode, (directory::write(&mut names, &children)?, parent));
         }
-        emit(0, listings[0].take(), &mut places)?;
+        emit(0, listings.remove(&0), &mut places)?;
         Ok(Nodes { inodes: inodes.finish()?.0, names: names.finish()?.0, places })
     }
 
