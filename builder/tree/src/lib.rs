@@ -8,6 +8,7 @@ mod blobs;
 mod content;
 mod digest;
 mod dump;
+mod name;
 mod node;
 mod split;
 #[cfg(feature = "testing")]

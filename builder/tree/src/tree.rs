@@ -1,10 +1,11 @@
 //! The tree itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 use std::fmt;
 
 use rootsmith_types::TreePath;
 
+use crate::name::Name;
 use crate::{Metadata, Node, NodeKind};
 
 /// How many symbolic links one look-up follows, as Linux does (`MAXSYMLINKS`).
@@ -24,14 +25,19 @@ impl LeafId {
 #[derive(Debug, Clone)]
 struct Directory {
     node: Node,
-    children: BTreeMap<Box<[u8]>, Child>,
+    children: BTreeMap<Name, Child>,
 }
 
-#[derive(Debug, Clone)]
+/// What a name stands for.
+#[derive(Debug, Clone, Copy)]
 enum Child {
-    Directory(Box<Directory>),
+    /// A place in the table of directories.
+    Directory(u32),
     Leaf(LeafId),
 }
+
+// A million entries have a million of each.
+const _: () = assert!(size_of::<Name>() == 24 && size_of::<Child>() == 8);
 
 #[derive(Debug, Clone)]
 struct Leaf {
@@ -42,7 +48,8 @@ struct Leaf {
 /// A file tree. The root is always there.
 #[derive(Clone)]
 pub struct Tree {
-    root: Directory,
+    /// The root first. One that was removed leaves an empty place.
+    directories: Vec<Directory>,
     leaves: Vec<Option<Leaf>>,
 }
 
@@ -93,31 +100,29 @@ impl fmt::Debug for Tree {
 impl Tree {
     /// A tree of a root directory alone.
     pub fn new(root: Metadata) -> Tree {
-        Tree { root: Directory { node: Node::directory(root), children: BTreeMap::new() }, leaves: Vec::new() }
+        let root = Directory { node: Node::directory(root), children: BTreeMap::new() };
+        Tree { directories: vec![root], leaves: Vec::new() }
     }
 
     /// What is at `path`, without following a symbolic link anywhere.
     pub fn get(&self, path: &TreePath) -> Option<&Node> {
-        match self.child(path)? {
-            Found::Directory(directory) => Some(&directory.node),
-            Found::Leaf(leaf) => Some(self.leaf(leaf)),
-        }
+        Some(self.node(self.child(path)?))
     }
 
     /// The same, to change its metadata or content. What is a directory must stay one, what is not must not become one:
     /// use [`Tree::insert`] for that.
     pub fn get_mut(&mut self, path: &TreePath) -> Option<&mut Node> {
         match self.child(path)? {
-            Found::Directory(_) => Some(&mut self.directory_mut(path).ok()?.node),
-            Found::Leaf(leaf) => self.leaves[leaf.index()].as_mut().map(|leaf| &mut leaf.node),
+            Child::Directory(directory) => Some(&mut self.directories[directory as usize].node),
+            Child::Leaf(leaf) => self.leaves[leaf.index()].as_mut().map(|leaf| &mut leaf.node),
         }
     }
 
     /// Which leaf is at `path`; `None` for a directory and for nothing.
     pub fn leaf_id(&self, path: &TreePath) -> Option<LeafId> {
         match self.child(path)? {
-            Found::Directory(_) => None,
-            Found::Leaf(leaf) => Some(leaf),
+            Child::Directory(_) => None,
+            Child::Leaf(leaf) => Some(leaf),
         }
     }
 
@@ -138,32 +143,31 @@ impl Tree {
             if !node.is_directory() {
                 return Err(TreeError::IsADirectory(path.clone()));
             }
-            self.root.node = node;
+            self.directories[0].node = node;
             return Ok(());
         };
         let is_directory = node.is_directory();
-        match self.directory_mut(&parent)?.children.get_mut(name) {
+        let parent = self.directory(&parent)?;
+        match self.directories[parent].children.get(name).copied() {
             Some(Child::Directory(there)) if is_directory => {
-                there.node = node;
+                self.directories[there as usize].node = node;
                 return Ok(());
             }
             Some(Child::Directory(_)) => return Err(TreeError::IsADirectory(path.clone())),
             Some(Child::Leaf(_)) if is_directory => return Err(TreeError::NotADirectory(path.clone())),
-            Some(Child::Leaf(old)) => {
-                let old = *old;
-                self.unlink(old);
-            }
+            Some(Child::Leaf(old)) => self.unlink(old),
             None => {}
         }
+        // No archive that fits a disk has four thousand million entries.
+        let number = |len: usize| u32::try_from(len).expect("fewer than 2^32 entries");
         let child = if is_directory {
-            Child::Directory(Box::new(Directory { node, children: BTreeMap::new() }))
+            self.directories.push(Directory { node, children: BTreeMap::new() });
+            Child::Directory(number(self.directories.len() - 1))
         } else {
-            // No archive that fits a disk has four thousand million entries.
-            let id = LeafId(u32::try_from(self.leaves.len()).expect("fewer than 2^32 leaves"));
             self.leaves.push(Some(Leaf { node, links: 1 }));
-            Child::Leaf(id)
+            Child::Leaf(LeafId(number(self.leaves.len() - 1)))
         };
-        self.directory_mut(&parent)?.children.insert(name.into(), child);
+        self.directories[parent].children.insert(name.into(), child);
         Ok(())
     }
 
@@ -189,22 +193,20 @@ impl Tree {
     pub fn hard_link(&mut self, path: &TreePath, existing: &TreePath) -> Result<(), TreeError> {
         let leaf = match self.child(existing) {
             None => return Err(TreeError::NotFound(existing.clone())),
-            Some(Found::Directory(_)) => return Err(TreeError::IsADirectory(existing.clone())),
-            Some(Found::Leaf(leaf)) => leaf,
+            Some(Child::Directory(_)) => return Err(TreeError::IsADirectory(existing.clone())),
+            Some(Child::Leaf(leaf)) => leaf,
         };
         let Some((parent, name)) = path.parent().zip(path.name()) else {
             return Err(TreeError::IsADirectory(path.clone()));
         };
-        match self.directory_mut(&parent)?.children.get(name) {
+        let parent = self.directory(&parent)?;
+        match self.directories[parent].children.get(name).copied() {
             Some(Child::Directory(_)) => return Err(TreeError::IsADirectory(path.clone())),
-            Some(Child::Leaf(old)) if *old == leaf => return Ok(()),
-            Some(Child::Leaf(old)) => {
-                let old = *old;
-                self.unlink(old);
-            }
+            Some(Child::Leaf(old)) if old == leaf => return Ok(()),
+            Some(Child::Leaf(old)) => self.unlink(old),
             None => {}
         }
-        self.directory_mut(&parent)?.children.insert(name.into(), Child::Leaf(leaf));
+        self.directories[parent].children.insert(name.into(), Child::Leaf(leaf));
         if let Some(leaf) = &mut self.leaves[leaf.index()] {
             leaf.links += 1;
         }
@@ -214,8 +216,8 @@ impl Tree {
     /// Takes away what is at `path`, with all that is below. Says whether there was something; the root stays.
     pub fn remove(&mut self, path: &TreePath) -> bool {
         let Some((parent, name)) = path.parent().zip(path.name()) else { return false };
-        let Ok(directory) = self.directory_mut(&parent) else { return false };
-        let Some(child) = directory.children.remove(name) else { return false };
+        let Ok(parent) = self.directory(&parent) else { return false };
+        let Some(child) = self.directories[parent].children.remove(name) else { return false };
         self.drop_child(child);
         true
     }
@@ -228,19 +230,19 @@ impl Tree {
         if self.get(to).is_some() || to.starts_with(from) {
             return Err(TreeError::IsADirectory(to.clone()));
         }
-        self.directory_mut(&to_parent)?;
-        let child = self.directory_mut(&from_parent)?.children.remove(from_name).ok_or_else(not_found)?;
-        self.directory_mut(&to_parent)?.children.insert(to_name.into(), child);
+        let (to_parent, from_parent) = (self.directory(&to_parent)?, self.directory(&from_parent)?);
+        let child = self.directories[from_parent].children.remove(from_name).ok_or_else(not_found)?;
+        self.directories[to_parent].children.insert(to_name.into(), child);
         Ok(())
     }
 
     /// The names in a directory, sorted; nothing when there is no directory.
     pub fn children<'a>(&'a self, path: &TreePath) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let directory = match self.child(path) {
-            Some(Found::Directory(directory)) => Some(directory),
+            Some(Child::Directory(directory)) => Some(&self.directories[directory as usize]),
             _ => None,
         };
-        directory.into_iter().flat_map(|directory| directory.children.keys().map(|name| &**name))
+        directory.into_iter().flat_map(|directory| directory.children.keys().map(Name::as_bytes))
     }
 
     /// Where `path` leads when every symbolic link is followed, as a process with this tree as its root would: absolute
@@ -266,28 +268,32 @@ impl Tree {
 
     /// The same from `path` down; nothing when there is nothing.
     pub fn walk_from<'a>(&'a self, path: &TreePath) -> impl Iterator<Item = Entry<'a>> + use<'a> {
-        let mut stack = Vec::new();
-        if let Some(found) = self.child(path) {
-            stack.push((path.clone(), found));
-        }
+        let mut first = self.child(path).map(|child| (path.clone(), child));
+        // Directories down to where the walk is, with what is still to come of each.
+        let mut open: Vec<(TreePath, btree_map::Iter<'a, Name, Child>)> = Vec::new();
         std::iter::from_fn(move || {
-            let (path, found) = stack.pop()?;
-            match found {
-                Found::Leaf(leaf) => Some(Entry { path, node: self.leaf(leaf), leaf: Some(leaf) }),
-                Found::Directory(directory) => {
-                    for (name, child) in directory.children.iter().rev() {
-                        let found = match child {
-                            Child::Directory(directory) => Found::Directory(directory),
-                            Child::Leaf(leaf) => Found::Leaf(*leaf),
-                        };
-                        // Names in the tree come from valid paths; only the whole length could grow past the limit.
-                        if let Ok(path) = path.join(name) {
-                            stack.push((path, found));
-                        }
+            let (path, child) = match first.take() {
+                Some(first) => first,
+                None => loop {
+                    let (directory, children) = open.last_mut()?;
+                    let Some((name, &child)) = children.next() else {
+                        open.pop();
+                        continue;
+                    };
+                    // Names in the tree come from valid paths; only the whole length could grow past the limit.
+                    if let Ok(path) = directory.join(name.as_bytes()) {
+                        break (path, child);
                     }
-                    Some(Entry { path, node: &directory.node, leaf: None })
+                },
+            };
+            let leaf = match child {
+                Child::Leaf(leaf) => Some(leaf),
+                Child::Directory(directory) => {
+                    open.push((path.clone(), self.directories[directory as usize].children.iter()));
+                    None
                 }
-            }
+            };
+            Some(Entry { path, node: self.node(child), leaf })
         })
     }
 
@@ -327,33 +333,45 @@ impl Tree {
         Ok(at)
     }
 
-    fn child(&self, path: &TreePath) -> Option<Found<'_>> {
-        let mut at = Found::Directory(&self.root);
+    fn child(&self, path: &TreePath) -> Option<Child> {
+        let mut at = Child::Directory(0);
         for component in path.components() {
-            let Found::Directory(directory) = at else { return None };
-            at = match directory.children.get(component)? {
-                Child::Directory(directory) => Found::Directory(directory),
-                Child::Leaf(leaf) => Found::Leaf(*leaf),
-            };
+            let Child::Directory(directory) = at else { return None };
+            at = *self.directories[directory as usize].children.get(component)?;
         }
         Some(at)
     }
 
-    fn directory_mut(&mut self, path: &TreePath) -> Result<&mut Directory, TreeError> {
-        let mut at = &mut self.root;
-        for component in path.components() {
-            at = match at.children.get_mut(component) {
-                Some(Child::Directory(directory)) => directory,
-                Some(Child::Leaf(_)) => return Err(TreeError::NotADirectory(path.clone())),
-                None => return Err(TreeError::NotFound(path.clone())),
-            };
+    /// The place of a directory in their table.
+    fn directory(&self, path: &TreePath) -> Result<usize, TreeError> {
+        match self.child(path) {
+            Some(Child::Directory(directory)) => Ok(directory as usize),
+            Some(Child::Leaf(_)) => Err(TreeError::NotADirectory(path.clone())),
+            None => Err(match self.nearest(path) {
+                Child::Directory(_) => TreeError::NotFound(path.clone()),
+                Child::Leaf(_) => TreeError::NotADirectory(path.clone()),
+            }),
         }
-        Ok(at)
     }
 
-    fn leaf(&self, id: LeafId) -> &Node {
-        // A name in a directory keeps its leaf's slot filled: `unlink` empties it with the last name.
-        &self.leaves[id.index()].as_ref().expect("a named leaf exists").node
+    /// The last that is there on the way to `path`.
+    fn nearest(&self, path: &TreePath) -> Child {
+        let mut at = path.clone();
+        while let Some(parent) = at.parent() {
+            at = parent;
+            if let Some(child) = self.child(&at) {
+                return child;
+            }
+        }
+        Child::Directory(0)
+    }
+
+    fn node(&self, child: Child) -> &Node {
+        match child {
+            Child::Directory(directory) => &self.directories[directory as usize].node,
+            // A name in a directory keeps its leaf's slot filled: `unlink` empties it with the last name.
+            Child::Leaf(leaf) => &self.leaves[leaf.index()].as_ref().expect("a named leaf exists").node,
+        }
     }
 
     fn unlink(&mut self, id: LeafId) {
@@ -372,17 +390,13 @@ impl Tree {
         while let Some(child) = stack.pop() {
             match child {
                 Child::Leaf(leaf) => self.unlink(leaf),
-                Child::Directory(mut directory) => {
-                    stack.extend(std::mem::take(&mut directory.children).into_values());
+                Child::Directory(directory) => {
+                    let children = std::mem::take(&mut self.directories[directory as usize].children);
+                    stack.extend(children.into_values());
                 }
             }
         }
     }
-}
-
-enum Found<'a> {
-    Directory(&'a Directory),
-    Leaf(LeafId),
 }
 
 #[cfg(test)]
