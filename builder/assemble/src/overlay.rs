@@ -4,10 +4,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use rootsmith_profile::Profile;
-use rootsmith_tree::{Content, Metadata, Node, Tree};
+use rootsmith_tree::{Blobs, Content, Metadata, Node, Tree};
 use rootsmith_types::{Origin, SourceKind, Sources, TreePath, UnixTime};
 
 use crate::{AssembleError, Assembly, Owner};
+
+/// Bytes of overlays that stay in memory; most have a few hundred.
+const KEPT: usize = 32 << 20;
 
 /// Takes away what `packages.drop` names, with all that is below. Licences (`copyright` files under `/usr/share/doc`)
 /// stay: the law asks for them, and they are small.
@@ -37,14 +40,17 @@ fn is_licence(tree: &Tree, path: &TreePath) -> bool {
 }
 
 /// Lays the profile's overlays over the tree, in order. Everything in them belongs to root; files are 0644, or 0755 when
-/// their owner may execute them; directories that are there keep their mode.
+/// their owner may execute them; directories that are there keep their mode. What is more than a memory should hold goes to
+/// `blobs`.
 pub fn overlay(
     assembly: &mut Assembly,
     profile: &Profile,
     files: &dyn Sources,
+    blobs: &dyn Blobs,
     date: UnixTime,
 ) -> Result<(), Vec<AssembleError>> {
     let mut errors = Vec::new();
+    let mut kept = 0;
     for overlay in &profile.overlays {
         let origin = &overlay.source.origin;
         let folder = &overlay.source.value;
@@ -63,16 +69,27 @@ pub fn overlay(
                 SourceKind::Symlink(target) => Node::symlink(target.as_os_str().as_bytes(), date),
                 SourceKind::File { executable } => {
                     let path = folder.join(&entry.path);
-                    match files.read(&path) {
-                        Ok(data) => {
-                            let mode = if *executable { 0o755 } else { 0o644 };
-                            Node::file(Content::inline(data), metadata(mode))
-                        }
+                    let data = match files.read(&path) {
+                        Ok(data) => data,
                         Err(source) => {
                             errors.push(AssembleError::Unreadable { origin: origin.clone(), path, source });
                             continue;
                         }
-                    }
+                    };
+                    kept += data.len();
+                    let content = if kept <= KEPT {
+                        Content::inline(data)
+                    } else {
+                        kept -= data.len();
+                        match blobs.insert(&mut data.as_slice()) {
+                            Ok(blob) => Content::Blob(blob),
+                            Err(error) => {
+                                errors.push(AssembleError::Store(error));
+                                return Err(errors);
+                            }
+                        }
+                    };
+                    Node::file(content, metadata(if *executable { 0o755 } else { 0o644 }))
                 }
                 SourceKind::Other => {
                     errors.push(bad("it is neither a file, a folder nor a symbolic link".to_owned()));

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use rootsmith_lock::{Archive, LockedPackage, Role, Why};
 use rootsmith_package::{Control, PackedEntry, PackedKind, Unpacked};
 use rootsmith_profile::Profile;
-use rootsmith_tree::{Blob, Blobs, PackId};
+use rootsmith_tree::{Blob, Blobs, Content, NoBlobs, PackId};
 use rootsmith_types::{Arch, Sha256Digest, SourceEntry, SourceKind, Sources, TreePath};
 
 use crate::{AssembleError, Assembly, Owner, Package, Taken, drop_paths, embed, overlay, unpack};
@@ -196,11 +196,47 @@ fn overlays_lie_over_everything_and_follow_links() {
     let mut assembly =
         unpack(&profile, &[base(), package("motd", "", vec![dir("/etc"), file("/etc/motd")])], &[], Arch::Amd64, 7)
             .unwrap();
-    overlay(&mut assembly, &profile, &files, 7).unwrap();
+    overlay(&mut assembly, &profile, &files, &NoBlobs, 7).unwrap();
     assert!(assembly.tree.get(&path("/usr/bin/tool")).is_some());
     let motd = assembly.tree.get(&path("/etc/motd")).unwrap();
     assert_eq!((motd.content().unwrap().size(), motd.metadata.mode, motd.metadata.mtime.seconds), (5, 0o644, 7));
     assert!(matches!(assembly.owners.exactly(&path("/etc/motd")), Some(Owner::Profile(_))));
+}
+
+/// Takes contents in, each as a container of its own.
+#[derive(Default)]
+struct Store(Mutex<Vec<Vec<u8>>>);
+
+impl Blobs for Store {
+    fn read_at(&self, blob: &Blob, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        let packs = self.0.lock().unwrap();
+        buf.copy_from_slice(&packs[blob.pack.0 as usize][offset as usize..][..buf.len()]);
+        Ok(())
+    }
+
+    fn insert(&self, from: &mut dyn io::Read) -> io::Result<Blob> {
+        let mut data = Vec::new();
+        from.read_to_end(&mut data)?;
+        let mut packs = self.0.lock().unwrap();
+        let pack = PackId(packs.len() as u32);
+        let blob = Blob { digest: Some(Sha256Digest::of(&data)), size: data.len() as u64, pack, offset: 0 };
+        packs.push(data);
+        Ok(blob)
+    }
+}
+
+#[test]
+fn large_overlays_do_not_stay_in_memory() {
+    let large = "x".repeat(20 << 20);
+    let texts = [("overlay/a", large.as_str()), ("overlay/b", &large), ("overlay/c", "small")];
+    let (profile, files) = profile("[[overlay]]\nsource = \"overlay\"\n", &texts);
+    let mut assembly = unpack(&profile, &[base()], &[], Arch::Amd64, 7).unwrap();
+    let store = Store::default();
+    overlay(&mut assembly, &profile, &files, &store, 7).unwrap();
+    let content = |at| assembly.tree.get(&path(at)).unwrap().content().unwrap();
+    assert!(matches!((content("/a"), content("/c")), (Content::Inline(_), Content::Inline(_))));
+    assert!(matches!(content("/b"), Content::Blob(_)));
+    assert_eq!(content("/b").hash(&store).unwrap(), Sha256Digest::of(large.as_bytes()));
 }
 
 /// A payload that was taken in: a container with the file alone, or with the contents of an archive.

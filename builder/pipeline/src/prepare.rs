@@ -164,7 +164,7 @@ pub(crate) fn prepare(
     netboot::prepare(&mut assembly, profile, date)?;
     declared_mounts(&mut assembly, profile, cache, date)?;
     drop_paths(&mut assembly, profile);
-    overlay(&mut assembly, profile, host.sources, date)?;
+    overlay(&mut assembly, profile, host.sources, cache, date)?;
     embed(&mut assembly, profile, &payloads.taken, arch, cache, date)?;
     enable_services(&mut assembly, &input, cache)?;
     slots::name_version(&mut assembly, profile, cache)?;
