@@ -117,25 +117,36 @@ impl Embedding<'_> {
 
     /// Another name for the file at `existing`.
     pub(crate) fn link(&mut self, path: &TreePath, existing: &TreePath, payload: &Payload) -> Result<(), String> {
-        let path = self.place(path)?;
-        let Assembly { tree, owners } = &mut *self.assembly;
-        tree.hard_link(&path, existing).map_err(|e| e.to_string())?;
-        owners.set(path, Owner::Profile(payload.origin.clone()));
+        let path = self.place(path, &payload.origin)?;
+        self.assembly.tree.hard_link(&path, existing).map_err(|e| e.to_string())?;
+        self.own(path, &payload.origin);
         Ok(())
     }
 
     /// Puts a node where `path` leads.
     pub(crate) fn put(&mut self, path: &TreePath, node: Node, origin: &Origin) -> Result<(), String> {
-        let path = self.place(path)?;
-        let Assembly { tree, owners } = &mut *self.assembly;
-        tree.insert(&path, node).map_err(|e| e.to_string())?;
-        owners.set(path, Owner::Profile(origin.clone()));
+        let path = self.place(path, origin)?;
+        let is_directory = node.is_directory();
+        self.assembly.tree.insert(&path, node).map_err(|e| e.to_string())?;
+        match is_directory {
+            true => self.assembly.owners.set(path, Owner::Profile(origin.clone())),
+            false => self.own(path, origin),
+        }
         Ok(())
     }
 
+    /// Notes whose a file is. One in a folder of the same payload belongs to it like the folder: an archive may have a million.
+    fn own(&mut self, path: TreePath, origin: &Origin) {
+        let owners = &mut self.assembly.owners;
+        let is_own = |folder: TreePath| matches!(owners.exactly(&folder), Some(Owner::Profile(own)) if own == origin);
+        if owners.exactly(&path).is_some() || !path.parent().is_some_and(is_own) {
+            owners.set(path, Owner::Profile(origin.clone()));
+        }
+    }
+
     /// Where `path` leads, its folders made where they are missing.
-    fn place(&mut self, path: &TreePath) -> Result<TreePath, String> {
-        let tree = &mut self.assembly.tree;
+    fn place(&mut self, path: &TreePath, origin: &Origin) -> Result<TreePath, String> {
+        let Assembly { tree, owners } = &mut *self.assembly;
         let Some((parent, name)) = path.parent().zip(path.name()) else { return Ok(path.clone()) };
         // Folders on the way that lead through a link are followed; missing ones are made below where it leads.
         let (mut there, mut missing) = (parent, Vec::new());
@@ -152,6 +163,7 @@ impl Embedding<'_> {
         for name in missing.iter().rev() {
             folder = folder.join(name).map_err(|e| e.to_string())?;
             tree.create_directories(&folder, &Metadata::root(0o755, self.date)).map_err(|e| e.to_string())?;
+            owners.set(folder.clone(), Owner::Profile(origin.clone()));
         }
         folder.join(name).map_err(|e| e.to_string())
     }

@@ -306,7 +306,7 @@ fn an_archive_is_unpacked_as_a_person_would() {
             "/opt/link 777 1 -> bin/tool"
         ]
     );
-    let Some(Owner::Profile(_)) = all.owners.exactly(&path("/opt/bin/alias")) else { panic!("a payload's own") };
+    let Some(Owner::Profile(_)) = all.owners.of(&path("/opt/bin/alias")) else { panic!("a payload's own") };
     // Through the image's own link, with another name; the first name of a hard link was not chosen.
     let keys = "kind = \"tar\"\ninstall = \"/bin\"\nmembers = { \"tools-1/bin/other\" = \"tool\" }\nmode = \"0700\"";
     let chosen = embedded(keys, Some(archive())).unwrap();

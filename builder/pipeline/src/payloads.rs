@@ -79,7 +79,7 @@ impl Payloads {
             return Brought::new();
         }
         let run = assembly.tree.walk().filter(|entry| may_be_run(&entry.path, entry.node));
-        let owned = run.filter_map(|entry| Some((from(assembly.owners.exactly(&entry.path)?)?, entry.path)));
+        let owned = run.filter_map(|entry| Some((from(assembly.owners.of(&entry.path)?)?, entry.path)));
         owned.map(|(payload, path)| (path, payload)).collect()
     }
 }
