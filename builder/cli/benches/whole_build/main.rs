@@ -11,6 +11,7 @@
 //! Its image has a package manager and a second system as initrd besides, as its defaults are.
 #![allow(missing_docs, unreachable_pub, clippy::print_stdout, clippy::disallowed_methods)]
 
+mod archives;
 mod limit;
 mod measure;
 mod peers;

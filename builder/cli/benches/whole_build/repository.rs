@@ -1,30 +1,22 @@
-//! A lock's archives out of the cache, as a mirror that needs no network.
+//! A lock's archives as a mirror that needs no network.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
+
+use crate::archives;
 
 /// Makes one and says what is in it: names of packages for `--include`.
 pub fn make(lock: &Path, cache: &Path, to: &Path) -> String {
     let lists = to.join("dists/trixie/main/binary-amd64");
     fs::create_dir_all(&lists).unwrap();
-    let lock: toml::Table = fs::read_to_string(lock).unwrap().parse().unwrap();
     let mut index = String::new();
-    let mut names = Vec::new();
-    for package in lock["amd64"]["package"].as_array().unwrap() {
-        let field = |name: &str| package[name].as_str().unwrap();
-        if field("role") != "root" {
-            continue;
-        }
-        let sha256 = field("sha256");
-        let blob: PathBuf = cache.join("blobs/sha256").join(&sha256[..2]).join(sha256);
-        let file = format!("{}.deb", field("name"));
-        fs::hard_link(&blob, to.join(&file)).unwrap();
-        let control = Command::new("dpkg-deb").args(["-f"]).arg(&blob).output().unwrap();
+    let archives = archives::link(lock, cache, to);
+    for archive in &archives {
+        let file = archive.file();
+        let control = Command::new("dpkg-deb").args(["-f"]).arg(to.join(&file)).output().unwrap();
         index.push_str(String::from_utf8_lossy(&control.stdout).trim_end());
-        let size = package["size"].as_integer().unwrap();
-        index.push_str(&format!("\nFilename: {file}\nSize: {size}\nSHA256: {sha256}\n\n"));
-        names.push(field("name").to_owned());
+        index.push_str(&format!("\nFilename: {file}\nSize: {}\nSHA256: {}\n\n", archive.size, archive.sha256));
     }
     fs::write(lists.join("Packages"), &index).unwrap();
     // mmdebstrap finds the essential packages by the suite that the Release file names.
@@ -36,5 +28,6 @@ pub fn make(lock: &Path, cache: &Path, to: &Path) -> String {
         index.len()
     );
     fs::write(to.join("dists/trixie/Release"), release).unwrap();
+    let names: Vec<&str> = archives.iter().map(|archive| archive.package.as_str()).collect();
     names.join(",")
 }
