@@ -1,54 +1,156 @@
-//! `cargo xtask bench`: the benchmarks of builds, and what `builder/docs/performance.md` says of them.
+//! `cargo xtask bench`: the benchmarks, and what `builder/docs/performance.md` says of them.
 //!
 //! Each prints a table in Markdown. It takes the place of the one between `<!-- bench NAME -->` and `<!-- end -->` on the page; of whole builds
 //! there is a plot beside it.
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
-use std::process::Stdio;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-use crate::{command, say};
+use crate::{command, run, say};
 
-/// Those with a place on the page, the one with the plot first.
-const BENCHES: [&str; 2] = [WHOLE, "boards"];
+/// One with a place on the page, which has its name.
+struct Bench {
+    name: &'static str,
+    package: &'static str,
+    bench: &'static str,
+    input: Input,
+    words: &'static [&'static str],
+}
+
+/// What it is told to work on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Input {
+    /// It makes that itself.
+    Own,
+    /// The disk of `k0s-worker`.
+    Disk,
+    /// The files of it.
+    Folder,
+}
+
+const fn own(name: &'static str, package: &'static str, bench: &'static str) -> Bench {
+    Bench { name, package, bench, input: Input::Own, words: &[] }
+}
+
+/// The one with the plot first.
+const BENCHES: [Bench; 7] = [
+    own(WHOLE, "rootsmith-cli", WHOLE),
+    own("large", "rootsmith-cli", "large"),
+    own("boards", "rootsmith-cli", "boards"),
+    own("ext4", "rootsmith-ext4", "writer"),
+    // The others take ten times as long, and few choose them.
+    Bench {
+        name: "squashfs",
+        package: "rootsmith-squashfs",
+        bench: "tree",
+        input: Input::Folder,
+        words: &["zstd", "lz4"],
+    },
+    Bench { name: "erofs", package: "rootsmith-erofs", bench: "tree", input: Input::Folder, words: &[] },
+    Bench { name: "disks", package: "rootsmith-virtual", bench: "formats", input: Input::Disk, words: &[] },
+];
 const WHOLE: &str = "whole_build";
 const PAGE: &str = "builder/docs/performance.md";
 const PLOT: &str = "performance.svg";
 
-/// All of them, in an optimised build; the page is written anew.
-pub(crate) fn all(root: &Path) -> Result<(), String> {
-    let page = root.join(PAGE);
-    for name in BENCHES {
-        let table = table(root, name, &[])?;
-        let mut text = fs::read_to_string(&page).map_err(|error| format!("cannot read {PAGE}: {error}"))?;
-        let plot = if name == WHOLE { format!("\n![The same as bars]({PLOT})\n") } else { String::new() };
-        text = replaced(&text, name, &format!("{table}{plot}"))
-            .ok_or_else(|| format!("{PAGE} has no place for {name}"))?;
-        fs::write(&page, text).map_err(|error| format!("cannot write {PAGE}: {error}"))?;
-        if name == WHOLE {
-            let svg = drawn(&times(&table));
-            fs::write(page.with_file_name(PLOT), svg).map_err(|error| format!("cannot write {PLOT}: {error}"))?;
+/// All of them, or those that are named, in an optimised build; the page is written anew. What fails leaves its table as it is, and the others
+/// run.
+pub(crate) fn all(root: &Path, names: &[&str]) -> Result<(), String> {
+    if let Some(name) = names.iter().find(|name| !BENCHES.iter().any(|bench| bench.name == **name)) {
+        let known: Vec<&str> = BENCHES.iter().map(|bench| bench.name).collect();
+        return Err(format!("no benchmark is called {name}; there are: {}", known.join(", ")));
+    }
+    let chosen = |bench: &&Bench| names.is_empty() || names.contains(&bench.name);
+    let material = Material { root, folder: root.join("target/bench") };
+    let mut failed = Vec::new();
+    for bench in BENCHES.iter().filter(chosen) {
+        if let Err(error) = measured(root, bench, &material) {
+            say(&error);
+            failed.push(bench.name);
         }
+    }
+    material.remove();
+    if failed.is_empty() { Ok(()) } else { Err(format!("failed: {}", failed.join(", "))) }
+}
+
+/// Whole builds, and file systems of few files, once, in a development build: whether they run. Nothing is written.
+pub(crate) fn quick(root: &Path) -> Result<(), String> {
+    for (bench, arguments) in [(&BENCHES[0], &["--quick"][..]), (&BENCHES[3], &["--quick", "--small"])] {
+        let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        say(&table(root, bench, &["--profile", "dev"], &arguments)?);
+    }
+    say("nothing was written: these are no measurements");
+    Ok(())
+}
+
+/// Its table onto the page.
+fn measured(root: &Path, bench: &Bench, material: &Material<'_>) -> Result<(), String> {
+    let page = root.join(PAGE);
+    let input = material.of(bench.input)?;
+    let input = input.iter().map(|path| path.display().to_string());
+    let arguments: Vec<String> = input.chain(bench.words.iter().map(|&word| word.to_owned())).collect();
+    let table = table(root, bench, &[], &arguments)?;
+    let text = fs::read_to_string(&page).map_err(|error| format!("cannot read {PAGE}: {error}"))?;
+    let plot = if bench.name == WHOLE { format!("\n![The same as bars]({PLOT})\n") } else { String::new() };
+    let text = replaced(&text, bench.name, &format!("{table}{plot}"))
+        .ok_or_else(|| format!("{PAGE} has no place for {}", bench.name))?;
+    fs::write(&page, text).map_err(|error| format!("cannot write {PAGE}: {error}"))?;
+    if bench.name == WHOLE {
+        let svg = drawn(&times(&table));
+        fs::write(page.with_file_name(PLOT), svg).map_err(|error| format!("cannot write {PLOT}: {error}"))?;
     }
     Ok(())
 }
 
-/// Whole builds, once, in a development build: whether they run. Nothing is written.
-pub(crate) fn quick(root: &Path) -> Result<(), String> {
-    let table = table(root, WHOLE, &["--quick"])?;
-    say(&format!("{table}nothing was written: these are no measurements"));
-    Ok(())
+/// An image of ours and its files, made when somebody asks for them.
+struct Material<'a> {
+    root: &'a Path,
+    folder: PathBuf,
+}
+
+impl Material<'_> {
+    fn of(&self, input: Input) -> Result<Option<PathBuf>, String> {
+        let image = self.folder.join("k0s-worker-amd64");
+        let disk = image.join("k0s-worker-amd64.img");
+        let files = self.folder.join("files");
+        if input != Input::Own && !disk.exists() {
+            let arguments =
+                ["run", "--quiet", "--release", "--package", "rootsmith-cli", "--", "build", "--arch", "amd64"];
+            let mut build = command(self.root, &arguments);
+            build.arg("profiles/k0s-worker.toml").arg("--output").arg(&self.folder);
+            build.env("ROOTSMITH_CACHE", self.root.join("target/test-cache"));
+            run(build, "rootsmith build")?;
+        }
+        if input == Input::Folder && !files.exists() {
+            fs::create_dir_all(&files).map_err(|error| format!("cannot make {}: {error}", files.display()))?;
+            let mut tar = Command::new("tar");
+            tar.args(["--extract", "--zstd", "--numeric-owner", "--xattrs", "--xattrs-include=*", "--directory"])
+                .arg(&files);
+            tar.arg("--file").arg(image.join("k0s-worker-amd64.rootfs.tar.zst"));
+            run(tar, "tar")?;
+        }
+        Ok(match input {
+            Input::Own => None,
+            Input::Disk => Some(disk),
+            Input::Folder => Some(files),
+        })
+    }
+
+    fn remove(&self) {
+        // Not there where nobody asked.
+        let _ = fs::remove_dir_all(&self.folder);
+    }
 }
 
 /// What a benchmark prints.
-fn table(root: &Path, name: &str, arguments: &[&str]) -> Result<String, String> {
-    let mut bench = command(root, &["bench", "--package", "rootsmith-cli", "--bench", name]);
-    if !arguments.is_empty() {
-        bench.args(["--profile", "dev", "--"]).args(arguments);
-    }
-    say(&format!("==> {bench:?}"));
-    let output = bench.stderr(Stdio::inherit()).output().map_err(|error| format!("cargo bench: {error}"))?;
+fn table(root: &Path, bench: &Bench, options: &[&str], arguments: &[String]) -> Result<String, String> {
+    let name = bench.name;
+    let mut process = command(root, &["bench", "--package", bench.package, "--bench", bench.bench]);
+    process.args(options).arg("--").args(arguments);
+    say(&format!("==> {process:?}"));
+    let output = process.stderr(Stdio::inherit()).output().map_err(|error| format!("cargo bench: {error}"))?;
     let printed = String::from_utf8_lossy(&output.stdout);
     let table: String = printed.lines().filter(|line| line.starts_with('|')).map(|line| format!("{line}\n")).collect();
     if !output.status.success() || table.is_empty() {
@@ -140,8 +242,8 @@ mod tests {
     #[test]
     fn the_page_has_a_place_for_every_benchmark() {
         let page = fs::read_to_string(crate::workspace().join(PAGE)).unwrap();
-        for name in BENCHES {
-            assert!(replaced(&page, name, "").is_some(), "{name}");
+        for bench in BENCHES {
+            assert!(replaced(&page, bench.name, "").is_some(), "{}", bench.name);
         }
     }
 

@@ -11,13 +11,13 @@ use std::process::{Command, ExitCode};
 
 const USAGE: &str = "usage: cargo xtask check [--fast]
        cargo xtask docs
-       cargo xtask bench [--quick]
+       cargo xtask bench [--quick | NAME...]
 
 check          formatting, lints, docs, dependency direction, licences, every test
 check --fast   the same without the tests that need packages from a mirror or QEMU
 docs           write the pages of builder/docs that come from the requirement sets
-bench          measure, as root on a quiet machine; the tables and the plot of builder/docs/performance.md are made anew
-bench --quick  run each kind of whole build once, to see that the benchmark works; nothing is written
+bench          measure, as root on a quiet machine; the tables and the plot of builder/docs/performance.md are made anew, or those named
+bench --quick  run each kind of whole build once, and little of ext4, to see that the benchmarks work; nothing is written
 ";
 
 fn main() -> ExitCode {
@@ -27,8 +27,8 @@ fn main() -> ExitCode {
         ["check"] => check(false),
         ["check", "--fast"] => check(true),
         ["docs"] => docs(),
-        ["bench"] => bench::all(&workspace()),
         ["bench", "--quick"] => bench::quick(&workspace()),
+        ["bench", names @ ..] => bench::all(&workspace(), names),
         _ => Err(USAGE.to_owned()),
     };
     match result {
