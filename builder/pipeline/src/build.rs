@@ -9,7 +9,6 @@ use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
 use rootsmith_assemble::{AssembleError, Assembly, Package};
-use rootsmith_bmap::BlockMap;
 use rootsmith_configure::identity_plan;
 use rootsmith_fetch::Cache;
 use rootsmith_lock::{Lock, Target};
@@ -26,7 +25,7 @@ use crate::boot_files::MAX_IMAGE;
 use crate::bootable::{IndexedKernel, tree_error};
 use crate::check;
 use crate::container;
-use crate::follow::{self, Step};
+use crate::follow::{Step, follow};
 use crate::formats::{self, Formatted};
 use crate::inputs::InputError;
 use crate::layers::layers;
@@ -286,10 +285,10 @@ impl Work<'_> {
         let is_mapped = disk.format.iter().any(|format| format.value.is_raw());
         let (layout, mapped, synced, (report, read)) = thread::scope(|scope| {
             let (steps, follower) = mpsc::channel();
-            let digest = is_mapped.then(|| {
+            let mapped = is_mapped.then(|| {
                 scope.spawn(|| {
                     let _span = host.trace.span("hash", &raw_name);
-                    follow::digest(&file, follower)
+                    follow(&file, follower)
                 })
             });
             // Where nobody follows, nobody listens.
@@ -300,7 +299,7 @@ impl Work<'_> {
             };
             let span = host.trace.span("make", &raw_name);
             let layout = write_disk(&input, &file, &path, &files, &mut tell_and_ask)?;
-            tell(Step::Done(layout.size));
+            tell(Step::Done(layout.size.get(), layout.written.clone()));
             drop(span);
             host.progress.finished(&shown);
             // It has to be on the medium before it gets its name: the way there is the longest.
@@ -308,13 +307,8 @@ impl Work<'_> {
                 let _span = host.trace.span("sync", &raw_name);
                 file.sync_all()
             });
-            let map = || {
-                let _span = host.trace.span("map", &raw_name);
-                is_mapped.then(|| BlockMap::of(&file, layout.size.get(), &layout.written)).transpose()
-            };
-            let (checked, map) = rayon::join(|| self.check_disk(disk, &raw_name, (&file, &layout), &others, host), map);
-            let digest = digest.map(joined).transpose().map(Option::flatten);
-            let mapped = map.and_then(|map| Ok(map.zip(digest?)));
+            let checked = self.check_disk(disk, &raw_name, (&file, &layout), &others, host);
+            let mapped = mapped.map(joined).transpose().map(Option::flatten);
             Ok::<_, Problems>((layout, mapped, joined(synced), checked))
         })?;
         synced.map_err(|source| OutputError::write(path.clone(), source))?;
