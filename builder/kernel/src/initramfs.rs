@@ -111,7 +111,7 @@ pub fn initramfs(input: &InitramfsInput<'_>) -> Result<Vec<u8>, KernelError> {
     for (module, _, content) in &modules {
         key = key.with(module.name.as_bytes()).with(content.digest(input.blobs).map_err(failed)?.as_bytes());
     }
-    key.derive(input.blobs, failed, || packed(input, &modules, is_zstd))
+    key.derive(input.blobs, || packed(input, &modules, is_zstd))
 }
 
 fn packed(input: &InitramfsInput<'_>, modules: &[Wanted<'_>], is_zstd: bool) -> Result<Vec<u8>, KernelError> {

@@ -130,10 +130,9 @@ impl View<'_> {
     /// The configuration inside the file at `place`: most of a kernel has to be unpacked for it, so it is kept.
     fn embedded(&self, place: &TreePath, data: &[u8]) -> Result<Option<String>, String> {
         let key = DerivedKey::new(FORM).with(data);
-        let failed = |error: std::io::Error| error.to_string();
-        let kept = key.derive(self.facts.blobs, failed, || {
+        let kept = key.derive(self.facts.blobs, || {
             let text = embedded_config(data).map_err(|error| format!("`{place}`: {error}"))?;
-            Ok(text.map_or(Vec::new(), String::into_bytes))
+            Ok::<_, String>(text.map_or(Vec::new(), String::into_bytes))
         })?;
         // No configuration is empty.
         Ok((!kept.is_empty()).then(|| String::from_utf8_lossy(&kept).into_owned()))

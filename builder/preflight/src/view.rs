@@ -261,7 +261,7 @@ impl<'a> View<'a> {
         let unread = |error: std::io::Error| format!("cannot be read: {error}");
         let data = content.read(self.facts.blobs, MAX_MODULE).map_err(unread)?;
         let key = DerivedKey::new(MODULE_INFO).with(name.as_bytes()).with(&data);
-        let kept = key.derive(self.facts.blobs, unread, || {
+        let kept = key.derive(self.facts.blobs, || {
             let info = module_info(name.as_bytes(), &data)?;
             serde_json::to_vec(&info).map_err(|error| error.to_string())
         })?;

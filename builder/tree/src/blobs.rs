@@ -20,10 +20,8 @@ pub trait Blobs: Sync {
         None
     }
 
-    /// Keeps it for the next time, where results are kept.
-    fn keep_derived(&self, _key: &Sha256Digest, _data: &[u8]) -> io::Result<()> {
-        Ok(())
-    }
+    /// Keeps it for the next time, where results are kept. Best effort: what cannot be kept is computed again.
+    fn keep_derived(&self, _key: &Sha256Digest, _data: &[u8]) {}
 }
 
 /// What a result depends on, part by part. `form` names the result and counts the versions of what makes it: one more whenever it would
@@ -45,19 +43,14 @@ impl DerivedKey {
         self
     }
 
-    /// The result: what is kept, or what `make` makes. `failed` says what it means that it cannot be kept.
-    pub fn derive<E>(
-        self,
-        blobs: &dyn Blobs,
-        failed: impl FnOnce(io::Error) -> E,
-        make: impl FnOnce() -> Result<Vec<u8>, E>,
-    ) -> Result<Vec<u8>, E> {
+    /// The result: what is kept, or what `make` makes.
+    pub fn derive<E>(self, blobs: &dyn Blobs, make: impl FnOnce() -> Result<Vec<u8>, E>) -> Result<Vec<u8>, E> {
         let key = self.0.finish().1;
         if let Some(kept) = blobs.derived(&key) {
             return Ok(kept);
         }
         let made = make()?;
-        blobs.keep_derived(&key, &made).map_err(failed)?;
+        blobs.keep_derived(&key, &made);
         Ok(made)
     }
 }
@@ -98,9 +91,8 @@ mod tests {
             self.0.lock().unwrap().get(key).cloned()
         }
 
-        fn keep_derived(&self, key: &Sha256Digest, data: &[u8]) -> io::Result<()> {
+        fn keep_derived(&self, key: &Sha256Digest, data: &[u8]) {
             self.0.lock().unwrap().insert(*key, data.to_vec());
-            Ok(())
         }
     }
 
@@ -109,12 +101,12 @@ mod tests {
         let kept = Kept::default();
         let derive = |parts: [&[u8]; 2], made: &[u8]| {
             let key = parts.iter().fold(DerivedKey::new("sum 1"), |key, part| key.with(part));
-            key.derive(&kept, |error| error, || Ok(made.to_vec())).unwrap()
+            key.derive(&kept, || Ok::<_, io::Error>(made.to_vec())).unwrap()
         };
         assert_eq!(derive([b"ab", b"c"], b"first"), b"first");
         assert_eq!(derive([b"ab", b"c"], b"other"), b"first");
         assert_eq!(derive([b"a", b"bc"], b"second"), b"second", "parts are told apart by where they end");
-        let failed = DerivedKey::new("sum 1").derive(&kept, |error| error, || Err(io::Error::other("no")));
+        let failed = DerivedKey::new("sum 1").derive(&kept, || Err(io::Error::other("no")));
         assert!(failed.is_err());
         assert_eq!(kept.0.lock().unwrap().len(), 2, "a failure is not kept");
     }

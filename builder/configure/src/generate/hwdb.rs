@@ -50,7 +50,7 @@ pub(crate) fn hwdb_bin(tree: &Tree, blobs: &dyn Blobs) -> io::Result<Option<Vec<
     let tool_version = tool_version(tree);
     let key = DerivedKey::new(FORM).with(&tool_version.to_le_bytes());
     let key = texts.iter().fold(key, |key, (path, text)| key.with(path.as_bytes()).with(text));
-    key.derive(blobs, |error| error, || compile(&texts, tool_version)).map(Some)
+    key.derive(blobs, || compile(&texts, tool_version)).map(Some)
 }
 
 /// The database of these files, a later one winning over an earlier.

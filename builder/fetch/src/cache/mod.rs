@@ -130,7 +130,10 @@ impl Blobs for Cache {
     }
 
     fn insert(&self, data: &mut dyn Read) -> io::Result<Blob> {
-        let (digest, size) = self.store(data).map_err(as_io)?;
+        let (digest, size) = self.store(data).map_err(|error| match error {
+            FetchError::Disk { error, .. } => error,
+            error => io::Error::other(error),
+        })?;
         self.open_blob(&digest, size)
     }
 
@@ -138,14 +141,7 @@ impl Blobs for Cache {
         Cache::derived(self, key)
     }
 
-    fn keep_derived(&self, key: &Sha256Digest, data: &[u8]) -> io::Result<()> {
-        Cache::keep_derived(self, key, data).map_err(as_io)
-    }
-}
-
-fn as_io(error: FetchError) -> io::Error {
-    match error {
-        FetchError::Disk { error, .. } => error,
-        error => io::Error::other(error),
+    fn keep_derived(&self, key: &Sha256Digest, data: &[u8]) {
+        let _ = Cache::keep_derived(self, key, data);
     }
 }
