@@ -8,15 +8,15 @@ use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use rootsmith_lock::{Archive, LockedRepository};
-use rootsmith_package::{IndexError, Release, decompress};
+use rootsmith_package::{IndexError, Release, decompress, needed};
 use rootsmith_signature::{Keyring, verify_inline};
 use rootsmith_types::{Arch, Sha256Digest, UnixTime};
 
 use crate::cache::{Reach, Wanted, escaped, sealed};
 use crate::{Cache, FetchError, Mirrors, Progress, Transport, TransportError};
 
-/// What a decompressed index file in the cache begins with.
-const NAME: &str = "rootsmith package index 1\n";
+/// What an index file in the cache begins with.
+const NAME: &str = "rootsmith package index 2\n";
 /// Debian's are 200 KiB.
 const MAX_RELEASE: u64 = 4 << 20;
 /// Debian's largest decompressed index has 60 MiB.
@@ -42,7 +42,7 @@ pub struct Repository {
 pub struct Refreshed {
     /// For the lock.
     pub locked: LockedRepository,
-    /// The `Packages` of each component, in the order asked for.
+    /// The `Packages` of each component, in the order asked for, with the [`needed`] fields.
     pub packages: Vec<(String, String)>,
 }
 
@@ -70,7 +70,7 @@ pub fn refresh(
         false => world.fetch_release()?,
     };
     let release = world.trusted(&message)?;
-    world.check(&release, &accepted)?;
+    world.check(&message, &release, &accepted)?;
 
     let mut packages = Vec::new();
     for component in &repository.components {
@@ -152,7 +152,7 @@ impl World<'_> {
     }
 
     /// That it is what was asked for, and not of another time.
-    fn check(&self, release: &Release, accepted: &Path) -> Result<(), FetchError> {
+    fn check(&self, message: &[u8], release: &Release, accepted: &Path) -> Result<(), FetchError> {
         let suite = self.suite();
         let mut found = vec![release.codename.clone(), release.suite.clone()];
         if !found.contains(&suite) {
@@ -171,8 +171,9 @@ impl World<'_> {
         {
             return Err(FetchError::Expired { suite, url: self.release_url(), until, now });
         }
-        // One that is not trusted any more, after a change of keys, says nothing.
-        let before = fs::read(accepted).ok().and_then(|message| self.trusted(&message).ok());
+        // One that is not trusted any more, after a change of keys, says nothing; the same one is not older than itself.
+        let before = fs::read(accepted).ok().filter(|before| before != message);
+        let before = before.and_then(|before| self.trusted(&before).ok());
         match before {
             Some(before) if before.date > date => {
                 let (url, path) = (self.release_url(), accepted.to_owned());
@@ -182,7 +183,7 @@ impl World<'_> {
         }
     }
 
-    /// The decompressed `Packages` of one component.
+    /// What is needed of the `Packages` of one component.
     fn index(&self, release: &Release, component: &str, arch: Arch) -> Result<String, FetchError> {
         let plain = format!("{component}/binary-{arch}/Packages");
         let listed = COMPRESSIONS.iter().find_map(|compression| {
@@ -206,6 +207,7 @@ impl World<'_> {
         let text = decompress(&path, &packed, limit).map_err(|error| self.unreadable(url(), error))?;
         let text =
             String::from_utf8(text).map_err(|_| self.unreadable(url(), IndexError::NotText { name: path.clone() }))?;
+        let text = needed(&text);
         self.cache.folder.put(&cached, &sealed::seal(NAME, text.as_bytes()).parts())?;
         Ok(text)
     }

@@ -4,7 +4,6 @@
 //! digests are read when somebody asks. Everything is in sorted order: names by their bytes, one name's candidates with the
 //! highest version first.
 
-use std::cmp::Ordering;
 use std::ops::Range;
 
 use crate::deb822::{Stanza, Stanzas};
@@ -110,7 +109,6 @@ impl IndexBuilder {
             index.keep_preferred(preferred);
         }
         index.sort();
-        index.find_names();
         index.find_provided()?;
         Ok(index)
     }
@@ -200,40 +198,43 @@ impl Index {
     }
 
     fn sort(&mut self) {
-        let mut entries = std::mem::take(&mut self.entries);
-        let texts = &self.texts;
-        let get = |entry: &Entry, field: Field| {
+        let (entries, texts) = (&self.entries, &self.texts);
+        let get = |entry: u32, field: Field| {
+            let entry = &entries[entry as usize];
             let span = entry.fields[field as usize];
             &texts[entry.text as usize].text[span.start as usize..][..span.len as usize]
         };
+        let mut names = Names::default();
+        let mut order: Vec<(NamePlace, u32)> =
+            (0..entries.len() as u32).map(|entry| (names.add(get(entry, Field::Package)), entry)).collect();
         // Stable: what compares equal stays in the order of the repositories. Indexes come sorted, which makes this cheap.
-        entries.sort_by(|a, b| {
-            get(a, Field::Package)
-                .cmp(get(b, Field::Package))
+        order.sort_by(|&(a_name, a), &(b_name, b)| {
+            (names.get(a_name).cmp(names.get(b_name)))
                 .then_with(|| Version::new(get(b, Field::Version)).cmp(&Version::new(get(a, Field::Version))))
                 .then_with(|| get(a, Field::Version).cmp(get(b, Field::Version)))
                 .then_with(|| get(a, Field::Architecture).cmp(get(b, Field::Architecture)))
         });
-        entries.dedup_by(|b, a| {
+        order.dedup_by(|(b_name, b), (a_name, a)| {
+            let (a, b) = (*a, *b);
             let same = |field| get(a, field) == get(b, field);
-            same(Field::Package) && same(Field::Version) && same(Field::Architecture)
+            names.get(*a_name) == names.get(*b_name) && same(Field::Version) && same(Field::Architecture)
         });
-        self.entries = entries;
-    }
-
-    fn find_names(&mut self) {
-        let mut names: Vec<Range<u32>> = Vec::new();
-        for entry in 0..self.entries.len() as u32 {
-            match names.last_mut() {
-                Some(last) if self.name(last.start) == self.name(entry) => last.end = entry + 1,
-                _ => names.push(entry..entry + 1),
+        let mut of_names: Vec<Range<u32>> = Vec::new();
+        let mut last = None;
+        for (at, &(name, _)) in (0..).zip(&order) {
+            match of_names.last_mut() {
+                Some(entries) if last == Some(names.get(name)) => entries.end = at + 1,
+                _ => of_names.push(at..at + 1),
             }
+            last = Some(names.get(name));
         }
-        self.names = names;
+        self.entries = order.into_iter().map(|(_, entry)| entries[entry as usize].clone()).collect();
+        self.names = of_names;
     }
 
     fn find_provided(&mut self) -> Result<(), IndexError> {
-        let mut all = Vec::new();
+        let mut names = Names::default();
+        let mut all: Vec<(NamePlace, Provided)> = Vec::new();
         for record in self.records() {
             let value = record.field(Field::Provides);
             if value.is_empty() {
@@ -246,15 +247,61 @@ impl Index {
                     Some((Comparison::Equal, version)) => Some(span_of(text, version.as_str())),
                     _ => None,
                 };
-                all.push(Provided { entry: record.id().0, name: span_of(text, relation.name), version });
+                let name = span_of(text, relation.name);
+                all.push((names.add(relation.name), Provided { entry: record.id().0, name, version }));
             }
         }
-        all.sort_by(|a, b| -> Ordering {
-            self.span(a.entry, a.name).cmp(self.span(b.entry, b.name)).then_with(|| a.entry.cmp(&b.entry))
-        });
-        self.provided = all;
+        // They come in the order of their entries.
+        all.sort_by(|&(a, _), &(b, _)| names.get(a).cmp(names.get(b)));
+        self.provided = all.into_iter().map(|(_, provided)| provided).collect();
         Ok(())
     }
+}
+
+/// Names that are sorted. In their texts they lie far apart, and comparing would mean waiting for memory.
+#[derive(Default)]
+struct Names(Vec<u8>);
+
+/// Where a name is among them.
+#[derive(Clone, Copy)]
+struct NamePlace {
+    start: usize,
+    end: usize,
+}
+
+impl Names {
+    fn add(&mut self, name: &str) -> NamePlace {
+        let start = self.0.len();
+        self.0.extend_from_slice(name.as_bytes());
+        NamePlace { start, end: self.0.len() }
+    }
+
+    fn get(&self, NamePlace { start, end }: NamePlace) -> &[u8] {
+        &self.0[start..end]
+    }
+}
+
+/// What an [`Index`] looks at of a `Packages` file: every stanza, with the fields in [`Field`] alone. About half of it, and read
+/// to the same index. What is wrong with it stays, to be found and told when it is read.
+pub fn needed(text: &str) -> String {
+    let mut needed = String::with_capacity(text.len() / 8 * 5);
+    for stanza in Stanzas::new(text) {
+        let start = needed.len();
+        for field in stanza.fields() {
+            match field {
+                Ok((name, value)) if Field::of(name).is_some() => {
+                    needed.extend([name, ": ", value, "\n"]);
+                }
+                Ok(_) => {}
+                Err(bad) => needed.extend([bad.0, "\n"]),
+            }
+        }
+        if needed.len() == start {
+            needed.extend([stanza.as_str(), "\n"]);
+        }
+        needed.push('\n');
+    }
+    needed
 }
 
 /// Finds a stanza's fields; the first of two with one name counts.
@@ -344,6 +391,25 @@ mod tests {
         assert_eq!(providers("awk"), ["gawk -", "mawk -"]);
         assert_eq!(providers("posix-awk"), ["mawk 3"]);
         assert!(providers("zawk").is_empty() && providers("aaa").is_empty());
+    }
+
+    #[test]
+    fn what_is_needed_reads_to_the_same_index() {
+        let text = "Package: mawk\nSource: x\nVersion: 1\nTag: a::b,\n c::d\nArchitecture: amd64\nDepends: libc6,\n libm (>= 2)\n\
+                    Provides: awk\nDescription: a: b\n .\n\n\n\nPackage: a\nversion: 2\nArchitecture: all\n";
+        let short = needed(text);
+        assert_eq!(
+            short,
+            "Package: mawk\nVersion: 1\nArchitecture: amd64\nDepends: libc6,\n libm (>= 2)\nProvides: awk\n\n\
+             Package: a\nversion: 2\nArchitecture: all\n\n"
+        );
+        let (long, short) = (index(&[(0, text)]), index(&[(0, &short)]));
+        for (long, short) in long.records().zip(short.records()) {
+            assert!(Field::ALL.into_iter().all(|field| long.field(field) == short.field(field)));
+        }
+        assert_eq!((long.len(), short.len(), short.providers("awk").len()), (2, 2, 1));
+        assert_eq!(needed("Package: a\noops\n"), "Package: a\noops\n\n");
+        assert_eq!(needed("Tag: a\n\nPackage: b\n"), "Tag: a\n\nPackage: b\n\n");
     }
 
     #[test]

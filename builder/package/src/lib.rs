@@ -28,7 +28,7 @@ pub use archive_error::{ArchiveError, Defect};
 pub use compress::{Compression, decompress};
 pub use deb::{read_control_of, unpack};
 pub use deb822::{BadLine, Fields, Stanza, Stanzas};
-pub use index::{Index, IndexBuilder, Provider, RecordId};
+pub use index::{Index, IndexBuilder, Provider, RecordId, needed};
 pub use index_error::IndexError;
 pub use limits::Limits;
 pub use record::{Field, PoolFile, Priority, Record};

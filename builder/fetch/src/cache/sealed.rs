@@ -1,7 +1,7 @@
 //! Files of the cache that carry their own checksum: a name that says what it is, the content, the SHA-256 of both.
 
-use std::fs;
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use rootsmith_types::{Sha256Digest, Sha256Writer};
@@ -33,17 +33,31 @@ impl Sealed<'_> {
 
 /// The content of a file, when name and checksum are right.
 pub(crate) fn read(name: &str, path: &Path) -> Option<Vec<u8>> {
-    open(name, fs::read(path).ok()?)
+    let file = File::open(path).ok()?;
+    let length = file.metadata().ok()?.len();
+    open(name, file, length)
 }
 
-fn open(name: &str, mut data: Vec<u8>) -> Option<Vec<u8>> {
-    let (sealed, digest) = data.split_at_checked(data.len().checked_sub(DIGEST)?)?;
-    if !sealed.starts_with(name.as_bytes()) || Sha256Digest::of(sealed).as_bytes() != digest {
-        return None;
+/// What is read is hashed while it is still in the processor's cache, and lies where it stays.
+fn open(name: &str, mut file: impl Read, length: u64) -> Option<Vec<u8>> {
+    const PIECE: usize = 256 << 10;
+    let length = usize::try_from(length).ok()?.checked_sub(name.len() + DIGEST)?;
+    let mut start = vec![0; name.len()];
+    file.read_exact(&mut start).ok().filter(|()| start == name.as_bytes())?;
+    let mut writer = Sha256Writer::new(io::sink());
+    writer.write_all(&start).ok()?;
+    let mut content = Vec::with_capacity(length);
+    while content.len() < length {
+        let at = content.len();
+        let piece = (length - at).min(PIECE);
+        if file.by_ref().take(piece as u64).read_to_end(&mut content).ok()? != piece {
+            return None;
+        }
+        writer.write_all(&content[at..]).ok()?;
     }
-    data.truncate(data.len() - DIGEST);
-    data.drain(..name.len());
-    Some(data)
+    let mut digest = [0; DIGEST];
+    file.read_exact(&mut digest).ok()?;
+    (*writer.finish().1.as_bytes() == digest).then_some(content)
 }
 
 #[cfg(test)]
@@ -53,6 +67,7 @@ mod tests {
     #[test]
     fn any_changed_byte_is_noticed() {
         let sealed = seal("index 1\n", b"content").parts().concat();
+        let open = |name, data: Vec<u8>| super::open(name, data.as_slice(), data.len() as u64);
         assert_eq!(open("index 1\n", sealed.clone()), Some(b"content".to_vec()));
         assert_eq!(open("index 2\n", sealed.clone()), None);
         for at in 0..sealed.len() {

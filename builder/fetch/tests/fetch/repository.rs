@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rootsmith_fetch::repository::{Refreshed, Repository, refresh};
 use rootsmith_fetch::{Cache, FetchError, NoProgress};
 use rootsmith_lock::Archive;
+use rootsmith_package::needed;
 use rootsmith_signature::Keyring;
 use rootsmith_types::{Arch, Blame, Explain, Sha256Digest, UnixTime};
 
@@ -70,7 +71,7 @@ fn indexes_are_fetched_by_hash_and_then_kept() {
     let (place, server) = (Place::new(), mirror(FIRST));
     for _ in 0..2 {
         let refreshed = Ask::new().of(&place.cache(), &server.url()).unwrap();
-        assert_eq!(refreshed.packages, [("main".to_owned(), PLAIN.to_owned())]);
+        assert_eq!(refreshed.packages, [("main".to_owned(), needed(PLAIN))]);
         assert_eq!((refreshed.locked.date, refreshed.locked.sha256), (DATE, Sha256Digest::of(FIRST)));
         assert_eq!(refreshed.locked.suite, "trixie");
     }
@@ -87,7 +88,7 @@ fn plain_path_stands_in_for_by_hash() {
         _ => Reply::status(404),
     });
     let refreshed = Ask::new().of(&Place::new().cache(), &server.url()).unwrap();
-    assert_eq!(refreshed.packages[0].1, PLAIN);
+    assert_eq!(refreshed.packages[0].1, needed(PLAIN));
 }
 
 #[test]
@@ -171,7 +172,7 @@ fn offline_takes_what_was_accepted_last() {
     let late = Ask { now: DATE + 100 * DAY, ..offline() };
     let refreshed = late.of(&place.cache(), "http://mirror.invalid").unwrap();
     assert_eq!(refreshed.locked.sha256, Sha256Digest::of(SECOND));
-    assert_eq!(refreshed.packages[0].1, PLAIN);
+    assert_eq!(refreshed.packages[0].1, needed(PLAIN));
 }
 
 #[test]
@@ -190,7 +191,7 @@ fn damaged_index_is_made_again() {
     fs::write(&index, &bad).unwrap();
     fs::write(place.blob(&Sha256Digest::of(PACKED)), vec![7; PACKED.len()]).unwrap();
     let refreshed = Ask::new().of(&place.cache(), &server.url()).unwrap();
-    assert_eq!(refreshed.packages[0].1, PLAIN);
+    assert_eq!(refreshed.packages[0].1, needed(PLAIN));
 }
 
 #[test]
