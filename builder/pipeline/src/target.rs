@@ -1,5 +1,6 @@
 //! From a profile to everything its image is made of.
 
+use rayon::prelude::*;
 use rootsmith_fetch::Cache;
 use rootsmith_fetch::repository::{Repository, refresh};
 use rootsmith_lock::{Archive, Lock, Role, Scope, Target, Wanted, WantedPayload, Why};
@@ -76,20 +77,16 @@ pub(crate) fn resolve_target(
 ) -> Result<Target, Problems> {
     let keyring = keyring(profile, host)?;
     let repositories = repositories(profile);
+    let results: Vec<_> = repositories
+        .par_iter()
+        .map(|repository| {
+            let (mirrors, via, progress) = (&options.mirrors, host.transport, host.progress);
+            refresh(cache, repository, arch, mirrors, via, &keyring, options.now, options.offline, progress)
+        })
+        .collect();
     let mut problems = Problems(Vec::new());
     let mut refreshed = Vec::new();
-    for repository in &repositories {
-        let result = refresh(
-            cache,
-            repository,
-            arch,
-            &options.mirrors,
-            host.transport,
-            &keyring,
-            options.now,
-            options.offline,
-            host.progress,
-        );
+    for (repository, result) in repositories.iter().zip(results) {
         match result {
             Ok(fresh) => refreshed.push(fresh),
             Err(error) => problems.0.push(placed(error, &profile.distribution, repository)),
