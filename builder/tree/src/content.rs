@@ -138,9 +138,11 @@ impl Content {
             let message = format!("{} bytes where at most {limit} were expected", self.size());
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
         }
-        let mut data = vec![0; self.size() as usize];
-        self.read_at(blobs, 0, &mut data)?;
-        Ok(data.into())
+        // Where it is to stay: kernels are read this way, and a vector would be copied.
+        let mut data: Arc<[u8]> = std::iter::repeat_n(0, self.size() as usize).collect();
+        let place = Arc::get_mut(&mut data).expect("nobody else has it yet");
+        self.read_at(blobs, 0, place)?;
+        Ok(data)
     }
 
     /// Its SHA-256: known for a blob of a store, computed for the others.
