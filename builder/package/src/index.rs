@@ -6,11 +6,17 @@
 
 use std::ops::Range;
 
+use memchr::memmem;
+use rayon::prelude::*;
+
 use crate::deb822::{Stanza, Stanzas};
 use crate::index_error::{IndexError, cut};
 use crate::record::{Field, Record};
 use crate::relation::parse_relations;
 use crate::version::{Comparison, Version};
+
+/// Bytes of a text that one thread reads at a time, at least.
+const PART: usize = 1 << 20;
 
 /// Several repositories' packages.
 #[derive(Debug, Clone)]
@@ -100,9 +106,12 @@ impl IndexBuilder {
     pub fn finish(self) -> Result<Index, IndexError> {
         let mut index = Index { texts: self.texts, entries: Vec::new(), names: Vec::new(), provided: Vec::new() };
         index.texts.sort_by_key(|text| text.repository);
-        for (number, text) in index.texts.iter().enumerate() {
-            for stanza in Stanzas::new(&text.text) {
-                index.entries.push(entry(number as u32, &text.text, stanza)?);
+        for (number, Text { text, .. }) in (0..).zip(&index.texts) {
+            let read = |part| Stanzas::new(part).map(|stanza| entry(number, text, stanza)).collect();
+            let entries: Vec<Result<Vec<Entry>, IndexError>> = parts(text).into_par_iter().map(read).collect();
+            // In their order, so that what is told is what is wrong first.
+            for entries in entries {
+                index.entries.append(&mut entries?);
             }
         }
         if let Some(preferred) = self.preferred {
@@ -304,6 +313,22 @@ pub fn needed(text: &str) -> String {
     needed
 }
 
+/// A text cut between stanzas, for several threads.
+fn parts(text: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some(later) = rest.as_bytes().get(PART..)
+        && let Some(at) = memmem::find(later, b"\n\n")
+    {
+        // A line's end is a character's end.
+        let (part, later) = rest.split_at(PART + at);
+        parts.push(part);
+        rest = later;
+    }
+    parts.push(rest);
+    parts
+}
+
 /// Finds a stanza's fields; the first of two with one name counts.
 fn entry(text_number: u32, text: &str, stanza: Stanza<'_>) -> Result<Entry, IndexError> {
     let mut fields = [Span::default(); Field::ALL.len()];
@@ -410,6 +435,20 @@ mod tests {
         assert_eq!((long.len(), short.len(), short.providers("awk").len()), (2, 2, 1));
         assert_eq!(needed("Package: a\noops\n"), "Package: a\noops\n\n");
         assert_eq!(needed("Tag: a\n\nPackage: b\n"), "Tag: a\n\nPackage: b\n\n");
+    }
+
+    #[test]
+    fn parts_of_a_text_are_read_as_the_whole() {
+        let stanza = |n: usize| format!("Package: p{n:05}\nVersion: {n}\nArchitecture: all");
+        let mut stanzas: Vec<String> = (0..60_000).map(stanza).collect();
+        let text = stanzas.join("\n\n");
+        assert!(parts(&text).len() > 2 && parts(&text).concat() == text);
+        let index = index(&[(0, &text)]);
+        assert!(index.records().map(|record| record.stanza().as_str()).eq(stanzas.iter().map(String::as_str)));
+        (stanzas[20_000], stanzas[50_000]) = ("first".to_owned(), "second".to_owned());
+        let mut builder = Index::builder();
+        builder.add(0, stanzas.join("\n\n").into_bytes()).unwrap();
+        assert_eq!(builder.finish().unwrap_err().to_string(), "the index has a line that is no field: `first`");
     }
 
     #[test]
