@@ -49,7 +49,24 @@ const BENCHES: [Bench; 7] = [
         words: &["zstd", "lz4"],
     },
     Bench { name: "erofs", package: "rootsmith-erofs", bench: "tree", input: Input::Folder, words: &[] },
-    Bench { name: "disks", package: "rootsmith-virtual", bench: "formats", input: Input::Disk, words: &[] },
+    // Those that qemu-img has as well.
+    Bench {
+        name: "disks",
+        package: "rootsmith-virtual",
+        bench: "formats",
+        input: Input::Disk,
+        words: &[
+            "qcow2",
+            "qcow2 with zlib",
+            "qcow2 with zstd",
+            "stream-optimized VMDK",
+            "monolithic sparse VMDK",
+            "fixed VHD",
+            "dynamic VHD",
+            "VHDX",
+            "VDI",
+        ],
+    },
 ];
 const WHOLE: &str = "whole_build";
 const PAGE: &str = "builder/docs/performance.md";

@@ -1,6 +1,7 @@
 //! Ours and somebody else's on the same input, as rows of a table: what benchmarks of formats share.
 
 use std::error::Error;
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -12,8 +13,8 @@ const RUNS: usize = 5;
 /// What is measured, and how often.
 pub struct Bench {
     pub input: PathBuf,
-    /// Words after the input.
-    pub chosen: Vec<String>,
+    /// Words after the input: which rows; all of them where there are none.
+    chosen: Vec<String>,
     runs: usize,
 }
 
@@ -31,6 +32,10 @@ impl Bench {
         Some(Bench { input, chosen: words, runs })
     }
 
+    pub fn wants(&self, row: &str) -> bool {
+        self.chosen.is_empty() || self.chosen.iter().any(|word| word == row)
+    }
+
     pub fn head(&self, what: &str, theirs: &str) {
         println!("| {what}, median of {} | s | MiB | `{theirs}`, s | MiB | times as fast |", self.runs);
         println!("|---|---|---|---|---|---|");
@@ -43,21 +48,19 @@ impl Bench {
         ours: impl FnMut(&Path) -> Result<(), Box<dyn Error>>,
         theirs: Option<&dyn Fn(&Path) -> Command>,
     ) -> Result<(), Box<dyn Error>> {
-        if !self.chosen.is_empty() && !self.chosen.iter().any(|word| word == name) {
+        if !self.wants(name) {
             return Ok(());
         }
         let (seconds, size) = self.median("ours", ours)?;
-        let theirs = match theirs.map(|theirs| (theirs, is_there(&theirs(Path::new(""))))) {
-            Some((theirs, true)) => theirs,
-            Some((_, false)) => {
-                println!("| {name} | {seconds:.2} | {size} | not installed | | |");
-                return Ok(());
-            }
-            None => {
-                println!("| {name} | {seconds:.2} | {size} | | | |");
-                return Ok(());
-            }
+        let Some(theirs) = theirs else {
+            println!("| {name} | {seconds:.2} | {size} | | | |");
+            return Ok(());
         };
+        let program = theirs(Path::new("")).get_program().to_owned();
+        if !is_there(&program) {
+            println!("| {name} | {seconds:.2} | {size} | not installed: {} | | |", program.display());
+            return Ok(());
+        }
         let (other, other_size) = self.median("theirs", |path| {
             let mut command = theirs(path);
             let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status()?;
@@ -88,8 +91,8 @@ impl Bench {
     }
 }
 
-fn is_there(command: &Command) -> bool {
+fn is_there(program: &OsStr) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     // A path of its own stays what it is when a folder is put before it.
-    std::env::split_paths(&path).any(|folder| folder.join(command.get_program()).is_file())
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
