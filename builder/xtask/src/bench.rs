@@ -197,7 +197,7 @@ fn drawn(rows: &[(String, f64)]) -> String {
     const LINE: usize = 24;
     let length = |seconds: f64| (seconds.max(0.01) * 100.0).log10() * DECADE;
     let height = LINE * rows.len() + 30;
-    let width = LEFT + 4.0 * DECADE + 70.0;
+    let width = LEFT + 4.0 * DECADE + 110.0;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" font-family=\"sans-serif\" font-size=\"13\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
