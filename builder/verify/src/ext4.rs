@@ -151,19 +151,20 @@ fn digest_all(source: &Arc<OwnedSlice>, files: &[Found], trace: Trace<'_>) -> Re
     let failed: Mutex<Option<(usize, ReadBackError)>> = Mutex::new(None);
     rayon::broadcast(|_| {
         let mut readers = Readers { longest_in_inode, checking: None, trusting: None };
-        let mut done = Vec::new();
         while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
             let _span = trace.span("read back", "ext4");
-            if let Err((index, error)) = read_batch(source, &mut readers, files, batch.clone(), &mut done) {
-                let Ok(mut failed) = failed.lock() else { return };
-                if failed.as_ref().is_none_or(|(first, _)| index < *first) {
-                    *failed = Some((index, error));
+            match read_batch(source, &mut readers, files, batch.clone()) {
+                Ok(read) => {
+                    let Ok(mut contents) = contents.lock() else { return };
+                    contents[batch.clone()].iter_mut().zip(read).for_each(|(place, content)| *place = Some(content));
+                }
+                Err((index, error)) => {
+                    let Ok(mut failed) = failed.lock() else { return };
+                    if failed.as_ref().is_none_or(|(first, _)| index < *first) {
+                        *failed = Some((index, error));
+                    }
                 }
             }
-        }
-        let Ok(mut contents) = contents.lock() else { return };
-        for (index, content) in done {
-            contents[index] = Some(content);
         }
     });
     let failed = failed.into_inner().map_err(|_| io::Error::other("a reader failed"))?;
@@ -229,8 +230,7 @@ fn read_batch(
     readers: &mut Readers,
     files: &[Found],
     batch: Range<usize>,
-    done: &mut Vec<(usize, Content)>,
-) -> Result<(), (usize, ReadBackError)> {
+) -> Result<Vec<Content>, (usize, ReadBackError)> {
     let at = |index: usize, error: &dyn Display| (index, damaged(Some(&files[index].path), error));
     let mut open = Vec::with_capacity(batch.len());
     for index in batch {
@@ -238,13 +238,13 @@ fn read_batch(
         let opened = readers.of(source, *size).and_then(|fs| fs.open(path.as_bytes()));
         open.push((index, opened.map_err(|error| at(index, &error))?));
     }
+    let mut contents = Vec::with_capacity(open.len());
     for (index, mut file) in open {
         let pack = PackId(u32::try_from(index).map_err(|_| (index, ReadBackError::TooManyEntries))?);
         let Found { size, keep, .. } = files[index];
-        let content = digest::content(&mut file, size, keep, pack, 0).map_err(|error| at(index, &error))?;
-        done.push((index, content));
+        contents.push(digest::content(&mut file, size, keep, pack, 0).map_err(|error| at(index, &error))?);
     }
-    Ok(())
+    Ok(contents)
 }
 
 /// The files of a read-back, opened again by their path.
