@@ -43,7 +43,7 @@ impl Cache {
         let by_digest: BTreeMap<Sha256Digest, &LockedPackage> =
             items.iter().map(|item| (item.package.sha256, item.package)).collect();
         let mut missing: Vec<&LockedPackage> =
-            by_digest.into_values().filter(|package| !self.has_archive(package)).collect();
+            by_digest.into_values().filter(|package| !self.has_blob(&package.sha256, package.size)).collect();
         if offline {
             missing.sort_by_key(|package| &package.name);
             let named = |package: &&LockedPackage| format!("{} {}", package.name, package.version);
@@ -86,10 +86,6 @@ impl Cache {
     /// Whether a blob of that length is there. Whether its bytes are right is a question for whoever reads it.
     pub(crate) fn has_blob(&self, digest: &Sha256Digest, size: u64) -> bool {
         fs::metadata(self.folder.blob(digest)).is_ok_and(|metadata| metadata.is_file() && metadata.len() == size)
-    }
-
-    fn has_archive(&self, package: &LockedPackage) -> bool {
-        self.has_blob(&package.sha256, package.size)
     }
 
     /// The digest of the bytes that are in fact there.
