@@ -136,13 +136,15 @@ fn ext4_of_another_maker_is_read_and_nothing_wrong_passes() {
     std::fs::write(root.join("usr/bin/large"), large()).unwrap();
     std::fs::write(root.join("usr/small"), b"small").unwrap();
     std::fs::write(root.join("empty"), b"").unwrap();
+    std::fs::create_dir(root.join("etc")).unwrap();
+    std::fs::write(root.join("etc/fstab"), b"none").unwrap();
     std::os::unix::fs::symlink("usr/bin", root.join("bin")).unwrap();
     let image = dir.path().join("image");
     File::create(&image).unwrap().set_len(4 << 20).unwrap();
     let (source, target) = (root.to_str().unwrap(), image.to_str().unwrap());
     let uuid = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0";
     // Nanoseconds are kept by newer versions of it only.
-    for entry in [".", "usr", "usr/bin", "usr/bin/large", "usr/small", "empty"] {
+    for entry in [".", "usr", "usr/bin", "usr/bin/large", "usr/small", "empty", "etc", "etc/fstab"] {
         let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
         File::open(root.join(entry)).unwrap().set_modified(time).unwrap();
     }
@@ -171,6 +173,13 @@ fn ext4_of_another_maker_is_read_and_nothing_wrong_passes() {
     let mut middle = [0; 100];
     content.read_at(&found, 12_345, &mut middle).unwrap();
     assert_eq!(middle, large()[12_345..12_445]);
+
+    // The checksum at the end of the block that `/etc` lies in, where all files are small: its names are right, and it is refused.
+    let mut flipped = image.clone();
+    let block = 1024 << image[1024 + 0x18];
+    let entry = flipped.windows(7).position(|bytes| bytes == b"\x05\x01fstab").unwrap();
+    flipped[entry / block * block + block - 1] ^= 1;
+    assert!(differences(Kind::Ext4, &wanted, &flipped).is_err());
 
     let mut flipped = image;
     let needle = &large()[4096..4160];
