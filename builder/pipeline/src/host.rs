@@ -26,8 +26,8 @@ pub struct Host<'a> {
     pub trace: Trace<'a>,
 }
 
-/// Has everything of this process done by so many threads, at least one, which builds share: as many as there are cores, unless this is
-/// called, once and before the first build.
+/// Has the work of this process shared out among so many threads, at least one, whichever build it is of: as many as there are cores, unless
+/// this is called, once and before the first build. What writes an output, or follows how it is written, is a thread beside them.
 pub fn set_threads(count: usize) {
     // It fails where they are at work already.
     let _ = rayon::ThreadPoolBuilder::new().num_threads(count).build_global();
