@@ -294,12 +294,12 @@ impl Work<'_> {
             // Where nobody follows, nobody listens.
             let tell = |step| drop(steps.send(step));
             let mut tell_and_ask = |bytes: Range<u64>| {
-                tell(Step::Wrote(bytes.end));
+                tell(Step::Wrote(bytes));
                 if self.verdict.is_against() { Err(io::Error::other("preflight failed")) } else { Ok(()) }
             };
             let span = host.trace.span("make", &raw_name);
             let layout = write_disk(&input, &file, &path, &files, &mut tell_and_ask)?;
-            tell(Step::Done(layout.size.get(), layout.written.clone()));
+            tell(Step::Done(layout.size.get()));
             drop(span);
             host.progress.finished(&shown);
             // It has to be on the medium before it gets its name: the way there is the longest.

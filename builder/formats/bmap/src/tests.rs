@@ -4,9 +4,9 @@ use super::*;
 
 /// Map and digest of an image that was written in these pieces.
 fn mapped(image: &File, size: u64, written: &[Range<u64>]) -> io::Result<(BlockMap, Sha256Digest)> {
-    let mut digester = Digester::new(image);
-    written.iter().try_for_each(|bytes| digester.push(bytes.end))?;
-    Ok((BlockMap::of(image, size, written)?, digester.finish(size)?))
+    let mut mapper = Mapper::new(image);
+    written.iter().try_for_each(|bytes| mapper.push(bytes.clone()))?;
+    mapper.finish(size)
 }
 
 /// Five blocks and a half, of which the second and the last two are written.
@@ -81,18 +81,33 @@ fn damage_and_nonsense_are_told_apart() {
     }
 }
 
-/// Followed while it is written, in pieces that end anywhere, an image has the digest it has when it is whole.
+/// Followed while it is written, in pieces that end anywhere, an image has the map and the digest it has when it is whole.
 #[test]
-fn an_image_that_is_followed_has_the_same_digest() {
+fn an_image_that_is_followed_has_the_same_map_and_digest() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let size = (9 << 20) + 100;
     file.as_file().set_len(size).unwrap();
-    let pieces =
-        [(0, 10), (4000, 200), (8192, 5 << 20), ((5 << 20) + 8192, 7), ((8 << 20) + 1, 3 << 10), (size - 5, 5)];
-    let mut digester = Digester::new(file.as_file());
+    let pieces = [
+        (0, 10),
+        (4000, 200),
+        (8192, 5 << 20),
+        ((5 << 20) + 8192, 7),
+        ((5 << 20) + 8192 + 4096, 100),
+        ((8 << 20) + 1, 3 << 10),
+        (size - 5, 5),
+    ];
+    let mut mapper = Mapper::new(file.as_file());
     for (number, (at, len)) in (1..).zip(pieces) {
         file.as_file().write_all_at(&vec![number; len], at).unwrap();
-        digester.push(at + len as u64).unwrap();
+        mapper.push(at..at + len as u64).unwrap();
     }
-    assert_eq!(digester.finish(size).unwrap(), Sha256Digest::of(&std::fs::read(file.path()).unwrap()));
+    let (map, whole) = mapper.finish(size).unwrap();
+    let bytes = std::fs::read(file.path()).unwrap();
+    assert_eq!(whole, Sha256Digest::of(&bytes));
+    let blocks: Vec<_> = map.ranges.iter().map(|range| range.blocks.clone()).collect();
+    assert_eq!(blocks, [0..1284, 2048..2049, 2304..2305]);
+    for range in &map.ranges {
+        let at = map.bytes(range);
+        assert_eq!(range.sha256, Sha256Digest::of(&bytes[at.start as usize..at.end as usize]), "{at:?}");
+    }
 }
