@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 
 use rootsmith_tree::{Blobs, NodeKind, Tree};
-use rootsmith_types::{Sha256Digest, TreePath};
+use rootsmith_types::{ContentDigest, TreePath};
 use serde::Deserialize;
 
 /// Files up to this size are compared line by line too.
@@ -23,11 +23,11 @@ pub struct Seen {
     /// User and group, by name where the tree has one for the number.
     pub owner: (String, String),
     /// Of a regular file.
-    pub content: Option<Sha256Digest>,
+    pub content: Option<ContentDigest>,
     /// Of the sorted lines of a small one.
-    pub lines: Option<Sha256Digest>,
+    pub lines: Option<ContentDigest>,
     /// Of the same with every number made neutral, for the files that give accounts their numbers.
-    pub names: Option<Sha256Digest>,
+    pub names: Option<ContentDigest>,
     /// Of a symbolic link.
     pub target: Option<Vec<u8>>,
     /// Extended attributes.
@@ -60,7 +60,7 @@ pub fn of_tree(tree: &Tree, blobs: &dyn Blobs) -> io::Result<Entries> {
         if let NodeKind::File(content) = &entry.node.kind {
             if content.size() <= SMALL {
                 let data = content.read(blobs, SMALL)?;
-                seen.content = Some(Sha256Digest::of(&data));
+                seen.content = Some(ContentDigest::of(&data));
                 seen.lines = Some(sorted_lines(&data));
                 seen.names = ACCOUNTS.contains(&path.as_str()).then(|| sorted_lines(&without_numbers(&data)));
             } else {
@@ -141,7 +141,7 @@ pub fn compare(ours: &Entries, theirs: &Entries) -> Vec<Difference> {
                     differ("owner", format!("{:?} {:?}", theirs.owner, ours.owner));
                 }
                 if theirs.content != ours.content {
-                    let same = |a: Option<Sha256Digest>, b| a.is_some() && a == b;
+                    let same = |a: Option<ContentDigest>, b| a.is_some() && a == b;
                     let kind = match () {
                         () if same(theirs.lines, ours.lines) => "order",
                         () if same(theirs.names, ours.names) => "numbers",
@@ -222,10 +222,10 @@ impl Accepted {
     }
 }
 
-fn sorted_lines(data: &[u8]) -> Sha256Digest {
+fn sorted_lines(data: &[u8]) -> ContentDigest {
     let mut lines: Vec<&[u8]> = data.split(|&b| b == b'\n').collect();
     lines.sort_unstable();
-    Sha256Digest::of(&lines.join(&b'\n'))
+    ContentDigest::of(&lines.join(&b'\n'))
 }
 
 fn matches(pattern: &str, path: &str) -> bool {
@@ -265,7 +265,7 @@ mod tests {
         ours.insert("/c".to_owned(), Seen { content: None, ..entry('f', 0o777) });
         ours.insert("/e".to_owned(), entry('f', 0o644));
         let text = |text: &[u8]| Seen {
-            content: Some(Sha256Digest::of(text)),
+            content: Some(ContentDigest::of(text)),
             lines: Some(sorted_lines(text)),
             ..entry('f', 0o600)
         };

@@ -9,7 +9,7 @@ use rootsmith_lock::{Archive, LockedPackage, Role, Why};
 use rootsmith_package::{Control, PackedEntry, PackedKind, Unpacked};
 use rootsmith_profile::Profile;
 use rootsmith_tree::{Blob, Blobs, Content, NoBlobs, PackId};
-use rootsmith_types::{Arch, Sha256Digest, SourceEntry, SourceKind, Sources, TreePath};
+use rootsmith_types::{Arch, ContentDigest, Sha256Digest, SourceEntry, SourceKind, Sources, TreePath};
 
 use crate::{AssembleError, Assembly, Owner, Package, Taken, drop_paths, embed, overlay, unpack};
 
@@ -77,7 +77,7 @@ fn entry(path: &str, mode: u16, kind: PackedKind) -> PackedEntry {
 }
 
 fn file(path: &str) -> PackedEntry {
-    entry(path, 0o644, PackedKind::File { offset: 0, size: 1, digest: Sha256Digest::of(path.as_bytes()) })
+    entry(path, 0o644, PackedKind::File { offset: 0, size: 1, digest: ContentDigest::of(path.as_bytes()) })
 }
 
 fn dir(path: &str) -> PackedEntry {
@@ -219,7 +219,7 @@ impl Blobs for Store {
         from.read_to_end(&mut data)?;
         let mut packs = self.0.lock().unwrap();
         let pack = PackId(packs.len() as u32);
-        let blob = Blob { digest: Some(Sha256Digest::of(&data)), size: data.len() as u64, pack, offset: 0 };
+        let blob = Blob { digest: Some(ContentDigest::of(&data)), size: data.len() as u64, pack, offset: 0 };
         packs.push(data);
         Ok(blob)
     }
@@ -236,12 +236,12 @@ fn large_overlays_do_not_stay_in_memory() {
     let content = |at| assembly.tree.get(&path(at)).unwrap().content().unwrap();
     assert!(matches!((content("/a"), content("/c")), (Content::Inline(_), Content::Inline(_))));
     assert!(matches!(content("/b"), Content::Blob(_)));
-    assert_eq!(content("/b").hash(&store).unwrap(), Sha256Digest::of(large.as_bytes()));
+    assert_eq!(content("/b").hash(&store).unwrap(), ContentDigest::of(large.as_bytes()));
 }
 
 /// A payload that was taken in: a container with the file alone, or with the contents of an archive.
 fn taken(members: Option<Vec<PackedEntry>>) -> Taken {
-    let blob = Blob { digest: Some(Sha256Digest::of(b"payload")), size: 7, pack: PackId(1), offset: 0 };
+    let blob = Blob { digest: Some(ContentDigest::of(b"payload")), size: 7, pack: PackId(1), offset: 0 };
     Taken { blob, members: members.map(|members| (members.into(), PackId(2))) }
 }
 

@@ -17,7 +17,7 @@ use rootsmith_lock::{Archive, LockedPackage, Role, Why};
 use rootsmith_package::{Control, PackedEntry, PackedKind, Unpacked};
 use rootsmith_profile::Profile;
 use rootsmith_tree::{Blob, Blobs, PackId};
-use rootsmith_types::{Arch, Explain, Sha256Digest, SourceEntry, Sources, Subject, TreePath};
+use rootsmith_types::{Arch, ContentDigest, Explain, Sha256Digest, SourceEntry, Sources, Subject, TreePath};
 
 use crate::edit::testing::{target, text};
 use crate::models::Models;
@@ -95,7 +95,7 @@ fn package(pack: &mut Pack, name: &str, fields: &str, control: &[(&str, &str)], 
         }
         let (offset, size) = (pack.0.len() as u64, content.len() as u64);
         pack.0.extend_from_slice(content.as_bytes());
-        let kind = PackedKind::File { offset, size, digest: Sha256Digest::of(content.as_bytes()) };
+        let kind = PackedKind::File { offset, size, digest: ContentDigest::of(content.as_bytes()) };
         entries.insert((*path).to_owned(), entry(path, kind, 0o644));
     }
     let members = control.iter().map(|(name, text)| ((*name).to_owned(), (0o644, text.as_bytes().to_vec()))).collect();

@@ -15,7 +15,7 @@ use rootsmith_fetch::{Cache, Download, Http, Mirrors, NoProgress, Proxies};
 use rootsmith_lock::{Archive, LockedPackage, Role, Why};
 use rootsmith_package::PackedKind;
 use rootsmith_tree::{Blob, Blobs};
-use rootsmith_types::{Sha256Digest, Trace};
+use rootsmith_types::{ContentDigest, Sha256Digest, Trace};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -44,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             if let PackedKind::File { offset, size, digest } = entry.kind {
                 buf.resize(size as usize, 0);
                 cache.read_at(&Blob { digest: Some(digest), size, pack: *pack, offset }, 0, &mut buf)?;
-                if Sha256Digest::of(&buf) != digest {
+                if ContentDigest::of(&buf) != digest {
                     return Err(format!("wrong content: {}", entry.path.escape_ascii()).into());
                 }
                 (files, bytes) = (files + 1, bytes + size);

@@ -131,7 +131,7 @@ impl Workshop<'_> {
         let mut archive_file = File::open(&archive).map_err(KbuildError::disk("open", &archive))?;
         let blob = self.cache.insert(&mut archive_file).map_err(KbuildError::disk("keep", &archive))?;
         // What was put in under its digest has one.
-        if let Some(digest) = blob.digest {
+        if let Some(digest) = self.cache.sha256_of(&blob) {
             self.cache.keep_derived(&key, digest.as_bytes())?;
         }
         Ok(blob)

@@ -1,12 +1,12 @@
 //! Taking a `.deb` apart (`deb(5)`): `debian-binary`, `control.tar`, `data.tar`, in this order.
 //!
 //! The archive is read once from front to back. What is decompressed of `data.tar` goes to the caller's writer and, on the
-//! way, through the tar reader and each file's SHA-256; in memory stay the paths alone.
+//! way, through the tar reader and each file's digest; in memory stay the paths alone.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, BufReader, Read, Write};
 
-use rootsmith_types::{NumBytes, PackageName, Sha256Digest, Sha256Writer, TreePath};
+use rootsmith_types::{ContentDigest, ContentHasher, NumBytes, PackageName, TreePath};
 
 use crate::ar;
 use crate::archive_error::{ArchiveError, Defect};
@@ -237,16 +237,10 @@ pub(crate) fn read_data(reader: &mut Reader<'_>, limits: &Limits) -> Result<Vec<
     Ok(entries)
 }
 
-fn digest(reader: &mut Reader<'_>) -> Result<Sha256Digest, Defect> {
-    let mut hasher = Sha256Writer::new(io::sink());
-    let mut result = Ok(());
-    reader.content(|part| {
-        if result.is_ok() {
-            result = hasher.write_all(part);
-        }
-    })?;
-    result.map_err(Defect::Write)?;
-    Ok(hasher.finish().1)
+fn digest(reader: &mut Reader<'_>) -> Result<ContentDigest, Defect> {
+    let mut hasher = ContentHasher::new();
+    reader.content(|part| hasher.update(part))?;
+    Ok(hasher.finish().0)
 }
 
 /// What each path of the archive stands for, folders included that only show in longer paths.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rootsmith_types::Sha256Digest;
+use rootsmith_types::ContentDigest;
 use serde::{Deserialize, Serialize};
 
 /// The index of a package's *unpacked form*: its control members, and where in the decompressed `data.tar` each file's
@@ -55,7 +55,7 @@ pub enum PackedKind {
         /// In bytes.
         size: u64,
         /// Of the content.
-        digest: Sha256Digest,
+        digest: ContentDigest,
     },
     /// Another name of a file that came before, as a normal absolute path.
     HardLink(Vec<u8>),

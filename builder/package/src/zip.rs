@@ -15,7 +15,7 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 
 use flate2::Crc;
 use flate2::read::DeflateDecoder;
-use rootsmith_types::{NumBytes, Sha256Writer, TreePath};
+use rootsmith_types::{ContentHasher, NumBytes, TreePath};
 
 use crate::archive_error::Defect;
 use crate::date::days_since_1970;
@@ -235,10 +235,10 @@ impl Unpacking<'_> {
         self.places.add(&member)?;
         let kind = match member.kind {
             Kind::File { offset, size } => {
-                let mut hashed = Sha256Writer::new(&mut *self.out);
+                let mut hashed = Hashed { out: self.out, hasher: ContentHasher::new() };
                 content(self.archive, entry, data, &mut hashed)?;
                 self.written += size;
-                PackedKind::File { offset, size, digest: hashed.finish().1 }
+                PackedKind::File { offset, size, digest: hashed.hasher.finish().0 }
             }
             Kind::Symlink(target) => PackedKind::Symlink(target),
             _ => PackedKind::Directory,
@@ -255,6 +255,24 @@ impl Unpacking<'_> {
         let mut target = Vec::new();
         content(self.archive, entry, data, &mut target)?;
         if target.contains(&0) { Err(impossible()) } else { Ok(target) }
+    }
+}
+
+/// What passes on to `out` is digested.
+struct Hashed<'a> {
+    out: &'a mut dyn Write,
+    hasher: ContentHasher,
+}
+
+impl Write for Hashed<'_> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let n = self.out.write(data)?;
+        self.hasher.update(&data[..n]);
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }
 

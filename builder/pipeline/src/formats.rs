@@ -11,7 +11,7 @@ use rootsmith_inspect::{Disk as Found, FileSource, OpenError, ReadAt};
 use rootsmith_output::{DiskLayout, OutputError, Staging};
 use rootsmith_profile::{Disk, DiskFormat};
 use rootsmith_tree::{NodeKind, Tree};
-use rootsmith_types::{NumBytes, Problems, Trace};
+use rootsmith_types::{NumBytes, Problems, Sha256Writer, Trace};
 use rootsmith_verify::{Kind, Slice, read_back as read_archive};
 
 use crate::check;
@@ -198,7 +198,9 @@ fn manifest(tree: &Tree, blobs: &dyn rootsmith_tree::Blobs) -> io::Result<Option
         if name.ends_with(".mf") {
             listed = String::from_utf8_lossy(&content.read(blobs, MAX_MANIFEST)?).into_owned();
         } else {
-            wanted.push(format!("SHA256({name})= {}", content.digest(blobs)?));
+            let mut writer = Sha256Writer::new(io::sink());
+            content.copy_to(blobs, &mut writer)?;
+            wanted.push(format!("SHA256({name})= {}", writer.finish().1));
         }
     }
     let mut lines: Vec<&str> = listed.lines().collect();

@@ -60,7 +60,7 @@ fn kept(key: &Sha256Digest, cache: &Cache) -> Result<Option<Blob>, FetchError> {
 
 /// Keeps it, in place of what was kept for an image of this name.
 fn keep(name: &str, key: &Sha256Digest, blob: &Blob, cache: &Cache) -> Result<(), FetchError> {
-    let Some(digest) = blob.digest else { return Ok(()) };
+    let Some(digest) = cache.sha256_of(blob) else { return Ok(()) };
     let last = Sha256Digest::of(format!("last root of {name}\n").as_bytes());
     let before = cache.derived(&last).and_then(|data| String::from_utf8(data).ok()?.parse().ok());
     cache.keep_derived(key, digest.to_string().as_bytes())?;

@@ -13,7 +13,7 @@ use rootsmith_lock::{Archive, LockedPackage, LockedPayload, Role, Why};
 use rootsmith_package::{ArchiveKind, Defect, Stanza};
 use rootsmith_preflight::{Brought, may_be_run};
 use rootsmith_profile::{Payload, PayloadKind, Profile, Source};
-use rootsmith_tree::{Blob, Blobs, Content};
+use rootsmith_tree::{Blob, Blobs};
 use rootsmith_types::{Arch, Blame, Explain, Note, Origin, PackageName, Problems, Sha256Digest, Sources, Subject};
 
 use crate::watched::digest;
@@ -181,7 +181,7 @@ fn package(
         let (name, origin) = (payload_name.to_owned(), origin.clone());
         return Err(AssembleError::PayloadArchitecture { name, origin, wanted, found }.into());
     }
-    let sha256 = Content::Blob(*blob).digest(cache).map_err(AssembleError::Store)?;
+    let sha256 = cache.sha256_of(blob).ok_or_else(|| AssembleError::Store(io::ErrorKind::NotFound.into()))?;
     let filename = format!("payload/{payload_name}");
     let index = format!("{text}\nFilename: {filename}\nSize: {}\nSHA256: {sha256}\n\n", blob.size);
     let package = LockedPackage {
@@ -223,11 +223,12 @@ fn take_in(
 }
 
 /// What the lock is to say of them.
-pub(crate) fn locked(profile: &Profile, arch: Arch, payloads: &Payloads) -> Vec<LockedPayload> {
+pub(crate) fn locked(profile: &Profile, arch: Arch, payloads: &Payloads, cache: &Cache) -> Vec<LockedPayload> {
     let lock = |(payload, Taken { blob, .. }): (&Payload, &Taken)| {
         let url = payload.source_for(arch)?.url().map(str::to_owned);
-        // What was taken in is known by its digest.
-        Some(LockedPayload { name: payload.name.value.clone(), url, size: blob.size, sha256: blob.digest? })
+        // What was taken in lies under its digest.
+        let sha256 = cache.sha256_of(blob)?;
+        Some(LockedPayload { name: payload.name.value.clone(), url, size: blob.size, sha256 })
     };
     let mut payloads: Vec<LockedPayload> = profile.payloads.iter().zip(&payloads.taken).filter_map(lock).collect();
     payloads.sort_by(|a, b| a.name.cmp(&b.name));
@@ -277,7 +278,7 @@ fn take_in_one(
             let mut file = host.sources.open(path).map_err(unreadable)?;
             let blob = cache.insert(&mut *file).map_err(AssembleError::Store)?;
             // Somebody may be writing it meanwhile.
-            match blob.digest {
+            match cache.sha256_of(&blob) {
                 Some(taken) if taken == found => Ok(blob),
                 _ => Err(unreadable(io::Error::other("it changes while it is read")).into()),
             }

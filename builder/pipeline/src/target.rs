@@ -151,7 +151,7 @@ pub(crate) fn resolve_target(
         scope: scope(profile),
         repositories: locked_repositories,
         packages,
-        payloads: payloads::locked(profile, arch, taken),
+        payloads: payloads::locked(profile, arch, taken, cache),
     })
 }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
-use rootsmith_types::{Sha256Digest, Sha256Writer};
+use rootsmith_types::{ContentDigest, ContentHasher};
 
 use crate::Blobs;
 
@@ -17,7 +17,7 @@ pub struct PackId(pub u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Blob {
     /// Of this content alone; `None` when nobody has read it yet (an image that was only opened).
-    pub digest: Option<Sha256Digest>,
+    pub digest: Option<ContentDigest>,
     /// In bytes.
     pub size: u64,
     /// The container.
@@ -145,19 +145,19 @@ impl Content {
         Ok(data)
     }
 
-    /// Its SHA-256: known for a blob of a store, computed for the others.
-    pub fn digest(&self, blobs: &dyn Blobs) -> io::Result<Sha256Digest> {
+    /// Its digest: known for a blob of a store, computed for the others.
+    pub fn digest(&self, blobs: &dyn Blobs) -> io::Result<ContentDigest> {
         match self {
             Content::Blob(Blob { digest: Some(digest), .. }) => Ok(*digest),
             _ => self.hash(blobs),
         }
     }
 
-    /// The SHA-256 of the bytes that are really there.
-    pub fn hash(&self, blobs: &dyn Blobs) -> io::Result<Sha256Digest> {
-        let mut writer = Sha256Writer::new(io::sink());
-        self.copy_to(blobs, &mut writer)?;
-        Ok(writer.finish().1)
+    /// The digest of the bytes that are really there.
+    pub fn hash(&self, blobs: &dyn Blobs) -> io::Result<ContentDigest> {
+        let mut hasher = ContentHasher::new();
+        self.copy_to(blobs, &mut hasher)?;
+        Ok(hasher.finish().0)
     }
 
     /// Writes the whole content to `out`, in pieces.
@@ -197,7 +197,7 @@ mod tests {
         assert_eq!(&middle, b"b\0\0c");
         assert_eq!(content.data_ranges(), [2..4, 6..7]);
         assert!(content.read_at(&NoBlobs, 8, &mut middle).is_err());
-        assert_eq!(content.digest(&NoBlobs).unwrap(), Sha256Digest::of(b"\0\0ab\0\0c\0\0\0"));
+        assert_eq!(content.digest(&NoBlobs).unwrap(), ContentDigest::of(b"\0\0ab\0\0c\0\0\0"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use rootsmith_types::{Sha256Digest, TreePath};
+use rootsmith_types::{ContentDigest, TreePath};
 
 use crate::{Content, Node, NodeKind, Tree};
 
@@ -12,7 +12,7 @@ impl Tree {
     ///
     /// ```text
     /// d 0755 0:0 /usr/bin
-    /// f 0755 0:0 4 9f86d081884c7d65 /usr/bin/mawk
+    /// f 0755 0:0 4 4878ca0425c739fa /usr/bin/mawk
     /// l 0777 0:0 /usr/bin/awk -> mawk
     /// f 0755 0:0 link /usr/bin/nawk == /usr/bin/mawk
     /// ```
@@ -43,7 +43,7 @@ fn dump_line(out: &mut String, path: &TreePath, node: &Node, link: Option<&TreeP
     let _ = match &node.kind {
         NodeKind::File(content) => {
             let digest = match content {
-                Content::Inline(data) => short(&Sha256Digest::of(data)),
+                Content::Inline(data) => short(&ContentDigest::of(data)),
                 Content::Blob(blob) => blob.digest.as_ref().map_or_else(|| "unread".to_owned(), short),
                 Content::Sparse(_) => "sparse".to_owned(),
             };
@@ -61,7 +61,7 @@ fn dump_line(out: &mut String, path: &TreePath, node: &Node, link: Option<&TreeP
     out.push('\n');
 }
 
-fn short(digest: &Sha256Digest) -> String {
+fn short(digest: &ContentDigest) -> String {
     let mut text = digest.to_string();
     text.truncate(16);
     text
@@ -90,7 +90,7 @@ mod tests {
             tree.dump(),
             "d 0755 0:0 /\n\
              c 0666 0:0 1:3 /null\n\
-             f 0755 0:0 4 9f86d081884c7d65 /ping user.a=\\x01b\n\
+             f 0755 0:0 4 4878ca0425c739fa /ping user.a=\\x01b\n\
              f 0755 0:0 link /ping6 == /ping\n\
              l 0777 0:0 /sh -> dash\n"
         );

@@ -30,8 +30,12 @@ impl Sha256Digest {
 
 impl fmt::Display for Sha256Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        hexadecimal(&self.0, f)
     }
+}
+
+pub(crate) fn hexadecimal(digest: &[u8; 32], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    digest.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
 }
 
 impl fmt::Debug for Sha256Digest {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use rootsmith_tree::{Blobs, Content, Entry, LeafId, Metadata, Mtime, Node, NodeKind, Tree};
-use rootsmith_types::{Blame, Explain, Sha256Digest, Subject, TreePath};
+use rootsmith_types::{Blame, ContentDigest, Explain, Subject, TreePath};
 
 use crate::{Kind, ReadBack, ReadBackError, Seen, Times};
 
@@ -35,7 +35,7 @@ pub enum What {
     /// Length of a content.
     Size(u64, u64),
     /// Digest of a content.
-    Content(Sha256Digest, Sha256Digest),
+    Content(ContentDigest, ContentDigest),
     /// Target of a symbolic link.
     Target(Vec<u8>, Vec<u8>),
     /// Major and minor number.

@@ -1,14 +1,16 @@
 //! Contents on their way from an image into a tree: digested, and kept only when tiny.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 
 use rootsmith_tree::{Blob, Content, PackId};
-use rootsmith_types::Sha256Writer;
+use rootsmith_types::ContentHasher;
 
 /// Contents of at most this many bytes stay in memory.
 const TINY: u64 = 4 << 10;
 /// All of them together take at most this.
 const BUDGET: u64 = 32 << 20;
+/// So much is digested at once: readers give a block at a time.
+const PIECE: u64 = 128 << 10;
 
 /// Decides, in the tree's order, which contents stay in memory.
 #[derive(Debug, Default)]
@@ -34,22 +36,22 @@ pub(crate) fn content(reader: &mut dyn Read, size: u64, keep: bool, pack: PackId
         reader.take(size + 1).read_to_end(&mut data)?;
         return if data.len() as u64 == size { Ok(Content::inline(data)) } else { Err(wrong_size(size)) };
     }
-    let mut writer = Sha256Writer::new(io::sink());
-    let mut buf = vec![0; size.clamp(1, 128 << 10) as usize];
-    loop {
-        match reader.read(&mut buf) {
-            Ok(0) => break,
-            Ok(n) => writer.write_all(&buf[..n])?,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
+    let mut hasher = ContentHasher::new();
+    let mut buf = vec![0; size.min(PIECE) as usize];
+    let mut left = size;
+    while left > 0 {
+        let piece = &mut buf[..left.min(PIECE) as usize];
+        reader.read_exact(piece).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => wrong_size(size),
+            _ => error,
+        })?;
+        hasher.update(piece);
+        left -= piece.len() as u64;
     }
-    let (_, digest, written) = writer.finish();
-    if written == size {
-        Ok(Content::Blob(Blob { digest: Some(digest), size, pack, offset }))
-    } else {
-        Err(wrong_size(size))
+    if io::copy(&mut reader.take(1), &mut io::sink())? > 0 {
+        return Err(wrong_size(size));
     }
+    Ok(Content::Blob(Blob { digest: Some(hasher.finish().0), size, pack, offset }))
 }
 
 fn wrong_size(size: u64) -> io::Error {

@@ -15,7 +15,7 @@ use super::{Cache, sealed};
 use crate::FetchError;
 
 /// What the index file begins with. The number counts versions of the form, and of what is taken out of archives.
-const NAME: &str = "rootsmith unpacked archive 1\n";
+const NAME: &str = "rootsmith unpacked archive 2\n";
 
 impl Cache {
     /// What is in the archive `name`, whose file is `blob`, and the container its contents lie in: the form that is there, or
@@ -48,7 +48,7 @@ impl Cache {
     /// The file that a content is the whole of, for who reads it in another way.
     pub fn open_file(&self, name: &str, blob: &Blob) -> Result<(File, Sha256Digest), FetchError> {
         let path = self.packs.path(blob.pack);
-        let (Some(path), Some(sha256)) = (path, blob.digest) else {
+        let (Some(path), Some(sha256)) = (path, self.sha256_of(blob)) else {
             return Err(FetchError::Offline { package: None, file: name.to_owned(), others: Vec::new() });
         };
         let file = File::open(&path).map_err(FetchError::disk("open", path))?;

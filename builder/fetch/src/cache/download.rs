@@ -105,7 +105,6 @@ impl Cache {
             let error = match self.attempt(&mut partial, url, wanted, via, reach, progress) {
                 Ok(()) => {
                     partial.keep_as(&self.folder.blob(&wanted.sha256))?;
-                    self.known().verified.insert(wanted.sha256);
                     return Ok(());
                 }
                 Err(Failed::Digest(_)) if patched => {

@@ -12,7 +12,7 @@ use rootsmith_types::{NumBytes, Sha256Digest, Trace};
 
 use super::Cache;
 use super::download::{Reach, Wanted};
-use super::file::hash_file;
+use super::file::digests;
 use crate::error::Fetched;
 use crate::{FetchError, Mirrors, Progress, Transport};
 
@@ -90,7 +90,7 @@ impl Cache {
 
     /// The digest of the bytes that are in fact there.
     pub(crate) fn hash_blob(&self, digest: &Sha256Digest) -> io::Result<Sha256Digest> {
-        Ok(hash_file(&self.folder.blob(digest))?.0)
+        Ok(digests(&self.folder.blob(digest))?.sha256)
     }
 }
 

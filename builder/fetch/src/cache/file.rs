@@ -1,11 +1,11 @@
 //! Single files that belong to no repository: what a profile names by its address, or has beside it.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, BufReader};
 use std::path::Path;
 
 use rootsmith_tree::Blob;
-use rootsmith_types::{Sha256Digest, Sha256Writer};
+use rootsmith_types::{ContentDigest, ContentHasher, Sha256Digest, Sha256Writer};
 
 use super::Cache;
 use super::download::{Reach, Wanted};
@@ -43,61 +43,77 @@ impl Cache {
         let wanted = Wanted { what: name, package: None, urls: vec![url.to_owned()], size, sha256 };
         self.download(&wanted, via, &Reach::default(), progress)?;
         let path = self.folder.blob(&sha256);
-        let length = fs::metadata(&path).map_err(FetchError::disk("read", &path))?.len();
-        self.open_blob(&sha256, length).map_err(FetchError::disk("open", path))
+        self.file(&sha256)?.ok_or_else(|| FetchError::disk("read", path)(io::ErrorKind::NotFound.into()))
     }
 
     /// The file with this digest, when it is there and still has its bytes: one that lost them is dropped.
     pub fn file(&self, sha256: &Sha256Digest) -> Result<Option<Blob>, FetchError> {
         let path = self.folder.blob(sha256);
         let Ok(metadata) = fs::metadata(&path) else { return Ok(None) };
-        if !self.known().verified.contains(sha256) {
-            let found = self.hash_blob(sha256).map_err(FetchError::disk("read", &path))?;
-            if found != *sha256 {
-                let _ = fs::remove_file(&path);
-                return Ok(None);
+        let known = self.known().files.get(sha256).copied();
+        let digest = match known {
+            Some(digest) => digest,
+            None => {
+                let found = digests(&path).map_err(FetchError::disk("read", &path))?;
+                if found.sha256 != *sha256 {
+                    let _ = fs::remove_file(&path);
+                    return Ok(None);
+                }
+                self.known().files.insert(*sha256, found.content);
+                found.content
             }
-            self.known().verified.insert(*sha256);
-        }
-        self.open_blob(sha256, metadata.len()).map(Some).map_err(FetchError::disk("open", path))
+        };
+        self.open_blob(sha256, digest, metadata.len()).map(Some).map_err(FetchError::disk("open", path))
     }
 
     /// A file that `make` fills, which is told where it lies: it becomes a content under its own digest where it is, without being copied.
     pub fn make_file<E: From<FetchError>>(&self, make: impl FnOnce(&File, &Path) -> Result<(), E>) -> Result<Blob, E> {
         let temporary = self.folder.temporary()?;
         make(temporary.file(), temporary.path())?;
-        let (digest, size) = hash_file(temporary.path()).map_err(FetchError::disk("read", temporary.path()))?;
-        let path = self.folder.blob(&digest);
+        let made = digests(temporary.path()).map_err(FetchError::disk("read", temporary.path()))?;
+        let path = self.folder.blob(&made.sha256);
         temporary.keep_as(&path)?;
-        self.known().verified.insert(digest);
-        Ok(self.open_blob(&digest, size).map_err(FetchError::disk("open", path))?)
+        self.known().files.insert(made.sha256, made.content);
+        Ok(self.open_blob(&made.sha256, made.content, made.size).map_err(FetchError::disk("open", path))?)
     }
 
     /// Takes a file away that nobody will ask for again. Who has it open reads on.
     pub fn remove_file(&self, sha256: &Sha256Digest) -> Result<(), FetchError> {
         let path = self.folder.blob(sha256);
-        self.known().verified.remove(sha256);
+        self.known().files.remove(sha256);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FetchError::disk("remove", path)(error)),
             _ => Ok(()),
         }
     }
 
-    /// What lies under a digest, as contents are read.
-    pub(super) fn open_blob(&self, digest: &Sha256Digest, size: u64) -> io::Result<Blob> {
-        let path = self.folder.blob(digest);
+    /// What a content lies under that is a file of its own.
+    pub fn sha256_of(&self, blob: &Blob) -> Option<Sha256Digest> {
+        self.packs.path(blob.pack)?.file_name()?.to_str()?.parse().ok()
+    }
+
+    /// What lies under a SHA-256, as contents are read.
+    pub(super) fn open_blob(&self, sha256: &Sha256Digest, digest: ContentDigest, size: u64) -> io::Result<Blob> {
+        let path = self.folder.blob(sha256);
         let file = File::open(&path)?;
         let pack = self.packs.add(path, file)?;
-        Ok(Blob { digest: Some(*digest), size, pack, offset: 0 })
+        Ok(Blob { digest: Some(digest), size, pack, offset: 0 })
     }
 }
 
-/// The digest of the bytes that are in fact there, and how many they are.
-pub(super) fn hash_file(path: &Path) -> io::Result<(Sha256Digest, u64)> {
-    let mut writer = Sha256Writer::new(io::sink());
-    io::copy(&mut File::open(path)?, &mut writer)?;
-    let (_, digest, size) = writer.finish();
-    Ok((digest, size))
+/// What a file is called by, and its content told apart by.
+pub(super) struct Digests {
+    pub(super) sha256: Sha256Digest,
+    pub(super) content: ContentDigest,
+    pub(super) size: u64,
+}
+
+/// Both digests of the bytes that are in fact there.
+pub(super) fn digests(path: &Path) -> io::Result<Digests> {
+    let mut writer = Sha256Writer::new(ContentHasher::new());
+    io::copy(&mut BufReader::with_capacity(256 << 10, File::open(path)?), &mut writer)?;
+    let (content, sha256, size) = writer.finish();
+    Ok(Digests { sha256, content: content.finish().0, size })
 }
 
 #[cfg(test)]
@@ -114,7 +130,8 @@ mod tests {
         let cache = Cache::open(folder.path()).unwrap();
         let failed = |error| FetchError::disk("write", "made")(error);
         let made = cache.make_file(|mut file, _| file.write_all(b"a root").map_err(failed)).unwrap();
-        assert_eq!(made.digest, Some(Sha256Digest::of(b"a root")));
+        assert_eq!(made.digest, Some(ContentDigest::of(b"a root")));
+        assert_eq!(cache.sha256_of(&made), Some(Sha256Digest::of(b"a root")));
         assert_eq!(&*Content::Blob(made).read(&cache, 100).unwrap(), b"a root");
         assert!(cache.file(&Sha256Digest::of(b"a root")).unwrap().is_some());
         let half = cache.make_file(|mut file, path| {

@@ -11,7 +11,7 @@ mod partial;
 pub(crate) mod sealed;
 mod unpack;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use rootsmith_package::Unpacked;
 use rootsmith_tree::{Blob, Blobs, Content, PackId};
-use rootsmith_types::{Sha256Digest, Sha256Writer};
+use rootsmith_types::{ContentDigest, ContentHasher, Sha256Digest, Sha256Writer};
 
 use crate::FetchError;
 use folder::Folder;
@@ -29,6 +29,7 @@ use packs::Packs;
 pub(crate) use download::{Reach, Wanted};
 pub use ensure::Download;
 pub(crate) use ensure::escaped;
+use file::Digests;
 pub use file::RemoteFile;
 pub use folder::Scratch;
 
@@ -43,8 +44,8 @@ pub struct Cache {
 /// What was found out in this run, so that nothing is read or hashed twice.
 #[derive(Default)]
 pub(crate) struct Known {
-    /// Archives whose bytes were seen to be right.
-    pub(crate) verified: BTreeSet<Sha256Digest>,
+    /// Files whose bytes were seen to be right, and by what their contents are told apart.
+    files: BTreeMap<Sha256Digest, ContentDigest>,
     unpacked: BTreeMap<Sha256Digest, (Arc<Unpacked>, PackId)>,
 }
 
@@ -98,10 +99,11 @@ impl Cache {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a content in under its own digest.
-    fn store(&self, data: &mut dyn Read) -> Result<(Sha256Digest, u64), FetchError> {
+    /// Takes a content in under its own SHA-256.
+    fn store(&self, data: &mut dyn Read) -> Result<Digests, FetchError> {
         let temporary = self.folder.temporary()?;
         let mut writer = Sha256Writer::new(temporary.file());
+        let mut hasher = ContentHasher::new();
         let mut buf = vec![0; 256 << 10];
         loop {
             let n = match data.read(&mut buf) {
@@ -110,11 +112,12 @@ impl Cache {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(FetchError::disk("read what is to be kept in", temporary.path())(error)),
             };
+            hasher.update(&buf[..n]);
             writer.write_all(&buf[..n]).map_err(FetchError::disk("write", temporary.path()))?;
         }
-        let (_, digest, size) = writer.finish();
-        temporary.keep_as(&self.folder.blob(&digest))?;
-        Ok((digest, size))
+        let (_, sha256, size) = writer.finish();
+        temporary.keep_as(&self.folder.blob(&sha256))?;
+        Ok(Digests { sha256, content: hasher.finish().0, size })
     }
 }
 
@@ -130,11 +133,11 @@ impl Blobs for Cache {
     }
 
     fn insert(&self, data: &mut dyn Read) -> io::Result<Blob> {
-        let (digest, size) = self.store(data).map_err(|error| match error {
+        let stored = self.store(data).map_err(|error| match error {
             FetchError::Disk { error, .. } => error,
             error => io::Error::other(error),
         })?;
-        self.open_blob(&digest, size)
+        self.open_blob(&stored.sha256, stored.content, stored.size)
     }
 
     fn derived(&self, key: &Sha256Digest) -> Option<Vec<u8>> {

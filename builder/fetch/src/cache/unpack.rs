@@ -15,7 +15,7 @@ use super::{Cache, sealed};
 use crate::{FetchError, Progress};
 
 /// What the index file begins with. The number counts versions of the form, and of what is taken out of archives.
-const NAME: &str = "rootsmith unpacked package 1\n";
+const NAME: &str = "rootsmith unpacked package 2\n";
 
 /// What the work is called in progress: in bytes of archives.
 const UNPACKING: &str = "unpacking packages";

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rootsmith_fetch::NoProgress;
 use rootsmith_lock::LockedPackage;
-use rootsmith_types::{Sha256Digest, Trace};
+use rootsmith_types::{ContentDigest, Sha256Digest, Trace};
 
 use crate::deb::{deb, locked, noise, target};
 use crate::server::{Reply, Server};
@@ -97,7 +97,7 @@ fn check(place: &Place, packages: &[LockedPackage]) {
         let tar = fs::read(place.path().join(format!("unpacked/{}.tar", package.sha256))).unwrap();
         for entry in &unpacked.entries {
             if let rootsmith_package::PackedKind::File { offset, size, digest } = entry.kind {
-                assert_eq!(Sha256Digest::of(&tar[offset as usize..][..size as usize]), digest);
+                assert_eq!(ContentDigest::of(&tar[offset as usize..][..size as usize]), digest);
             }
         }
     }

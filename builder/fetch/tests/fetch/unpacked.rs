@@ -8,7 +8,7 @@ use rootsmith_fetch::{Cache, FetchError, NoProgress};
 use rootsmith_lock::LockedPackage;
 use rootsmith_package::PackedKind;
 use rootsmith_tree::{Blob, Blobs};
-use rootsmith_types::{Explain, Sha256Digest, Subject, Trace};
+use rootsmith_types::{ContentDigest, Explain, Sha256Digest, Subject, Trace};
 
 use crate::deb::{deb, locked, noise};
 use crate::server::{Reply, Server};
@@ -32,7 +32,7 @@ fn content(cache: &Cache, package: &LockedPackage) -> Vec<u8> {
     let blob = file.unwrap();
     let mut data = vec![0; blob.size as usize];
     cache.read_at(&blob, 0, &mut data).unwrap();
-    assert_eq!(Some(Sha256Digest::of(&data)), blob.digest);
+    assert_eq!(Some(ContentDigest::of(&data)), blob.digest);
     let mut middle = [0; 5];
     cache.read_at(&blob, 3, &mut middle).unwrap();
     assert_eq!(middle, data[3..8]);
@@ -141,7 +141,7 @@ fn inserted_contents_come_back() {
     let cache = place.cache();
     let data = noise(30, 700_000);
     let blob = cache.insert(&mut &data[..]).unwrap();
-    assert_eq!((blob.size, blob.digest), (700_000, Some(Sha256Digest::of(&data))));
+    assert_eq!((blob.size, blob.digest), (700_000, Some(ContentDigest::of(&data))));
     let mut found = vec![0; 700_000];
     cache.read_at(&blob, 0, &mut found).unwrap();
     assert_eq!(found, data);

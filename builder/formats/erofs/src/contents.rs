@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry;
 use std::ops::Range;
 
 use rootsmith_tree::{Blob, Content};
-use rootsmith_types::Sha256Digest;
+use rootsmith_types::ContentDigest;
 
 use crate::format::BLOCK;
 
@@ -86,7 +86,7 @@ impl Stored<'_> {
 pub(crate) struct Contents<'a> {
     pub(crate) stored: Vec<Stored<'a>>,
     blocks: u64,
-    known: BTreeMap<(u64, Sha256Digest), u32>,
+    known: BTreeMap<(u64, ContentDigest), u32>,
 }
 
 /// There are more blocks than can be numbered.
@@ -156,9 +156,9 @@ fn end(size: u64) -> usize {
 }
 
 /// The digest of a content, where nothing has to be read for it.
-fn digest(content: &Content) -> Option<Sha256Digest> {
+fn digest(content: &Content) -> Option<ContentDigest> {
     match content {
-        Content::Inline(data) => Some(Sha256Digest::of(data)),
+        Content::Inline(data) => Some(ContentDigest::of(data)),
         Content::Blob(Blob { digest, .. }) => *digest,
         Content::Sparse(_) => None,
     }

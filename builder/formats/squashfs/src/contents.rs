@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry;
 use std::ops::Range;
 
 use rootsmith_tree::{Blob, Content};
-use rootsmith_types::Sha256Digest;
+use rootsmith_types::ContentDigest;
 
 /// Blocks in one file system, at most: 2 TiB in blocks of 128 KiB. The size of each is kept in memory.
 const MAX_BLOCKS: u32 = 16 << 20;
@@ -50,7 +50,7 @@ pub(crate) struct Contents<'a> {
     filled: u64,
     /// Blocks of all contents.
     pub(crate) blocks: u32,
-    known: BTreeMap<(u64, Sha256Digest), u32>,
+    known: BTreeMap<(u64, ContentDigest), u32>,
 }
 
 /// There are more blocks than can be kept track of.
@@ -161,9 +161,9 @@ impl<'a> Contents<'a> {
 }
 
 /// The digest of a content, where nothing has to be read for it.
-fn digest(content: &Content) -> Option<Sha256Digest> {
+fn digest(content: &Content) -> Option<ContentDigest> {
     match content {
-        Content::Inline(data) => Some(Sha256Digest::of(data)),
+        Content::Inline(data) => Some(ContentDigest::of(data)),
         Content::Blob(Blob { digest, .. }) => *digest,
         Content::Sparse(_) => None,
     }

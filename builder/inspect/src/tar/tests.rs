@@ -273,8 +273,8 @@ fn extended_headers_count_more_than_headers() {
     .unwrap();
     assert_snapshot!(shown(&volume, ALL), @"
     d 0755 0:0 /  @0.000000000
-    f 0644 4000000000:0 /other 0 e3b0c44298fc1c14 @-2.500000000 user.a=b
-    f 0644 0:0 /plain 0 e3b0c44298fc1c14 @5.000000000
+    f 0644 4000000000:0 /other 0 af1349b9f5f9a1a6 @-2.500000000 user.a=b
+    f 0644 0:0 /plain 0 af1349b9f5f9a1a6 @5.000000000
     d 0755 0:0 /usr  @0.000000000
     f 0644 4000000000:0 /usr/näme == /other
     ");

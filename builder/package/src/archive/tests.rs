@@ -4,7 +4,7 @@ use std::io::Read;
 
 use flate2::write::DeflateEncoder;
 use proptest::prelude::*;
-use rootsmith_types::Sha256Digest;
+use rootsmith_types::ContentDigest;
 
 use super::*;
 use crate::unpacked::PackedKind;
@@ -30,7 +30,7 @@ fn listed((entries, out): (Vec<PackedEntry>, Vec<u8>)) -> Vec<String> {
             PackedKind::Directory => "folder".to_owned(),
             PackedKind::File { offset, size, digest } => {
                 let content = &out[*offset as usize..(*offset + *size) as usize];
-                assert_eq!(*digest, Sha256Digest::of(content), "{path}");
+                assert_eq!(*digest, ContentDigest::of(content), "{path}");
                 String::from_utf8_lossy(content).into_owned()
             }
             PackedKind::Symlink(target) => format!("-> {}", String::from_utf8_lossy(target)),

@@ -134,7 +134,7 @@ fn every_compression_gives_the_same_unpacked_form() {
         assert_eq!(paths, ["/", "/usr/bin", "/usr/bin/mawk", "/usr/bin/hard", "/usr/bin/awk"]);
         let PackedKind::File { offset, size, digest } = unpacked.entries[2].kind.clone() else { panic!("a file") };
         assert_eq!(&out[offset as usize..][..size as usize], b"#!mawk");
-        assert_eq!(digest, Sha256Digest::of(b"#!mawk"));
+        assert_eq!(digest, ContentDigest::of(b"#!mawk"));
         assert_eq!(unpacked.entries[3].kind, PackedKind::HardLink(b"/usr/bin/mawk".to_vec()));
         assert_eq!(unpacked.entries[4].kind, PackedKind::Symlink(b"mawk".to_vec()));
         assert_eq!(Unpacked::from_bytes(&unpacked.to_bytes()), Ok(unpacked));
@@ -405,7 +405,7 @@ proptest! {
                 let path = TreePath::new(&entry.path).unwrap();
                 prop_assert_eq!(path.as_bytes(), &entry.path[..]);
                 if let PackedKind::File { offset, size, digest } = entry.kind {
-                    prop_assert_eq!(Sha256Digest::of(&out[offset as usize..][..size as usize]), digest);
+                    prop_assert_eq!(ContentDigest::of(&out[offset as usize..][..size as usize]), digest);
                 }
             }
         }

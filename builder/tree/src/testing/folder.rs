@@ -9,7 +9,7 @@ use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rootsmith_types::{Sha256Writer, TreePath};
+use rootsmith_types::{ContentHasher, TreePath};
 use rustix::fs::{lgetxattr, llistxattr, major, minor};
 use rustix::io::Errno;
 
@@ -50,9 +50,9 @@ impl Folder {
             _ => {
                 let pack = PackId(u32::try_from(self.files.len())?);
                 self.files.push(from.to_owned());
-                let mut writer = Sha256Writer::new(io::sink());
-                let size = io::copy(&mut File::open(from)?, &mut writer)?;
-                NodeKind::File(Content::Blob(Blob { digest: Some(writer.finish().1), size, pack, offset: 0 }))
+                let mut hasher = ContentHasher::new();
+                let size = io::copy(&mut File::open(from)?, &mut hasher)?;
+                NodeKind::File(Content::Blob(Blob { digest: Some(hasher.finish().0), size, pack, offset: 0 }))
             }
         };
         let metadata = Metadata {
