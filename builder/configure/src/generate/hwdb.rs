@@ -41,16 +41,24 @@ pub(crate) fn hwdb_bin(tree: &Tree, blobs: &dyn Blobs) -> io::Result<Option<Vec<
     if files.is_empty() {
         return Ok(None);
     }
-    let mut texts = Vec::new();
-    for path in files {
-        // A masked file has no text but keeps its rank.
-        let text = read_text(tree, blobs, &path)?.unwrap_or_default();
-        texts.push((path, text));
-    }
     let tool_version = tool_version(tree);
-    let key = DerivedKey::new(FORM).with(&tool_version.to_le_bytes());
-    let key = texts.iter().fold(key, |key, (path, text)| key.with(path.as_bytes()).with(text));
-    key.derive(blobs, || compile(&texts, tool_version)).map(Some)
+    let mut key = DerivedKey::new(FORM).with(&tool_version.to_le_bytes());
+    for path in &files {
+        key = key.with(path.as_bytes()).with(&match tree.lookup(path).and_then(|node| node.content()) {
+            Some(content) => content.digest(blobs)?.as_bytes().to_vec(),
+            None => Vec::new(),
+        });
+    }
+    let make = || {
+        let mut texts = Vec::new();
+        for path in files {
+            // A masked file has no text but keeps its rank.
+            let text = read_text(tree, blobs, &path)?.unwrap_or_default();
+            texts.push((path, text));
+        }
+        compile(&texts, tool_version)
+    };
+    key.derive(blobs, make).map(Some)
 }
 
 /// The database of these files, a later one winning over an earlier.
