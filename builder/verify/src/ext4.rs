@@ -1,6 +1,6 @@
 //! ext4, read by `ext4-view`.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Display;
@@ -55,13 +55,8 @@ fn walk(source: &Arc<OwnedSlice>) -> Result<(Tree, Vec<Found>, Option<String>, S
     let mut level = vec![root];
     let mut count = 0;
     while !level.is_empty() {
-        let listed: Vec<Result<Vec<Entry>, ReadBackError>> = level
-            .par_iter()
-            .map_init(
-                || load(source, Checksums::Checked),
-                |fs, directory| list(fs.as_ref().map_err(|error| damaged(None, error))?, directory),
-            )
-            .collect();
+        let listed: Vec<Result<Vec<Entry>, ReadBackError>> =
+            level.par_iter().map_init(|| Readers::new(source), |readers, directory| list(readers, directory)).collect();
         let mut next = Vec::new();
         for entries in listed {
             for Entry { path, kind, metadata, size } in entries? {
@@ -94,7 +89,8 @@ struct Entry {
 }
 
 /// The entries of a directory, sorted, so that what is kept in memory does not depend on the order on disk.
-fn list(fs: &Ext4, directory: &TreePath) -> Result<Vec<Entry>, ReadBackError> {
+fn list(readers: &Readers<'_>, directory: &TreePath) -> Result<Vec<Entry>, ReadBackError> {
+    let fs = readers.checking().map_err(|error| damaged(None, error))?;
     let at = |error| damaged(Some(directory), error);
     let mut entries = BTreeMap::new();
     for entry in fs.read_dir(directory.as_bytes()).map_err(at)? {
@@ -117,7 +113,8 @@ fn list(fs: &Ext4, directory: &TreePath) -> Result<Vec<Entry>, ReadBackError> {
             FileType::Directory => NodeKind::Directory,
             FileType::Regular => NodeKind::File(Content::inline("")),
             FileType::Symlink => {
-                let target = fs.read_link(path.as_bytes()).map_err(|error| damaged(Some(&path), error))?;
+                let target = readers.trusting().and_then(|fs| fs.read_link(path.as_bytes()));
+                let target = target.map_err(|error| damaged(Some(&path), error))?;
                 let target: &[u8] = target.as_ref();
                 NodeKind::Symlink(target.into())
             }
@@ -140,8 +137,8 @@ const BATCH_BYTES: u64 = 16 << 20;
 /// A reader keeps the last 64 blocks it met. To open a file it looks through the directories above, which the content of the
 /// file before has driven out of those 64; so a batch of neighbours is opened first, and read then. It also computes the checksum of each
 /// of their blocks anew, in more time than all the rest takes. They were right when the walk read them; so a second reader, which takes
-/// them for right, opens the files whose extents are in their inodes, and only those that may have more blocks of extents, with checksums
-/// the walk did not see, are opened by one that does not.
+/// them for right, opens the files whose extents are in their inodes, as it does links, and only those that may have more blocks of
+/// extents, with checksums the walk did not see, are opened by one that does not.
 fn digest_all(source: &Arc<OwnedSlice>, files: &[Found], trace: Trace<'_>) -> Result<Vec<Content>, ReadBackError> {
     let longest_in_inode = longest_in_inode(source)?;
     let batches = batches(files);
@@ -150,10 +147,10 @@ fn digest_all(source: &Arc<OwnedSlice>, files: &[Found], trace: Trace<'_>) -> Re
     // One error is kept: the one that comes first in the tree, whichever was met first.
     let failed: Mutex<Option<(usize, ReadBackError)>> = Mutex::new(None);
     rayon::broadcast(|_| {
-        let mut readers = Readers { longest_in_inode, checking: None, trusting: None };
+        let readers = Readers::new(source);
         while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
             let _span = trace.span("read back", "ext4");
-            match read_batch(source, &mut readers, files, batch.clone()) {
+            match read_batch(&readers, longest_in_inode, files, batch.clone()) {
                 Ok(read) => {
                     let Ok(mut contents) = contents.lock() else { return };
                     contents[batch.clone()].iter_mut().zip(read).for_each(|(place, content)| *place = Some(content));
@@ -204,30 +201,40 @@ fn longest_in_inode(source: &OwnedSlice) -> io::Result<u64> {
     Ok((IN_INODE << 10).checked_shl(u32::from_le_bytes(log)).unwrap_or(0))
 }
 
-/// The readers of a thread.
-struct Readers {
-    longest_in_inode: u64,
-    checking: Option<Ext4>,
-    trusting: Option<Ext4>,
+/// The readers of a thread: one that computes the checksums of what it meets, one that does not.
+struct Readers<'a> {
+    source: &'a Arc<OwnedSlice>,
+    checking: OnceCell<Ext4>,
+    trusting: OnceCell<Ext4>,
 }
 
-impl Readers {
-    /// The one for a file of `size` bytes.
-    fn of(&mut self, source: &Arc<OwnedSlice>, size: u64) -> Result<&Ext4, Ext4Error> {
-        let (reader, checksums) = match size <= self.longest_in_inode {
-            true => (&mut self.trusting, Checksums::Trusted),
-            false => (&mut self.checking, Checksums::Checked),
-        };
-        match reader {
+impl<'a> Readers<'a> {
+    fn new(source: &'a Arc<OwnedSlice>) -> Readers<'a> {
+        Readers { source, checking: OnceCell::new(), trusting: OnceCell::new() }
+    }
+
+    fn checking(&self) -> Result<&Ext4, Ext4Error> {
+        self.loaded(&self.checking, Checksums::Checked)
+    }
+
+    fn trusting(&self) -> Result<&Ext4, Ext4Error> {
+        self.loaded(&self.trusting, Checksums::Trusted)
+    }
+
+    fn loaded<'b>(&self, reader: &'b OnceCell<Ext4>, checksums: Checksums) -> Result<&'b Ext4, Ext4Error> {
+        match reader.get() {
             Some(fs) => Ok(fs),
-            None => Ok(reader.insert(load(source, checksums)?)),
+            None => {
+                let fs = load(self.source, checksums)?;
+                Ok(reader.get_or_init(|| fs))
+            }
         }
     }
 }
 
 fn read_batch(
-    source: &Arc<OwnedSlice>,
-    readers: &mut Readers,
+    readers: &Readers<'_>,
+    longest_in_inode: u64,
     files: &[Found],
     batch: Range<usize>,
 ) -> Result<Vec<Content>, (usize, ReadBackError)> {
@@ -235,7 +242,8 @@ fn read_batch(
     let mut open = Vec::with_capacity(batch.len());
     for index in batch {
         let Found { path, size, .. } = &files[index];
-        let opened = readers.of(source, *size).and_then(|fs| fs.open(path.as_bytes()));
+        let reader = if *size <= longest_in_inode { readers.trusting() } else { readers.checking() };
+        let opened = reader.and_then(|fs| fs.open(path.as_bytes()));
         open.push((index, opened.map_err(|error| at(index, &error))?));
     }
     let mut contents = Vec::with_capacity(open.len());
