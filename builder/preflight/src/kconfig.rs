@@ -1,11 +1,10 @@
 //! The kernel of an image: which one boots, what a program on it would read of its configuration, what it says itself.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use rootsmith_kernel::config::Config;
 use rootsmith_kernel::{Kernel, KernelError, embedded_config, find_kernel, find_kernels};
-use rootsmith_tree::{DerivedKey, Node};
+use rootsmith_tree::{Content, DerivedKey, Node};
 use rootsmith_types::{Arch, TreePath};
 
 use crate::facts::path;
@@ -64,7 +63,7 @@ impl FoundConfig {
 }
 
 /// A file that a configuration may be inside of, whether the running system shows it, and its bytes.
-type Carrier = (TreePath, bool, Arc<[u8]>);
+type Carrier<'a> = (TreePath, bool, &'a Content);
 
 /// What boots: the default entry when it is a kernel, else what its boot loader starts first.
 pub(crate) fn entry(boot: &BootFacts, arch: Arch) -> Option<&BootEntry> {
@@ -108,8 +107,8 @@ impl View<'_> {
         // A file that denies it is not believed either: it may be another kernel's.
         let found = if said == Some("m") { self.module_configs(kernel) } else { self.image(kernel) };
         let read = found.and_then(|found| {
-            let Some((place, is_shown, data)) = found else { return Ok(None) };
-            Ok(self.embedded(&place, &data)?.map(|text| (place, is_shown, text)))
+            let Some((place, is_shown, content)) = found else { return Ok(None) };
+            Ok(self.embedded(&place, content)?.map(|text| (place, is_shown, text)))
         });
         let (place, is_shown, text) = match (read, said) {
             (Ok(Some(read)), _) => read,
@@ -128,10 +127,12 @@ impl View<'_> {
     }
 
     /// The configuration inside the file at `place`: most of a kernel has to be unpacked for it, so it is kept.
-    fn embedded(&self, place: &TreePath, data: &[u8]) -> Result<Option<String>, String> {
-        let key = DerivedKey::new(FORM).with(data);
+    fn embedded(&self, place: &TreePath, content: &Content) -> Result<Option<String>, String> {
+        let unread = |error| format!("`{place}` cannot be read: {error}");
+        let key = DerivedKey::new(FORM).with(content.digest(self.facts.blobs).map_err(unread)?.as_bytes());
         let kept = key.derive(self.facts.blobs, || {
-            let text = embedded_config(data).map_err(|error| format!("`{place}`: {error}"))?;
+            let data = content.read(self.facts.blobs, MAX_KERNEL).map_err(unread)?;
+            let text = embedded_config(&data).map_err(|error| format!("`{place}`: {error}"))?;
             Ok::<_, String>(text.map_or(Vec::new(), String::into_bytes))
         })?;
         // No configuration is empty.
@@ -139,22 +140,21 @@ impl View<'_> {
     }
 
     /// The kernel image, which shows what is in it.
-    fn image(&self, kernel: &Kernel) -> Result<Option<Carrier>, String> {
-        self.data(&kernel.image).map(|data| Some((kernel.image.clone(), true, data)))
+    fn image(&self, kernel: &Kernel) -> Result<Option<Carrier<'_>>, String> {
+        self.content(&kernel.image).map(|content| Some((kernel.image.clone(), true, content)))
     }
 
     /// The module `configs`, and whether it is loaded at boot: only then something is shown.
-    fn module_configs(&self, kernel: &Kernel) -> Result<Option<Carrier>, String> {
+    fn module_configs(&self, kernel: &Kernel) -> Result<Option<Carrier<'_>>, String> {
         let Some(file) = self.modules.file("configs") else { return Ok(None) };
         let at = kernel.modules.join(file).map_err(|e| e.to_string())?;
-        let data = self.data(&at)?;
-        Ok(Some((at, self.is_loaded_at_boot("configs"), data)))
+        let content = self.content(&at)?;
+        Ok(Some((at, self.is_loaded_at_boot("configs"), content)))
     }
 
-    fn data(&self, at: &TreePath) -> Result<Arc<[u8]>, String> {
+    fn content(&self, at: &TreePath) -> Result<&Content, String> {
         let content = self.facts.tree.lookup(at).and_then(Node::content);
-        let content = content.ok_or_else(|| format!("`{at}` is no regular file"))?;
-        content.read(self.facts.blobs, MAX_KERNEL).map_err(|e| format!("`{at}` cannot be read: {e}"))
+        content.ok_or_else(|| format!("`{at}` is no regular file"))
     }
 
     /// Whether `/etc/modules` or a file of modules-load.d(5) names the module.

@@ -1,10 +1,10 @@
-//! Files of the cache that carry their own checksum: a name that says what it is, the content, the SHA-256 of both.
+//! Files of the cache that carry their own checksum: a name that says what it is, the content, the digest of both.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::Read;
 use std::path::Path;
 
-use rootsmith_types::{Sha256Digest, Sha256Writer};
+use rootsmith_types::{ContentDigest, ContentHasher};
 
 const DIGEST: usize = 32;
 
@@ -12,16 +12,15 @@ const DIGEST: usize = 32;
 pub(crate) struct Sealed<'a> {
     name: &'a str,
     content: &'a [u8],
-    digest: Sha256Digest,
+    digest: ContentDigest,
 }
 
 /// `name` counts versions: content sealed under another name does not open.
 pub(crate) fn seal<'a>(name: &'a str, content: &'a [u8]) -> Sealed<'a> {
-    let mut writer = Sha256Writer::new(io::sink());
-    for part in [name.as_bytes(), content] {
-        writer.write_all(part).expect("a sink takes everything");
-    }
-    Sealed { name, content, digest: writer.finish().1 }
+    let mut hasher = ContentHasher::new();
+    hasher.update(name.as_bytes());
+    hasher.update(content);
+    Sealed { name, content, digest: hasher.finish().0 }
 }
 
 impl Sealed<'_> {
@@ -44,8 +43,8 @@ fn open(name: &str, mut file: impl Read, length: u64) -> Option<Vec<u8>> {
     let length = usize::try_from(length).ok()?.checked_sub(name.len() + DIGEST)?;
     let mut start = vec![0; name.len()];
     file.read_exact(&mut start).ok().filter(|()| start == name.as_bytes())?;
-    let mut writer = Sha256Writer::new(io::sink());
-    writer.write_all(&start).ok()?;
+    let mut hasher = ContentHasher::new();
+    hasher.update(&start);
     let mut content = Vec::with_capacity(length);
     while content.len() < length {
         let at = content.len();
@@ -53,11 +52,11 @@ fn open(name: &str, mut file: impl Read, length: u64) -> Option<Vec<u8>> {
         if file.by_ref().take(piece as u64).read_to_end(&mut content).ok()? != piece {
             return None;
         }
-        writer.write_all(&content[at..]).ok()?;
+        hasher.update(&content[at..]);
     }
     let mut digest = [0; DIGEST];
     file.read_exact(&mut digest).ok()?;
-    (*writer.finish().1.as_bytes() == digest).then_some(content)
+    (*hasher.finish().0.as_bytes() == digest).then_some(content)
 }
 
 #[cfg(test)]
