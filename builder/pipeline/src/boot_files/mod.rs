@@ -280,7 +280,13 @@ fn content(tree: &Tree, path: &TreePath) -> Result<Content, Problems> {
     content.ok_or_else(|| tree_error(rootsmith_tree::TreeError::NotFound(path.clone())))
 }
 
+/// What is made for booting and takes at most this stays in memory until it is written.
+const KEPT: usize = 32 << 20;
+
 fn stored(data: &[u8], blobs: &dyn Blobs) -> Result<Content, Problems> {
+    if data.len() <= KEPT {
+        return Ok(Content::inline(data));
+    }
     Ok(Content::Blob(blobs.insert(&mut &*data).map_err(AssembleError::Store)?))
 }
 
