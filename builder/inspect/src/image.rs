@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rootsmith_preflight::{
-    BiosStart, BootFacts, BootVolume, DiskStart, Facts, PartitionFacts, PartitionRole, RoomFacts, RootFacts,
-    find_device_trees, find_entries, find_firmware_files,
+    BiosStart, BootFacts, BootVolume, DiskStart, Facts, PartitionFacts, PartitionRole, Remembered, RoomFacts,
+    RootFacts, find_device_trees, find_entries, find_firmware_files,
 };
 use rootsmith_tree::{Blob, Blobs, Node, PackId, Tree};
 use rootsmith_types::{Arch, TreePath, Uuid};
@@ -190,7 +190,7 @@ impl Image {
             is_fat: volume.filesystem == "vfat",
         }));
         Some(BootFacts {
-            entries: find_entries(&volumes, 0),
+            entries: find_entries(&volumes, 0, &Remembered::default()),
             partitions: grows::with_growth(&self.partitions, &self.tree, self),
             root: RootFacts {
                 filesystem: root.filesystem.to_owned(),

@@ -352,6 +352,7 @@ impl Work<'_> {
             arch,
             rooms: &layout.rooms,
             brought: &self.prepared.brought,
+            remembered: &self.prepared.remembered,
             trace: host.trace,
         };
         let checked =

@@ -11,8 +11,8 @@ use rootsmith_grub::CoreImage;
 use rootsmith_inspect::{Composed, FileSource, Image, Part, Source, SwapArea};
 use rootsmith_output::{DiskIds, MadeRoot, RawPiece, Room, Stored, core_sector, for_root, partuuid};
 use rootsmith_preflight::{
-    BiosStart, BootFacts, BootVolume, Brought, DiskStart, Facts, PartitionFacts, PartitionRole, Report, RootFacts,
-    Wanted as WantedSet, find_device_trees, find_entries, find_firmware_files,
+    BiosStart, BootFacts, BootVolume, Brought, DiskStart, Facts, PartitionFacts, PartitionRole, Remembered, Report,
+    RootFacts, Wanted as WantedSet, find_device_trees, find_entries, find_firmware_files,
 };
 use rootsmith_profile::{Disk, PartitionKind, PartitionSize, Profile, RootFilesystem, SECTOR};
 use rootsmith_tree::{Blob, Blobs, Content, Tree};
@@ -45,6 +45,7 @@ pub(crate) struct Wanted<'a> {
     /// Of each partition.
     pub(crate) rooms: &'a [Room],
     pub(crate) brought: &'a Brought,
+    pub(crate) remembered: &'a Remembered,
     pub(crate) trace: Trace<'a>,
 }
 
@@ -137,7 +138,7 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
     let mut volumes = vec![BootVolume { tree, blobs, is_fat: false }];
     volumes.extend(esp.iter().map(|esp| BootVolume { tree: esp.tree(), blobs: esp.blobs(), is_fat: true }));
     let boot = BootFacts {
-        entries: find_entries(&volumes, 0),
+        entries: find_entries(&volumes, 0, wanted.remembered),
         partitions: facts,
         root: RootFacts {
             filesystem: wanted.disk.root_filesystem().name().to_owned(),
@@ -155,7 +156,7 @@ pub(crate) fn check_disk(wanted: &Wanted<'_>, image: &File) -> Result<Report, Pr
     let facts = Facts { tree, blobs, arch: wanted.arch, boot: Some(&boot) };
     let sets = WantedSet::of_profile(wanted.profile);
     let _span = wanted.trace.span("preflight", wanted.file);
-    rootsmith_preflight::check_brought(&facts, Some(wanted.profile), &sets, wanted.brought)
+    rootsmith_preflight::check_brought(&facts, Some(wanted.profile), &sets, wanted.brought, wanted.remembered)
 }
 
 /// Contents of an image, with what was computed before from such bytes.

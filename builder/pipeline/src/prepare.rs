@@ -8,8 +8,8 @@ use rootsmith_kernel::config::{read_fragments, redefinitions};
 use rootsmith_lock::{Lock, Role, Target};
 use rootsmith_output::{DiskIds, DiskInput, MadeRoot, RawPiece, Room, names, partuuid, rooms};
 use rootsmith_preflight::{
-    BiosStart, BootFacts, BootVolume, Brought, DiskStart, Facts, PartitionFacts, PartitionRole, Report, RoomFacts,
-    RootFacts, TableKind, Wanted, find_device_trees, find_entries, find_firmware_files,
+    BiosStart, BootFacts, BootVolume, Brought, DiskStart, Facts, PartitionFacts, PartitionRole, Remembered, Report,
+    RoomFacts, RootFacts, TableKind, Wanted, find_device_trees, find_entries, find_firmware_files,
 };
 use rootsmith_profile::{Board, Disk, Partition, PartitionKind, PartitionTable, Profile};
 use rootsmith_tree::{Metadata, Tree};
@@ -57,6 +57,8 @@ pub(crate) struct Prepared {
     pub(crate) notes: Vec<String>,
     /// Which file is from which payload.
     pub(crate) brought: Brought,
+    /// What the files say of themselves, for whoever judges them next.
+    pub(crate) remembered: Remembered,
 }
 
 /// What an image is to be made of.
@@ -238,6 +240,7 @@ pub(crate) fn prepare(
         scripts,
         notes,
         brought,
+        remembered: Remembered::default(),
     })
 }
 
@@ -249,7 +252,7 @@ impl Prepared {
             None => None,
         };
         let facts = Facts { tree: &self.assembly.tree, blobs: cache, arch: self.arch, boot: boot.as_ref() };
-        rootsmith_preflight::check_brought(&facts, Some(profile), sets, &self.brought)
+        rootsmith_preflight::check_brought(&facts, Some(profile), sets, &self.brought, &self.remembered)
     }
 
     /// What is on each partition of `disk`, in their order; nothing where that is no file system.
@@ -349,7 +352,7 @@ impl Prepared {
         let Room { size, available } = root_room;
         let grows = disk.partitions.iter().any(|it| it.kind.value == PartitionKind::Root && it.grow);
         Ok(BootFacts {
-            entries: find_entries(&volumes, 0),
+            entries: find_entries(&volumes, 0, &self.remembered),
             partitions: partitions.collect(),
             root: RootFacts { filesystem: disk.root_filesystem().name().to_owned(), size, available, grows },
             bios: self.bios_start(),

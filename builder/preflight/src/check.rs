@@ -7,20 +7,21 @@ use crate::elf::Kind;
 use crate::rules::{self, Met, Outcome, payload_line};
 use crate::set::{Check, Said, Set, SetError, Severity, Wanted, Wrong, nearest};
 use crate::view::View;
-use crate::{Brought, Facts, Finding, Grade, Grading, Report, Rule, Upstream, Verdict};
+use crate::{Brought, Facts, Finding, Grade, Grading, Remembered, Report, Rule, Upstream, Verdict};
 
 /// Decides all checks of `sets` (`name` or `name@version`; where two sets have a check of one id, each decides it). A set
 /// that does not exist is an error, and so is an accepted check that no set has.
 pub fn check(facts: &Facts<'_>, profile: Option<&Profile>, sets: &[Wanted]) -> Result<Report, Problems> {
-    check_brought(facts, profile, sets, &Brought::new())
+    check_brought(facts, profile, sets, &Brought::new(), &Remembered::default())
 }
 
-/// The same, when it is known what each payload of the profile brought.
+/// The same, when it is known what each payload of the profile brought, and with what an earlier look at the same files found out.
 pub fn check_brought(
     facts: &Facts<'_>,
     profile: Option<&Profile>,
     sets: &[Wanted],
     brought: &Brought,
+    remembered: &Remembered,
 ) -> Result<Report, Problems> {
     let mut problems = Problems(Vec::new());
     let mut named: Vec<(Set, &Wanted)> = Vec::new();
@@ -50,7 +51,7 @@ pub fn check_brought(
     }
     problems.into_result()?;
 
-    let mut view = View::new(facts, profile);
+    let mut view = View::new(facts, profile, remembered);
     view.brought = Some(brought);
     let mut findings = Vec::new();
     let mut grades = Vec::new();

@@ -258,6 +258,15 @@ impl BootEntry {
         crate::entries::read_uki(path, image)
     }
 
+    /// In memory, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        let texts = [Some(&self.path), self.release.as_ref(), self.cmdline.as_ref()].into_iter().flatten();
+        let names: usize =
+            texts.chain(self.initramfs.iter().flatten()).map(|text| size_of::<String>() + text.len()).sum();
+        let trees: usize = self.device_trees.iter().map(|tree| size_of::<HandedTree>() + tree.data.len()).sum();
+        size_of::<BootEntry>() + names + trees
+    }
+
     /// The words of the command line.
     pub fn words(&self) -> impl Iterator<Item = &str> {
         self.cmdline.as_deref().unwrap_or_default().split_ascii_whitespace()

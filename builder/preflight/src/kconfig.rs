@@ -1,6 +1,7 @@
 //! The kernel of an image: which one boots, what a program on it would read of its configuration, what it says itself.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rootsmith_kernel::config::Config;
 use rootsmith_kernel::{Kernel, KernelError, embedded_config, find_kernel, find_kernels};
@@ -62,7 +63,7 @@ impl FoundConfig {
     }
 }
 
-/// A file that a configuration may be inside of, whether the running system shows it, and its bytes.
+/// A file that a configuration may be inside of, whether the running system shows it, and its content.
 type Carrier<'a> = (TreePath, bool, &'a Content);
 
 /// What boots: the default entry when it is a kernel, else what its boot loader starts first.
@@ -127,16 +128,18 @@ impl View<'_> {
     }
 
     /// The configuration inside the file at `place`: most of a kernel has to be unpacked for it, so it is kept.
-    fn embedded(&self, place: &TreePath, content: &Content) -> Result<Option<String>, String> {
-        let unread = |error| format!("`{place}` cannot be read: {error}");
-        let key = DerivedKey::new(FORM).with(content.digest(self.facts.blobs).map_err(unread)?.as_bytes());
-        let kept = key.derive(self.facts.blobs, || {
-            let data = content.read(self.facts.blobs, MAX_KERNEL).map_err(unread)?;
-            let text = embedded_config(&data).map_err(|error| format!("`{place}`: {error}"))?;
-            Ok::<_, String>(text.map_or(Vec::new(), String::into_bytes))
-        })?;
-        // No configuration is empty.
-        Ok((!kept.is_empty()).then(|| String::from_utf8_lossy(&kept).into_owned()))
+    fn embedded(&self, place: &TreePath, content: &Content) -> Result<Option<Arc<str>>, String> {
+        self.remembered.config(content, || {
+            let unread = |error| format!("`{place}` cannot be read: {error}");
+            let key = DerivedKey::new(FORM).with(content.digest(self.facts.blobs).map_err(unread)?.as_bytes());
+            let kept = key.derive(self.facts.blobs, || {
+                let data = content.read(self.facts.blobs, MAX_KERNEL).map_err(unread)?;
+                let text = embedded_config(&data).map_err(|error| format!("`{place}`: {error}"))?;
+                Ok::<_, String>(text.map_or(Vec::new(), String::into_bytes))
+            })?;
+            // No configuration is empty.
+            Ok((!kept.is_empty()).then(|| String::from_utf8_lossy(&kept).into()))
+        })
     }
 
     /// The kernel image, which shows what is in it.

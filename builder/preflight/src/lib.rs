@@ -13,6 +13,7 @@ mod init;
 mod kconfig;
 pub mod live;
 mod packages;
+mod remembered;
 mod render;
 mod rule;
 mod rules;
@@ -30,6 +31,7 @@ pub use facts::{
 };
 pub use finding::{Failure, Finding, Grade, Grading, Report, Upstream, Verdict};
 pub use packages::Packages;
+pub use remembered::Remembered;
 pub use render::{
     CHECKS_PAGE, Colours, Decided, Judged, Part, PartKind, SETS_PAGE, Sizes, TextStyle, checks_page, explain,
     list_checks, sets_page,

@@ -13,7 +13,7 @@ use crate::facts::path;
 use crate::init::InitSystem;
 use crate::kconfig::{Embedded, choose, entry};
 use crate::rules::Survey;
-use crate::{BootEntry, Brought, Facts};
+use crate::{BootEntry, Brought, Facts, Remembered};
 
 pub(crate) use crate::kconfig::FoundConfig;
 
@@ -42,6 +42,7 @@ pub(crate) struct View<'a> {
     /// Of the entry that boots, else of the profile; `None` when nothing is known of the command line.
     pub(crate) cmdline: Option<Vec<String>>,
     init_system: OnceLock<InitSystem>,
+    pub(crate) remembered: &'a Remembered,
     pub(crate) programs: Programs<'a>,
     /// What is wrong with them, once somebody asks.
     pub(crate) survey: OnceCell<Survey>,
@@ -78,7 +79,7 @@ impl Modules {
 }
 
 impl<'a> View<'a> {
-    pub(crate) fn new(facts: &'a Facts<'a>, profile: Option<&'a Profile>) -> View<'a> {
+    pub(crate) fn new(facts: &'a Facts<'a>, profile: Option<&'a Profile>, remembered: &'a Remembered) -> View<'a> {
         let entry = facts.boot.and_then(|boot| entry(boot, facts.arch));
         let (kernel, chosen) = choose(facts, entry.and_then(|entry| entry.release.as_deref()));
         let mut view = View {
@@ -92,7 +93,8 @@ impl<'a> View<'a> {
             modules: Modules::default(),
             cmdline: None,
             init_system: OnceLock::new(),
-            programs: Programs::new(facts.tree, facts.blobs, facts.arch, &[]),
+            remembered,
+            programs: Programs::new(facts.tree, facts.blobs, facts.arch, &[], remembered),
             survey: OnceCell::new(),
         };
         match view.kernel.clone() {
@@ -114,7 +116,7 @@ impl<'a> View<'a> {
             (None, None) => None,
         };
         let path = service_path(facts.tree, view.init());
-        view.programs = Programs::new(facts.tree, facts.blobs, facts.arch, path);
+        view.programs = Programs::new(facts.tree, facts.blobs, facts.arch, path, remembered);
         view
     }
 

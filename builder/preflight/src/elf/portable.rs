@@ -8,6 +8,7 @@ use rootsmith_types::{Arch, TreePath};
 use super::closure::Closure;
 use super::locate;
 use super::programs::{Depth, File, Programs};
+use crate::Remembered;
 
 /// Where a file has to lie there, and where it is in the tree.
 pub type Placed = (TreePath, TreePath);
@@ -15,7 +16,8 @@ pub type Placed = (TreePath, TreePath);
 /// The program at `program`, its loader and its libraries, each at a place where the loader finds it although there is no
 /// `ld.so.cache`. Why not, where something is missing.
 pub fn portable(tree: &Tree, blobs: &dyn Blobs, arch: Arch, program: &str) -> Result<Vec<Placed>, String> {
-    let programs = Programs::new(tree, blobs, arch, &[]);
+    let remembered = Remembered::default();
+    let programs = Programs::new(tree, blobs, arch, &[], &remembered);
     let at = locate(tree, program).ok_or_else(|| format!("`{program}` does not exist"))?;
     if let Some(trouble) = programs.troubles(&at, Depth::Libraries).into_iter().next() {
         return Err(trouble.text);

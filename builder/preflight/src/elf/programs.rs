@@ -1,10 +1,9 @@
 //! What is wrong with a file, in words; every file and every loader of the image is looked at once.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock, RwLock};
+use std::sync::{Arc, OnceLock};
 
-use rootsmith_tree::{Blobs, Node, Tree};
+use rootsmith_tree::{Blobs, Content, Node, Tree};
 use rootsmith_types::{Arch, TreePath, busybox};
 
 use super::closure::Closure;
@@ -15,14 +14,13 @@ use super::symbols::{self, Symbols};
 use super::window::Window;
 use super::words::listed;
 use super::{Unfit, cache, is_executable, libc, locate};
-use crate::Packages;
 use crate::facts::path;
+use crate::remembered::Memo;
+use crate::{Packages, Remembered};
 
 /// A busybox has one or two megabytes.
 const MAX_BUSYBOX: u64 = 16 << 20;
 const MAX_TEXT: u64 = 1 << 20;
-/// Names and symbols of all files: those of a desktop take 20 MB.
-const MAX_REMEMBERED: usize = 128 << 20;
 /// Interpreters of interpreters, as the kernel follows them.
 const MAX_NESTED: u32 = 4;
 
@@ -75,12 +73,20 @@ pub(crate) struct Program {
 impl Program {
     /// Its symbols; `None` when they cannot be read. A file without a table has none.
     pub(super) fn symbols(&self, programs: &Programs<'_>, at: &TreePath) -> Option<&Symbols> {
-        let read = || {
-            let Some(tables) = &self.elf.tables else { return Some(Symbols::default()) };
-            let symbols = Symbols::read(tables, programs.tree.get(at)?.content()?, programs.blobs)?;
-            programs.remember(symbols.size()).then_some(symbols)
+        if let Some(known) = self.symbols.get() {
+            return known.as_ref();
+        }
+        let symbols = match &self.elf.tables {
+            None => Some(Symbols::default()),
+            Some(tables) => match Symbols::read(tables, programs.tree.get(at)?.content()?, programs.blobs) {
+                Ok(symbols) => Some(symbols),
+                // Whoever reads the same bytes elsewhere may be luckier.
+                Err(Unfit::Unreadable(_)) => return None,
+                Err(Unfit::NotElf | Unfit::Broken(_)) => None,
+            },
         };
-        self.symbols.get_or_init(read).as_ref()
+        let with_room = || symbols.filter(|symbols| programs.remembered.has_room(symbols.size()));
+        self.symbols.get_or_init(with_room).as_ref()
     }
 }
 
@@ -91,6 +97,7 @@ pub(crate) struct Programs<'a> {
     arch: Arch,
     /// The PATH of services.
     path: &'static [&'static str],
+    remembered: &'a Remembered,
     files: Memo<TreePath, Arc<File>>,
     loaders: Memo<(Option<TreePath>, bool, Machine), Arc<Loader>>,
     interpreters: Memo<TreePath, Arc<Vec<Trouble>>>,
@@ -100,17 +107,22 @@ pub(crate) struct Programs<'a> {
     configured: OnceLock<Vec<TreePath>>,
     packages: OnceLock<Packages>,
     libraries: OnceLock<BTreeMap<Vec<u8>, TreePath>>,
-    /// Bytes of names and symbols that may still be remembered.
-    left: AtomicUsize,
 }
 
 impl<'a> Programs<'a> {
-    pub(crate) fn new(tree: &'a Tree, blobs: &'a dyn Blobs, arch: Arch, path: &'static [&'static str]) -> Programs<'a> {
+    pub(crate) fn new(
+        tree: &'a Tree,
+        blobs: &'a dyn Blobs,
+        arch: Arch,
+        path: &'static [&'static str],
+        remembered: &'a Remembered,
+    ) -> Programs<'a> {
         Programs {
             tree,
             blobs,
             arch,
             path,
+            remembered,
             files: Memo::default(),
             loaders: Memo::default(),
             interpreters: Memo::default(),
@@ -119,33 +131,34 @@ impl<'a> Programs<'a> {
             configured: OnceLock::new(),
             packages: OnceLock::new(),
             libraries: OnceLock::new(),
-            left: AtomicUsize::new(MAX_REMEMBERED),
         }
     }
 
-    /// Whether there is room for `size` bytes more. A hostile image could name things without end; no other comes near.
-    fn remember(&self, size: usize) -> bool {
-        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(size)).is_ok()
-    }
-
-    /// What the regular file at `at` is, whose path has no links in it. Its first page tells.
+    /// What the regular file at `at` is, whose path has no links in it.
     pub(crate) fn file(&self, at: &TreePath) -> Arc<File> {
         self.files.get(at, || {
             let Some(content) = self.tree.get(at).and_then(Node::content) else { return Arc::new(File::Other) };
-            let mut window = Window::new(content, self.blobs);
-            let file = match window.head(script::HEAD).map(Shebang::read) {
-                Ok(Some(shebang)) => File::Script(shebang),
-                Err(Unfit::Unreadable(reason)) => File::Broken(format!("it cannot be read: {reason}")),
-                _ => match read_window(&mut window) {
-                    Ok(elf) if !self.remember(elf.size()) => File::Broken("the image has too many names".to_owned()),
-                    Ok(elf) => File::Elf(Arc::new(Program { elf, symbols: OnceLock::new() })),
-                    Err(Unfit::NotElf) => File::Other,
-                    Err(Unfit::Broken(reason)) => File::Broken(reason.to_owned()),
-                    Err(Unfit::Unreadable(reason)) => File::Broken(format!("it cannot be read: {reason}")),
-                },
-            };
-            Arc::new(file)
+            let file = self.remembered.file(content, || self.read(content).map(Arc::new));
+            file.unwrap_or_else(|reason| Arc::new(File::Broken(reason)))
         })
+    }
+
+    /// What a content is: its first page tells. Why not, where that is not its bytes' fault.
+    fn read(&self, content: &Content) -> Result<File, String> {
+        let unread = |reason: String| format!("it cannot be read: {reason}");
+        let mut window = Window::new(content, self.blobs);
+        match window.head(script::HEAD).map(Shebang::read) {
+            Ok(Some(shebang)) => return Ok(File::Script(shebang)),
+            Err(Unfit::Unreadable(reason)) => return Err(unread(reason)),
+            _ => {}
+        }
+        match read_window(&mut window) {
+            Ok(elf) if !self.remembered.has_room(elf.size()) => Err("the image has too many names".to_owned()),
+            Ok(elf) => Ok(File::Elf(Arc::new(Program { elf, symbols: OnceLock::new() }))),
+            Err(Unfit::NotElf) => Ok(File::Other),
+            Err(Unfit::Broken(reason)) => Ok(File::Broken(reason.to_owned())),
+            Err(Unfit::Unreadable(reason)) => Err(unread(reason)),
+        }
     }
 
     /// Everything because of which the file at `at` does not run; nothing when it runs.
@@ -420,25 +433,5 @@ impl<'a> Programs<'a> {
     fn is_native(&self, at: &TreePath) -> bool {
         let Ok(file) = self.tree.resolve(at) else { return false };
         matches!(&*self.file(&file), File::Elf(program) if program.elf.machine == libc::machine_of(self.arch))
-    }
-}
-
-/// What was asked for once; a value is made without holding the lock, so that threads that ask for others go on.
-pub(super) struct Memo<K, V>(RwLock<BTreeMap<K, V>>);
-
-impl<K, V> Default for Memo<K, V> {
-    fn default() -> Memo<K, V> {
-        Memo(RwLock::default())
-    }
-}
-
-impl<K: Ord + Clone, V: Clone> Memo<K, V> {
-    pub(super) fn get(&self, key: &K, make: impl FnOnce() -> V) -> V {
-        // The lock is only poisoned by a panic, which ends everything.
-        if let Some(value) = self.0.read().expect("no panic while held").get(key) {
-            return value.clone();
-        }
-        let value = make();
-        self.0.write().expect("no panic while held").entry(key.clone()).or_insert(value).clone()
     }
 }

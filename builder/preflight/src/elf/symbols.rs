@@ -2,6 +2,7 @@
 
 use rootsmith_tree::{Blobs, Content};
 
+use super::Unfit;
 use super::read::Numbers;
 
 /// No library has more; its names and entries take less than these.
@@ -12,6 +13,9 @@ const MAX_NAME: usize = 16 << 10;
 const MAX_SECTIONS: u64 = 256;
 
 const SHT_DYNSYM: u32 = 11;
+
+const BEYOND: Unfit = Unfit::Broken("a table of symbols lies beyond the end of the file");
+const TOO_LARGE: Unfit = Unfit::Broken("it has too many symbols");
 
 /// Where the symbols are, as offsets in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,15 +39,15 @@ pub(crate) struct Symbols {
 }
 
 impl Symbols {
-    /// Reads the table; `None` when its size cannot be told, or it is broken or too large: then nothing is known.
-    pub(super) fn read(tables: &Tables, content: &Content, blobs: &dyn Blobs) -> Option<Symbols> {
+    /// Reads the table; `Unfit` also when its size cannot be told, or it is too large.
+    pub(super) fn read(tables: &Tables, content: &Content, blobs: &dyn Blobs) -> Result<Symbols, Unfit> {
         let (mut defined, mut undefined) = (Vec::new(), Vec::new());
         each(tables, content, blobs, |name, side| match side {
             Side::Defined => defined.push(hash(name)),
             Side::Undefined => undefined.push(hash(name)),
         })?;
         defined.sort_unstable();
-        Some(Symbols { defined: defined.into(), undefined: undefined.into() })
+        Ok(Symbols { defined: defined.into(), undefined: undefined.into() })
     }
 
     /// In memory, in bytes.
@@ -65,7 +69,7 @@ pub(super) fn names(tables: &Tables, content: &Content, blobs: &dyn Blobs, wante
         }
     });
     // What was read a moment ago is read again.
-    if read.is_none() { Vec::new() } else { names }
+    if read.is_err() { Vec::new() } else { names }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,18 +79,21 @@ enum Side {
 }
 
 /// Calls `with` for each symbol that others see, or that others must have.
-fn each(tables: &Tables, content: &Content, blobs: &dyn Blobs, mut with: impl FnMut(&[u8], Side)) -> Option<()> {
+fn each(tables: &Tables, content: &Content, blobs: &dyn Blobs, mut with: impl FnMut(&[u8], Side)) -> Result<(), Unfit> {
     let bytes = |at: u64, size: u64| {
-        at.checked_add(size).filter(|end| *end <= content.size())?;
-        let mut data = vec![0; usize::try_from(size).ok()?];
-        content.read_at(blobs, at, &mut data).ok()?;
-        Some(data)
+        at.checked_add(size).filter(|end| *end <= content.size()).ok_or(BEYOND)?;
+        let mut data = vec![0; usize::try_from(size).map_err(|_| TOO_LARGE)?];
+        content.read_at(blobs, at, &mut data).map_err(|error| Unfit::Unreadable(error.to_string()))?;
+        Ok(data)
     };
     let numbers = tables.numbers;
     let entry = if numbers.is_64_bit { 24 } else { 16 };
-    let count = count(tables, entry, &bytes).filter(|count| *count <= MAX_SYMBOLS)?;
-    let names = bytes(tables.names, Some(tables.names_size).filter(|size| *size <= MAX_NAMES)?)?;
-    let table = bytes(tables.symbols, count.checked_mul(entry)?)?;
+    let count = count(tables, entry, &bytes)?;
+    if count > MAX_SYMBOLS || tables.names_size > MAX_NAMES {
+        return Err(TOO_LARGE);
+    }
+    let names = bytes(tables.names, tables.names_size)?;
+    let table = bytes(tables.symbols, count * entry)?;
     // The entry at 0 is nobody's.
     for symbol in table.chunks_exact(entry as usize).skip(1) {
         // 32 bits: name, value, size, info, other, section; 64 bits: name, info, other, section, value, size.
@@ -101,35 +108,41 @@ fn each(tables: &Tables, content: &Content, blobs: &dyn Blobs, mut with: impl Fn
             _ => {}
         }
     }
-    Some(())
+    Ok(())
 }
 
 /// How many symbols there are: the section says so, or the old hash table, or the names, which linkers put right behind.
-fn count(tables: &Tables, entry: u64, bytes: &dyn Fn(u64, u64) -> Option<Vec<u8>>) -> Option<u64> {
+fn count(tables: &Tables, entry: u64, bytes: &dyn Fn(u64, u64) -> Result<Vec<u8>, Unfit>) -> Result<u64, Unfit> {
     let numbers = tables.numbers;
     let (size, wide) = if numbers.is_64_bit { (64, 8) } else { (40, 4) };
     let sections = u64::from(tables.section_count).min(MAX_SECTIONS);
-    if u64::from(tables.section_size) == size
-        && let Some(table) = bytes(tables.sections, sections * size)
-    {
-        for section in table.chunks_exact(size as usize) {
-            let word = |at: usize| numbers.u32([section[at], section[at + 1], section[at + 2], section[at + 3]]);
-            // Name, kind, flags, address, offset, size. What does not fit 32 bits is no table of symbols.
-            let number = |at: usize| match (numbers.is_64_bit, numbers.is_big_endian) {
-                (true, true) => Some(word(at + 4)).filter(|_| word(at) == 0),
-                (true, false) => Some(word(at)).filter(|_| word(at + 4) == 0),
-                (false, _) => Some(word(at)),
-            };
-            if word(4) == SHT_DYNSYM && number(8 + 2 * wide).map(u64::from) == Some(tables.symbols) {
-                return number(8 + 3 * wide).map(|size| u64::from(size) / entry);
-            }
+    let fits = u64::from(tables.section_size) == size;
+    let table = match bytes(tables.sections, if fits { sections * size } else { 0 }) {
+        // Loaders do without, so it may be cut off.
+        Err(Unfit::Broken(_) | Unfit::NotElf) => Vec::new(),
+        read => read?,
+    };
+    for section in table.chunks_exact(size as usize) {
+        let word = |at: usize| numbers.u32([section[at], section[at + 1], section[at + 2], section[at + 3]]);
+        // Name, kind, flags, address, offset, size. What does not fit 32 bits is no table of symbols.
+        let number = |at: usize| match (numbers.is_64_bit, numbers.is_big_endian) {
+            (true, true) => Some(word(at + 4)).filter(|_| word(at) == 0),
+            (true, false) => Some(word(at)).filter(|_| word(at + 4) == 0),
+            (false, _) => Some(word(at)),
+        };
+        if word(4) == SHT_DYNSYM && number(8 + 2 * wide).map(u64::from) == Some(tables.symbols) {
+            return number(8 + 3 * wide).map(|size| u64::from(size) / entry).ok_or(TOO_LARGE);
         }
     }
     if let Some(hash) = tables.hash {
         let head = bytes(hash, 8)?;
-        return Some(numbers.u32([head[4], head[5], head[6], head[7]]).into());
+        return Ok(numbers.u32([head[4], head[5], head[6], head[7]]).into());
     }
-    tables.names.checked_sub(tables.symbols).map(|size| size / entry)
+    tables
+        .names
+        .checked_sub(tables.symbols)
+        .map(|size| size / entry)
+        .ok_or(Unfit::Broken("nothing tells how many symbols it has"))
 }
 
 fn text_at(names: &[u8], at: u32) -> &[u8] {

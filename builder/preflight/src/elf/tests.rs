@@ -13,6 +13,7 @@ use rootsmith_types::{Arch, TreePath, busybox};
 use super::closure::Closure;
 use super::read::Elf;
 use super::*;
+use crate::Remembered;
 use crate::tests::elf_file::{ElfFile, PLAIN};
 
 /// The files of this machine, as blobs of a tree: nothing is read before somebody asks.
@@ -110,7 +111,8 @@ fn libraries_are_found_where_the_loader_of_this_machine_finds_them() {
         return;
     }
     let (tree, host, paths) = host(usize::MAX);
-    let programs = Programs::new(&tree, &host, Arch::Amd64, SYSTEMD_PATH);
+    let remembered = Remembered::default();
+    let programs = Programs::new(&tree, &host, Arch::Amd64, SYSTEMD_PATH, &remembered);
     let mut compared = 0;
     for at in paths.iter().step_by(1 + paths.len() / 120) {
         let file = programs.file(at);
@@ -162,7 +164,8 @@ fn versions_are_read_as_readelf_reads_them() {
         return;
     }
     let (tree, host, paths) = host(40);
-    let programs = Programs::new(&tree, &host, Arch::Amd64, SYSTEMD_PATH);
+    let remembered = Remembered::default();
+    let programs = Programs::new(&tree, &host, Arch::Amd64, SYSTEMD_PATH, &remembered);
     let libraries = ["/usr/lib/x86_64-linux-gnu/libc.so.6", "/usr/lib/x86_64-linux-gnu/libstdc++.so.6"];
     let libraries = libraries.iter().filter_map(|path| locate(&tree, path));
     let mut compared = 0;
@@ -223,7 +226,8 @@ fn a_program_of_musl_is_judged_by_musls_rules() {
     put("/usr/bin/main", &path.join("main"));
     let main = TreePath::literal("/usr/bin/main");
     let troubles = |tree: &Tree| {
-        let programs = Programs::new(tree, &rootsmith_tree::NoBlobs, Arch::Amd64, SYSTEMD_PATH);
+        let remembered = Remembered::default();
+        let programs = Programs::new(tree, &rootsmith_tree::NoBlobs, Arch::Amd64, SYSTEMD_PATH, &remembered);
         programs.troubles(&main, Depth::Symbols).into_iter().map(|trouble| trouble.text).collect::<Vec<_>>()
     };
     put("/usr/lib/own/libown.so.1", &path.join("libown.so.1"));
@@ -276,7 +280,8 @@ fn an_older_library_is_refused_as_the_loader_refuses_it() {
     let at = TreePath::new(path.join("main").as_os_str().as_encoded_bytes()).unwrap();
     let mut judged = || {
         host.take(&mut tree, path, &|_| true);
-        let programs = Programs::new(&tree, &host, Arch::Amd64, SYSTEMD_PATH);
+        let remembered = Remembered::default();
+        let programs = Programs::new(&tree, &host, Arch::Amd64, SYSTEMD_PATH, &remembered);
         let texts: Vec<String> = programs.troubles(&at, Depth::Symbols).into_iter().map(|it| it.text).collect();
         let ran = Command::new(path.join("main")).output().unwrap();
         (texts.join("; "), ran.status.code(), String::from_utf8_lossy(&ran.stderr).into_owned())
@@ -316,7 +321,8 @@ fn the_c_library_says_its_release() {
         tree.create_directories(&at.parent().unwrap(), &Metadata::root(0o755, 0)).unwrap();
         let node = Node::file(Content::inline(fs::read(loader).unwrap()), Metadata::root(0o755, 0));
         tree.insert(&at, node).unwrap();
-        let programs = Programs::new(&tree, &rootsmith_tree::NoBlobs, Arch::Amd64, SYSTEMD_PATH);
+        let remembered = Remembered::default();
+        let programs = Programs::new(&tree, &rootsmith_tree::NoBlobs, Arch::Amd64, SYSTEMD_PATH, &remembered);
         let loaders = libc::loaders(&programs, libc::machine_of(Arch::Amd64));
         let told = libc::of_image(&programs, &loaders).unwrap();
         assert!(told.starts_with(family) && told.ends_with(&format!("(`{loader}`)")), "{told}");
@@ -349,7 +355,11 @@ fn each_init_gives_its_services_a_path() {
     put("/sbin/agent", file(0o644));
     let (path, tree) = put("/sbin/openrc-run", file(0o755));
     assert_eq!(path, OPENRC_PATH);
-    let find = |path| Programs::new(&tree, &rootsmith_tree::NoBlobs, Arch::Amd64, path).find_in_path("agent");
+    let remembered = Remembered::default();
+    let find = |path| {
+        let programs = Programs::new(&tree, &rootsmith_tree::NoBlobs, Arch::Amd64, path, &remembered);
+        programs.find_in_path("agent")
+    };
     assert_eq!(find(BUSYBOX_PATH), None);
     assert_eq!(find(OPENRC_PATH), Some(TreePath::literal("/usr/local/bin/agent")));
 }
@@ -388,7 +398,8 @@ fn damaged_files_are_refused_or_read() {
         let mut tree = Tree::new(Metadata::root(0o755, 0));
         let at = TreePath::literal("/x");
         tree.insert(&at, Node::file(Content::inline(data), Metadata::root(0o755, 0))).unwrap();
-        let programs = Programs::new(&tree, &rootsmith_tree::NoBlobs, Arch::Amd64, SYSTEMD_PATH);
+        let remembered = Remembered::default();
+        let programs = Programs::new(&tree, &rootsmith_tree::NoBlobs, Arch::Amd64, SYSTEMD_PATH, &remembered);
         let file = programs.file(&at);
         if let File::Elf(program) = &*file {
             program.symbols(&programs, &at);

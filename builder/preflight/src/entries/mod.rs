@@ -20,7 +20,7 @@ use rootsmith_kernel::{initramfs_files, release::kernel_release};
 use rootsmith_tree::{Blobs, Content, Node, Tree};
 use rootsmith_types::TreePath;
 
-use crate::{BootEntry, DeviceTree, EntryKind, HandedTree, TreeSource};
+use crate::{BootEntry, DeviceTree, EntryKind, HandedTree, Remembered, TreeSource};
 
 pub(crate) use uki::read as read_uki;
 
@@ -48,11 +48,11 @@ pub struct BootVolume<'a> {
 
 /// Everything that can be started from `volumes`, of which one is the root: firmware's own first, then each boot loader's
 /// in its order, its default first.
-pub fn find_entries(volumes: &[BootVolume<'_>], root: usize) -> Vec<BootEntry> {
-    let files = Files { volumes, root };
+pub fn find_entries(volumes: &[BootVolume<'_>], root: usize, remembered: &Remembered) -> Vec<BootEntry> {
+    let files = Files { volumes, root, remembered };
     let mut entries = Vec::new();
     for volume in volumes.iter().filter(|volume| volume.is_fat) {
-        entries.extend(uki::entries(*volume));
+        entries.extend(uki::entries(*volume, remembered));
     }
     for find in [loader::entries, grub::entries, extlinux::entries, raspberry::entries] {
         for own in 0..volumes.len() {
@@ -93,6 +93,7 @@ pub fn find_firmware_files(volumes: &[BootVolume<'_>]) -> Vec<String> {
 pub(crate) struct Files<'a> {
     volumes: &'a [BootVolume<'a>],
     root: usize,
+    remembered: &'a Remembered,
 }
 
 /// What an entry of a boot loader names.
@@ -137,21 +138,20 @@ impl<'a> Files<'a> {
     /// The entry, with what is in the files it names.
     fn entry(&self, own: usize, kind: EntryKind, path: String, named: &Named) -> BootEntry {
         let mut entry = BootEntry { kind, path, cmdline: Some(named.cmdline.clone()), ..BootEntry::default() };
-        let mut read = |path: &str| match self.named(own, path) {
-            Some((volume, content)) => content.read(volume.blobs, MAX_IMAGE).ok(),
+        let mut part = |path: &str, name: &str, look: fn(&[u8]) -> BootEntry| match self.named(own, path) {
+            Some((volume, content)) => self.remembered.image(content, volume.blobs, name, look),
             None => {
                 entry.missing.push(path.to_owned());
                 None
             }
         };
-        if let Some(kernel) = named.linux.as_deref().and_then(&mut read) {
-            (entry.linux, entry.machine, entry.release) =
-                (!kernel.is_empty(), uki::machine(&kernel), kernel_release(&kernel).ok());
+        let kernel = named.linux.as_deref().and_then(|path| part(path, "kernel", of_kernel));
+        let initrds: Vec<_> = named.initrds.iter().filter_map(|path| part(path, "initrd", of_initrd)).collect();
+        if let Some(kernel) = kernel {
+            (entry.linux, entry.machine, entry.release) = (kernel.linux, kernel.machine, kernel.release.clone());
         }
-        for initrd in named.initrds.iter().filter_map(|path| read(path)) {
-            if let Ok(names) = initramfs_files(&initrd) {
-                entry.initramfs.get_or_insert_default().extend(names);
-            }
+        for names in initrds.iter().filter_map(|initrd| initrd.initramfs.as_ref()) {
+            entry.initramfs.get_or_insert_default().extend_from_slice(names);
         }
         if let Some(path) = &named.device_tree {
             entry.device_tree = TreeSource::File(path.clone());
@@ -187,6 +187,17 @@ impl<'a> Files<'a> {
         }
         found
     }
+}
+
+/// The entry, as far as its kernel tells.
+fn of_kernel(image: &[u8]) -> BootEntry {
+    let (machine, release) = (uki::machine(image), kernel_release(image).ok());
+    BootEntry { linux: !image.is_empty(), machine, release, ..BootEntry::default() }
+}
+
+/// The entry, as far as its initramfs tells.
+fn of_initrd(archive: &[u8]) -> BootEntry {
+    BootEntry { initramfs: initramfs_files(archive).ok(), ..BootEntry::default() }
 }
 
 fn handed(volume: &BootVolume<'_>, path: &str, content: &Content) -> Option<HandedTree> {

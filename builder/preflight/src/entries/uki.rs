@@ -1,22 +1,24 @@
 //! Programs for UEFI: unified kernel images, and boot loaders.
 
+use std::sync::Arc;
+
 use rootsmith_kernel::{initramfs_files, read_uki, release::kernel_release};
 use rootsmith_types::Arch;
 
-use super::{BootVolume, MAX_IMAGE};
-use crate::{BootEntry, EntryKind, HandedTree, TreeSource};
+use super::BootVolume;
+use crate::{BootEntry, EntryKind, HandedTree, Remembered, TreeSource};
 
 /// Every `.efi` below `/EFI/BOOT` and `/EFI/Linux`, by path.
-pub(super) fn entries(volume: BootVolume<'_>) -> Vec<BootEntry> {
+pub(super) fn entries(volume: BootVolume<'_>, remembered: &Remembered) -> Vec<BootEntry> {
     let mut entries = Vec::new();
     for entry in volume.tree.walk() {
         let path = String::from_utf8_lossy(entry.path.as_bytes()).to_ascii_uppercase();
         let Some(content) = entry.node.content() else { continue };
         let folder = ["/EFI/BOOT/", "/EFI/LINUX/"].iter().any(|folder| path.starts_with(folder));
         if folder && path.ends_with(".EFI") {
+            let known = remembered.image(content, volume.blobs, &path, |image| read(&path, image));
             // What cannot be read is an entry that nothing is known of: the checks say so.
-            let image = content.read(volume.blobs, MAX_IMAGE).unwrap_or_default();
-            entries.push(read(&path, &image));
+            entries.push(known.map_or_else(|| read(&path, &[]), Arc::unwrap_or_clone));
         }
     }
     entries.sort_by(|a, b| a.path.cmp(&b.path));

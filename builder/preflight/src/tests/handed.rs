@@ -14,7 +14,7 @@ fn found(root: &Image, fat: &Image) -> (Vec<BootEntry>, Vec<String>) {
         BootVolume { tree: &root.tree, blobs: &NoBlobs, is_fat: false },
         BootVolume { tree: &fat.tree, blobs: &NoBlobs, is_fat: true },
     ];
-    (find_entries(&volumes, 0), find_firmware_files(&volumes))
+    (find_entries(&volumes, 0, &Remembered::default()), find_firmware_files(&volumes))
 }
 
 /// What `config.txt` names and what of it is not there.

@@ -8,6 +8,7 @@ mod handed;
 mod inits;
 mod kernels;
 mod payload;
+mod remembered;
 mod rendered;
 mod seen;
 mod study;

@@ -168,7 +168,7 @@ fn a_program_of_an_archive_must_run_as_one_that_came_alone() {
     let judged = |brought: &Brought| {
         let facts = Facts { tree: &image.tree, blobs: &NoBlobs, arch: Arch::Amd64, boot: None };
         let sets = Wanted::of_profile(&profile);
-        let report = check_brought(&facts, Some(&profile), &sets, brought).unwrap();
+        let report = check_brought(&facts, Some(&profile), &sets, brought, &Remembered::default()).unwrap();
         let of = |check: &str| report.findings.iter().find(|finding| finding.check == check).unwrap().clone();
         (of("payload.interpreter"), of("payload.machine"))
     };

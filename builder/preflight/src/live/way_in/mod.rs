@@ -16,7 +16,7 @@ use rootsmith_types::{Blame, Explain, Subject};
 
 use super::probe::Probe;
 use crate::view::View;
-use crate::{BootEntry, EntryKind, Facts};
+use crate::{BootEntry, EntryKind, Facts, Remembered};
 
 pub(super) use initramfs::without_comments;
 
@@ -88,7 +88,8 @@ impl WayIn {
 
     /// Whether it leads into the system of this image.
     pub fn opens(self, facts: &Facts<'_>) -> Result<(), NoWayIn> {
-        let view = View::new(facts, None);
+        let remembered = Remembered::default();
+        let view = View::new(facts, None, &remembered);
         let reason = match self {
             WayIn::Credentials => match view.systemd() {
                 Some(Some(release)) if release >= UNITS_AS_CREDENTIALS => return Ok(()),
