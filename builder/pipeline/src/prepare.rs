@@ -192,6 +192,7 @@ pub(crate) fn prepare(
         timer.lap("root file system");
     }
 
+    let remembered = Remembered::default();
     let hashes = made.as_ref().and_then(|made| made.hashes.as_ref());
     let (esp, bios) = match (disk, &kernel) {
         (Some(disk), Some(kernel)) => {
@@ -211,7 +212,10 @@ pub(crate) fn prepare(
                 sources,
                 processes,
             };
-            (boot_files::boot_tree(&files, cache)?, boot_files::core_image(&files, cache)?)
+            // They are made on one core.
+            let (boot, ()) =
+                rayon::join(|| boot_files::boot_tree(&files, cache), || remembered.read_ahead(tree, cache, arch));
+            (boot?, boot_files::core_image(&files, cache)?)
         }
         _ => (Tree::new(Metadata::root(0o755, date)), None),
     };
@@ -240,7 +244,7 @@ pub(crate) fn prepare(
         scripts,
         notes,
         brought,
-        remembered: Remembered::default(),
+        remembered,
     })
 }
 

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use rootsmith_kernel::config::Config;
 use rootsmith_kernel::{Kernel, KernelError, embedded_config, find_kernel, find_kernels};
-use rootsmith_tree::{Content, DerivedKey, Node};
+use rootsmith_tree::{Blobs, Content, DerivedKey, Node, Tree};
 use rootsmith_types::{Arch, TreePath};
 
 use crate::facts::path;
 use crate::view::View;
-use crate::{BootEntry, BootFacts, EntryKind, Facts};
+use crate::{BootEntry, BootFacts, EntryKind, Facts, Remembered};
 
 /// Of what is kept: see [`DerivedKey::new`].
 const FORM: &str = "embedded configuration 1";
@@ -96,6 +96,34 @@ pub(crate) fn choose(facts: &Facts<'_>, wanted: Option<&str>) -> (Result<Kernel,
     }
 }
 
+/// The configuration inside the file at `place`: most of a kernel has to be unpacked for it, so it is kept.
+fn embedded(
+    remembered: &Remembered,
+    blobs: &dyn Blobs,
+    place: &TreePath,
+    content: &Content,
+) -> Result<Option<Arc<str>>, String> {
+    remembered.config(content, || {
+        let unread = |error| format!("`{place}` cannot be read: {error}");
+        let key = DerivedKey::new(FORM).with(content.digest(blobs).map_err(unread)?.as_bytes());
+        let kept = key.derive(blobs, || {
+            let data = content.read(blobs, MAX_KERNEL).map_err(unread)?;
+            let text = embedded_config(&data).map_err(|error| format!("`{place}`: {error}"))?;
+            Ok::<_, String>(text.map_or(Vec::new(), String::into_bytes))
+        })?;
+        // No configuration is empty.
+        Ok((!kept.is_empty()).then(|| String::from_utf8_lossy(&kept).into()))
+    })
+}
+
+/// Looks into the kernel of `tree` ahead; what is wrong with it is said when somebody asks.
+pub(crate) fn look_ahead(remembered: &Remembered, tree: &Tree, blobs: &dyn Blobs) {
+    let Ok(kernel) = find_kernel(tree, blobs) else { return };
+    if let Some(content) = tree.lookup(&kernel.image).and_then(Node::content) {
+        let _ = embedded(remembered, blobs, &kernel.image, content);
+    }
+}
+
 impl View<'_> {
     /// What k0s would read, and what was built into the kernel.
     pub(crate) fn configurations(&self, kernel: &Kernel) -> (FoundConfig, Embedded) {
@@ -109,7 +137,7 @@ impl View<'_> {
         let found = if said == Some("m") { self.module_configs(kernel) } else { self.image(kernel) };
         let read = found.and_then(|found| {
             let Some((place, is_shown, content)) = found else { return Ok(None) };
-            Ok(self.embedded(&place, content)?.map(|text| (place, is_shown, text)))
+            Ok(embedded(self.remembered, self.facts.blobs, &place, content)?.map(|text| (place, is_shown, text)))
         });
         let (place, is_shown, text) = match (read, said) {
             (Ok(Some(read)), _) => read,
@@ -125,21 +153,6 @@ impl View<'_> {
             return (FoundConfig::of(TreePath::literal("/proc/config.gz"), &text), embedded);
         }
         (file, embedded)
-    }
-
-    /// The configuration inside the file at `place`: most of a kernel has to be unpacked for it, so it is kept.
-    fn embedded(&self, place: &TreePath, content: &Content) -> Result<Option<Arc<str>>, String> {
-        self.remembered.config(content, || {
-            let unread = |error| format!("`{place}` cannot be read: {error}");
-            let key = DerivedKey::new(FORM).with(content.digest(self.facts.blobs).map_err(unread)?.as_bytes());
-            let kept = key.derive(self.facts.blobs, || {
-                let data = content.read(self.facts.blobs, MAX_KERNEL).map_err(unread)?;
-                let text = embedded_config(&data).map_err(|error| format!("`{place}`: {error}"))?;
-                Ok::<_, String>(text.map_or(Vec::new(), String::into_bytes))
-            })?;
-            // No configuration is empty.
-            Ok((!kept.is_empty()).then(|| String::from_utf8_lossy(&kept).into()))
-        })
     }
 
     /// The kernel image, which shows what is in it.

@@ -72,7 +72,7 @@ pub(crate) struct Program {
 
 impl Program {
     /// Its symbols; `None` when they cannot be read. A file without a table has none.
-    pub(super) fn symbols(&self, programs: &Programs<'_>, at: &TreePath) -> Option<&Symbols> {
+    pub(crate) fn symbols(&self, programs: &Programs<'_>, at: &TreePath) -> Option<&Symbols> {
         if let Some(known) = self.symbols.get() {
             return known.as_ref();
         }
