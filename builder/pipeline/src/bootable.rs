@@ -32,6 +32,7 @@ pub(crate) fn prepare_kernel(
     arch: Arch,
     cache: &Cache,
     date: UnixTime,
+    indexed: Option<Indexed>,
 ) -> Result<Option<IndexedKernel>, Problems> {
     let Some(wanted) = &profile.kernel else { return Ok(None) };
     let kernel = find_kernel(&assembly.tree, cache)?;
@@ -51,7 +52,11 @@ pub(crate) fn prepare_kernel(
         }
         None => None,
     };
-    let index = module_index(&assembly.tree, &kernel, cache)?;
+    let key = modules_key(&assembly.tree, &kernel, cache)?;
+    let index = match indexed {
+        Some(indexed) if indexed.key == key => indexed.index,
+        _ => module_index(&key, &assembly.tree, &kernel, cache)?,
+    };
     for (name, data) in index.files() {
         let path = kernel.modules.join(name).map_err(InputError::Path)?;
         assembly
@@ -69,6 +74,12 @@ pub(crate) struct Ahead {
     modules: Tree,
 }
 
+/// An index, and what it follows from.
+pub(crate) struct Indexed {
+    key: Sha256Digest,
+    index: ModuleIndex,
+}
+
 /// What can be indexed ahead, where the profile has a kernel: with all that is wrong with it, it comes again when its turn is.
 pub(crate) fn ahead(tree: &Tree, profile: &Profile, cache: &Cache) -> Option<Ahead> {
     profile.kernel.as_ref()?;
@@ -83,22 +94,23 @@ pub(crate) fn ahead(tree: &Tree, profile: &Profile, cache: &Cache) -> Option<Ahe
 }
 
 impl Ahead {
-    /// Has the index kept for when it is asked for.
-    pub(crate) fn index(self, cache: &Cache) {
-        let _ = module_index(&self.modules, &self.kernel, cache);
+    /// The index, where nothing is wrong.
+    pub(crate) fn index(self, cache: &Cache) -> Option<Indexed> {
+        let key = modules_key(&self.modules, &self.kernel, cache).ok()?;
+        let index = module_index(&key, &self.modules, &self.kernel, cache).ok()?;
+        Some(Indexed { key, index })
     }
 }
 
 /// The index of the kernel's modules: from the cache, when the same files were indexed before.
-fn module_index(tree: &Tree, kernel: &Kernel, cache: &Cache) -> Result<ModuleIndex, Problems> {
-    let key = modules_key(tree, kernel, cache)?;
-    if let Some(index) = cache.derived(&key).and_then(|data| postcard::from_bytes(&data).ok()) {
+fn module_index(key: &Sha256Digest, tree: &Tree, kernel: &Kernel, cache: &Cache) -> Result<ModuleIndex, Problems> {
+    if let Some(index) = cache.derived(key).and_then(|data| postcard::from_bytes(&data).ok()) {
         return Ok(index);
     }
     let index = index_modules(tree, cache, &kernel.modules)?;
     // Plain data of strings and numbers: it always encodes.
     if let Ok(data) = postcard::to_stdvec(&index) {
-        cache.keep_derived(&key, &data)?;
+        cache.keep_derived(key, &data)?;
     }
     Ok(index)
 }

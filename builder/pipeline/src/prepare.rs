@@ -142,12 +142,12 @@ pub(crate) fn prepare(
     let input = rootsmith_configure::Input { profile, packages: &packages, arch, date };
     // Modules are decompressed for their index: the other cores have time for it.
     let ahead = bootable::ahead(&assembly.tree, profile, cache);
-    let (scripts, ()) =
-        rayon::join(|| configure(&mut assembly, &input, cache), || ahead.into_iter().for_each(|it| it.index(cache)));
+    let (scripts, indexed) =
+        rayon::join(|| configure(&mut assembly, &input, cache), || ahead.and_then(|ahead| ahead.index(cache)));
     let scripts = scripts?;
     timer.lap("configure");
 
-    let kernel = bootable::prepare_kernel(&mut assembly, profile, arch, cache, date)?;
+    let kernel = bootable::prepare_kernel(&mut assembly, profile, arch, cache, date, indexed)?;
     netboot::check_kernel(profile, kernel.as_ref())?;
     if let Some(kernel) = &profile.kernel {
         notes.extend(redefinitions(&read_fragments(kernel.fragments_for(arch)).0));

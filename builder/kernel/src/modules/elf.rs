@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::Read;
 
+use liblzma::stream::{IGNORE_CHECK, Stream};
 use object::Endianness;
 use object::elf::SHT_SYMTAB;
 use object::read::elf::{FileHeader, Sym};
@@ -31,8 +32,17 @@ pub(super) const EXTENSIONS: [&str; 4] = [".ko", ".ko.xz", ".ko.zst", ".ko.gz"];
 
 /// The bytes of a module, decompressed by what its name ends with.
 pub(crate) fn decompress(name: &[u8], data: &[u8]) -> Result<Vec<u8>, String> {
+    decompress_with(name, data, 0)
+}
+
+/// The same for a module whose `data` has a digest that is known and held: the checksums in it say nothing beside that.
+pub(super) fn decompress_digested(name: &[u8], data: &[u8]) -> Result<Vec<u8>, String> {
+    decompress_with(name, data, IGNORE_CHECK)
+}
+
+fn decompress_with(name: &[u8], data: &[u8], flags: u32) -> Result<Vec<u8>, String> {
     let reader: Box<dyn Read + '_> = if name.ends_with(b".xz") {
-        let stream = liblzma::stream::Stream::new_stream_decoder(MAX_MEMORY, 0).map_err(|e| e.to_string())?;
+        let stream = Stream::new_stream_decoder(MAX_MEMORY, flags).map_err(|e| e.to_string())?;
         Box::new(liblzma::read::XzDecoder::new_stream(data, stream))
     } else if name.ends_with(b".zst") {
         Box::new(zstd::stream::read::Decoder::new(data).map_err(|e| e.to_string())?)

@@ -13,7 +13,7 @@ mod trie;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
-use rootsmith_tree::{Blobs, Content, Tree};
+use rootsmith_tree::{Blob, Blobs, Content, Tree};
 use rootsmith_types::TreePath;
 use serde::{Deserialize, Serialize};
 
@@ -133,7 +133,11 @@ pub fn index_modules(tree: &Tree, blobs: &dyn Blobs, folder: &TreePath) -> Resul
                 String::from_utf8(relative.to_vec()).map_err(|_| bad("has a name that is no text".to_owned()))?;
             let unreadable = |e: std::io::Error| KernelError::Unreadable { path: path.clone(), reason: e.to_string() };
             let data = content.read(blobs, MAX_FILE).map_err(unreadable)?;
-            let facts = decompress(relative, &data).and_then(|data| elf::read(&data)).map_err(bad)?;
+            let data = match content {
+                Content::Blob(Blob { digest: Some(_), .. }) => elf::decompress_digested(relative, &data),
+                _ => decompress(relative, &data),
+            };
+            let facts = data.and_then(|data| elf::read(&data)).map_err(bad)?;
             Ok(depmod::Input { name, file, facts })
         })
         .collect::<Result<_, KernelError>>()?;
