@@ -147,7 +147,7 @@ mod tests {
         let outer = trace.span("write", "disk");
         drop(trace.span("write", "root"));
         thread::scope(|scope| {
-            scope.spawn(|| trace.span("unpack", "libc6"));
+            scope.spawn(|| drop(trace.span("unpack", "libc6")));
         });
         drop(outer);
         let found: Vec<_> = recorder.finish().into_iter().map(|it| (it.of, it.thread, it.start, it.end)).collect();
