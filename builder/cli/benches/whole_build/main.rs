@@ -7,7 +7,7 @@
 //!
 //! mkosi needs set-up that a benchmark cannot do: a checkout of its v26, whose `bin/mkosi` the variable `MKOSI` names, and where the
 //! host's systemd-repart, ukify and apt are older than trixie's, a tree with newer ones in `MKOSI_TOOLS`: `mmdebstrap --variant=apt` with
-//! systemd-repart, systemd-ukify, systemd-boot-efi, libarchive-tools, dosfstools, mtools, e2fsprogs, python3, kmod, cpio and zstd.
+//! systemd-repart, systemd-ukify, systemd-boot-efi, systemd-boot-tools, libarchive-tools, dosfstools, mtools, e2fsprogs, python3, kmod, cpio and zstd.
 //! Its image has a package manager and a second system as initrd besides, as its defaults are.
 #![allow(missing_docs, unreachable_pub, clippy::print_stdout, clippy::disallowed_methods)]
 
