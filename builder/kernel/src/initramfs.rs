@@ -107,12 +107,12 @@ pub fn initramfs(input: &InitramfsInput<'_>) -> Result<Vec<u8>, KernelError> {
         .with(input.grow.map_or(&b""[..], str::as_bytes))
         .with(&[u8::from(input.grow.is_some())]);
     for (path, content) in input.files {
-        key = key.with(path.as_bytes()).with(content.digest(input.blobs).map_err(failed)?.as_bytes());
+        key = key.with(path.as_bytes()).with_content(content, input.blobs).map_err(failed)?;
     }
     // Which are files, and which modules.
     key = key.with(b"");
     for (module, _, content) in &modules {
-        key = key.with(module.name.as_bytes()).with(content.digest(input.blobs).map_err(failed)?.as_bytes());
+        key = key.with(module.name.as_bytes()).with_content(content, input.blobs).map_err(failed)?;
     }
     key.derive(input.blobs, || packed(input, &modules, is_zstd))
 }

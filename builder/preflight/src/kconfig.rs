@@ -105,7 +105,7 @@ fn embedded(
 ) -> Result<Option<Arc<str>>, String> {
     remembered.config(content, || {
         let unread = |error| format!("`{place}` cannot be read: {error}");
-        let key = DerivedKey::new(FORM).with(content.digest(blobs).map_err(unread)?.as_bytes());
+        let key = DerivedKey::new(FORM).with_content(content, blobs).map_err(unread)?;
         let kept = key.derive(blobs, || {
             let data = content.read(blobs, MAX_KERNEL).map_err(unread)?;
             let text = embedded_config(&data).map_err(|error| format!("`{place}`: {error}"))?;

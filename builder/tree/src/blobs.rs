@@ -4,7 +4,7 @@ use std::io;
 
 use rootsmith_types::{Sha256Digest, Sha256Writer};
 
-use crate::Blob;
+use crate::{Blob, Content};
 
 /// Contents that live outside the tree. The cache implements it; tests use a map.
 pub trait Blobs: Sync {
@@ -26,31 +26,43 @@ pub trait Blobs: Sync {
 
 /// What a result depends on, part by part. `form` names the result and counts the versions of what makes it: one more whenever it would
 /// come out otherwise.
-pub struct DerivedKey(Sha256Writer<io::Sink>);
+pub struct DerivedKey {
+    writer: Sha256Writer<io::Sink>,
+    contents: Vec<Content>,
+}
 
 impl DerivedKey {
     /// Begins a key.
     pub fn new(form: &str) -> DerivedKey {
-        DerivedKey(Sha256Writer::new(io::sink())).with(form.as_bytes())
+        DerivedKey { writer: Sha256Writer::new(io::sink()), contents: Vec::new() }.with(form.as_bytes())
     }
 
     /// Adds a part: where it ends is part of the key.
     #[must_use]
     pub fn with(mut self, part: &[u8]) -> DerivedKey {
         for bytes in [&(part.len() as u64).to_le_bytes()[..], part] {
-            io::Write::write_all(&mut self.0, bytes).expect("a sink takes everything");
+            io::Write::write_all(&mut self.writer, bytes).expect("a sink takes everything");
         }
         self
     }
 
+    /// Adds a content by its digest. What is made of bytes that no longer have it is not kept.
+    pub fn with_content(mut self, content: &Content, blobs: &dyn Blobs) -> io::Result<DerivedKey> {
+        let digest = content.digest(blobs)?;
+        self.contents.push(content.clone());
+        Ok(self.with(digest.as_bytes()))
+    }
+
     /// The result: what is kept, or what `make` makes.
     pub fn derive<E>(self, blobs: &dyn Blobs, make: impl FnOnce() -> Result<Vec<u8>, E>) -> Result<Vec<u8>, E> {
-        let key = self.0.finish().1;
+        let key = self.writer.finish().1;
         if let Some(kept) = blobs.derived(&key) {
             return Ok(kept);
         }
         let made = make()?;
-        blobs.keep_derived(&key, &made);
+        if self.contents.iter().all(|content| content.is_whole(blobs)) {
+            blobs.keep_derived(&key, &made);
+        }
         Ok(made)
     }
 }
@@ -73,14 +85,20 @@ mod tests {
     use std::collections::BTreeMap;
     use std::sync::Mutex;
 
+    use rootsmith_types::ContentDigest;
+
     use super::*;
+    use crate::PackId;
+
+    const STORED: &[u8; 5] = b"bytes";
 
     #[derive(Default)]
     struct Kept(Mutex<BTreeMap<Sha256Digest, Vec<u8>>>);
 
     impl Blobs for Kept {
-        fn read_at(&self, _: &Blob, _: u64, _: &mut [u8]) -> io::Result<()> {
-            Err(io::ErrorKind::NotFound.into())
+        fn read_at(&self, _: &Blob, _: u64, buf: &mut [u8]) -> io::Result<()> {
+            buf.copy_from_slice(&STORED[..buf.len()]);
+            Ok(())
         }
 
         fn insert(&self, _: &mut dyn io::Read) -> io::Result<Blob> {
@@ -109,5 +127,20 @@ mod tests {
         let failed = DerivedKey::new("sum 1").derive(&kept, || Err(io::Error::other("no")));
         assert!(failed.is_err());
         assert_eq!(kept.0.lock().unwrap().len(), 2, "a failure is not kept");
+    }
+
+    /// A store that has lost the bytes of a content would else be believed for ever.
+    #[test]
+    fn what_was_made_of_other_bytes_is_not_kept() {
+        let kept = Kept::default();
+        let blob = |digest| Content::Blob(Blob { digest: Some(digest), size: 5, pack: PackId(0), offset: 0 });
+        let derive = |content: &Content| {
+            let key = DerivedKey::new("sum 1").with_content(content, &kept).unwrap();
+            key.derive(&kept, || Ok::<_, io::Error>(b"made".to_vec())).unwrap()
+        };
+        assert_eq!(derive(&blob(ContentDigest::of(b"other"))), b"made");
+        assert_eq!(kept.0.lock().unwrap().len(), 0);
+        assert_eq!(derive(&blob(ContentDigest::of(STORED))), b"made");
+        assert_eq!(kept.0.lock().unwrap().len(), 1);
     }
 }

@@ -160,6 +160,14 @@ impl Content {
         Ok(hasher.finish().0)
     }
 
+    /// Whether the bytes are those that its digest was made of, where one is known.
+    pub(crate) fn is_whole(&self, blobs: &dyn Blobs) -> bool {
+        match self {
+            Content::Blob(Blob { digest: Some(digest), .. }) => self.hash(blobs).is_ok_and(|found| found == *digest),
+            _ => true,
+        }
+    }
+
     /// Writes the whole content to `out`, in pieces.
     pub fn copy_to(&self, blobs: &dyn Blobs, out: &mut dyn io::Write) -> io::Result<()> {
         const PIECE: u64 = 256 << 10;

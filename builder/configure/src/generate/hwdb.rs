@@ -44,10 +44,11 @@ pub(crate) fn hwdb_bin(tree: &Tree, blobs: &dyn Blobs) -> io::Result<Option<Vec<
     let tool_version = tool_version(tree);
     let mut key = DerivedKey::new(FORM).with(&tool_version.to_le_bytes());
     for path in &files {
-        key = key.with(path.as_bytes()).with(&match tree.lookup(path).and_then(|node| node.content()) {
-            Some(content) => content.digest(blobs)?.as_bytes().to_vec(),
-            None => Vec::new(),
-        });
+        key = key.with(path.as_bytes());
+        key = match tree.lookup(path).and_then(|node| node.content()) {
+            Some(content) => key.with_content(content, blobs)?,
+            None => key.with(b""),
+        };
     }
     let make = || {
         let mut texts = Vec::new();

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 use rootsmith_tree::{Blob, Blobs, Content, Tree};
-use rootsmith_types::TreePath;
+use rootsmith_types::{ContentDigest, TreePath};
 use serde::{Deserialize, Serialize};
 
 use crate::KernelError;
@@ -134,6 +134,10 @@ pub fn index_modules(tree: &Tree, blobs: &dyn Blobs, folder: &TreePath) -> Resul
             let unreadable = |e: std::io::Error| KernelError::Unreadable { path: path.clone(), reason: e.to_string() };
             let data = content.read(blobs, MAX_FILE).map_err(unreadable)?;
             let data = match content {
+                // The index is kept by the digests.
+                Content::Blob(Blob { digest: Some(digest), .. }) if ContentDigest::of(&data) != *digest => {
+                    return Err(bad("is no longer what was unpacked".to_owned()));
+                }
                 Content::Blob(Blob { digest: Some(_), .. }) => elf::decompress_digested(relative, &data),
                 _ => decompress(relative, &data),
             };
