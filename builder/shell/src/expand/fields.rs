@@ -1,7 +1,10 @@
 //! Field splitting (XCU 2.6.5), while the text comes in.
 
 /// Letters that mean something in a pattern, bash's `@(a|b)` among them.
-const SPECIAL: &str = "*?[]\\-!^()|@+";
+fn is_special(c: char) -> bool {
+    matches!(c, '*' | '?' | '[' | ']' | '\\' | '-' | '!' | '^' | '(' | ')' | '|' | '@' | '+')
+}
+
 /// No text holds it.
 pub(super) const BARE: char = '\0';
 
@@ -119,7 +122,7 @@ impl Builder {
         self.touched += 1;
         let field = self.current.get_or_insert_default();
         field.text.push(c);
-        if quoted && (self.marking || SPECIAL.contains(c)) {
+        if quoted && (self.marking || is_special(c)) {
             field.pattern.push('\\');
         }
         field.glob |= !quoted && matches!(c, '*' | '?' | '[' | '(');
