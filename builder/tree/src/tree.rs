@@ -6,7 +6,7 @@ use std::fmt;
 use rootsmith_types::TreePath;
 
 use crate::name::Name;
-use crate::{Metadata, Node, NodeKind};
+use crate::{Metadata, Node};
 
 /// How many symbolic links one look-up follows, as Linux does (`MAXSYMLINKS`).
 const MAX_SYMLINKS: usize = 40;
@@ -258,7 +258,10 @@ impl Tree {
 
     /// [`Tree::resolve`], then [`Tree::get`].
     pub fn lookup(&self, path: &TreePath) -> Option<&Node> {
-        self.get(&self.resolve(path).ok()?)
+        match self.get(path) {
+            Some(node) if node.link_target().is_none() => Some(node),
+            _ => self.get(&self.resolve(path).ok()?),
+        }
     }
 
     /// Every entry, the root first, directories before what is in them, names in byte order.
@@ -298,39 +301,67 @@ impl Tree {
     }
 
     fn follow(&self, path: &TreePath, last: bool) -> Result<TreePath, TreeError> {
-        let mut todo: Vec<Vec<u8>> = path.components().rev().map(<[u8]>::to_vec).collect();
+        if self.leads_to_itself(path, last) {
+            return Ok(path.clone());
+        }
+        let mut todo: Vec<&[u8]> = path.components().rev().collect();
         let mut at = TreePath::root();
+        // The directories down to `at`.
+        let mut open = vec![0];
         let mut followed = 0;
         while let Some(component) = todo.pop() {
-            match component.as_slice() {
+            match component {
                 b"" | b"." => continue,
                 b".." => {
                     at = at.parent().unwrap_or_else(TreePath::root);
+                    open.truncate(open.len().saturating_sub(1).max(1));
                     continue;
                 }
                 _ => {}
             }
-            let next = at.join(&component).map_err(|_| TreeError::NotFound(path.clone()))?;
-            match self.get(&next) {
+            let next = at.join(component).map_err(|_| TreeError::NotFound(path.clone()))?;
+            let above = open.last().map_or(0, |&directory| directory as usize);
+            match self.directories[above].children.get(component).copied() {
                 None if todo.is_empty() && !last => return Ok(next),
                 None => return Err(TreeError::NotFound(next)),
-                Some(Node { kind: NodeKind::Symlink(target), .. }) if last || !todo.is_empty() => {
-                    followed += 1;
-                    if followed > MAX_SYMLINKS {
-                        return Err(TreeError::TooManyLinks(path.clone()));
-                    }
-                    if target.first() == Some(&b'/') {
-                        at = TreePath::root();
-                    }
-                    todo.extend(target.split(|&b| b == b'/').rev().map(<[u8]>::to_vec));
+                Some(Child::Directory(directory)) => {
+                    open.push(directory);
+                    at = next;
                 }
-                Some(node) if !node.is_directory() && !todo.is_empty() => {
-                    return Err(TreeError::NotADirectory(next));
-                }
-                Some(_) => at = next,
+                Some(leaf) => match self.node(leaf).link_target() {
+                    Some(target) if last || !todo.is_empty() => {
+                        followed += 1;
+                        if followed > MAX_SYMLINKS {
+                            return Err(TreeError::TooManyLinks(path.clone()));
+                        }
+                        if target.first() == Some(&b'/') {
+                            at = TreePath::root();
+                            open.truncate(1);
+                        }
+                        todo.extend(target.split(|&b| b == b'/').rev());
+                    }
+                    _ if !todo.is_empty() => return Err(TreeError::NotADirectory(next)),
+                    _ => at = next,
+                },
             }
         }
         Ok(at)
+    }
+
+    /// Whether no link is on the way to `path`, nor, where the `last` component is followed, at its end: most paths are so.
+    fn leads_to_itself(&self, path: &TreePath, last: bool) -> bool {
+        let mut directory = 0;
+        let mut components = path.components().peekable();
+        while let Some(component) = components.next() {
+            match self.directories[directory as usize].children.get(component) {
+                Some(Child::Directory(below)) => directory = *below,
+                Some(leaf) => {
+                    return components.peek().is_none() && (!last || self.node(*leaf).link_target().is_none());
+                }
+                None => return components.peek().is_none() && !last,
+            }
+        }
+        true
     }
 
     fn child(&self, path: &TreePath) -> Option<Child> {
