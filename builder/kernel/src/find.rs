@@ -1,15 +1,20 @@
 //! The kernel in a tree: its image, its configuration, its modules, and that they are one kernel's.
 
-use rootsmith_tree::{Blobs, Tree};
+use std::io;
+
+use rootsmith_tree::{Blobs, Content, DerivedKey, Tree};
 use rootsmith_types::TreePath;
 
 use crate::KernelError;
-use crate::release::kernel_release;
+use crate::release::{BZIMAGE_HEAD, bzimage_release, kernel_release};
 
 /// No kernel image is larger; arm64's, uncompressed, has about 40 MB.
 pub(crate) const MAX_IMAGE: u64 = 256 << 20;
 /// Kernel images looked at in one tree; systems keep two or three.
 const MAX_IMAGES: usize = 32;
+
+/// Of what is kept: see [`DerivedKey::new`].
+const FORM: &str = "kernel release 1";
 
 /// How Debian calls kernel images, before their release.
 const PREFIXES: [&str; 2] = ["vmlinuz-", "vmlinux-"];
@@ -42,10 +47,9 @@ pub fn find_kernel(tree: &Tree, blobs: &dyn Blobs) -> Result<Kernel, KernelError
         _ => return Err(KernelError::SeveralKernels(images)),
     };
     let Some(content) = tree.get(&image).and_then(|node| node.content()) else { return Err(KernelError::NoKernel) };
-    let data = content
-        .read(blobs, MAX_IMAGE)
-        .map_err(|e| KernelError::Unreadable { path: image.clone(), reason: e.to_string() })?;
-    let release = kernel_release(&data).map_err(|_| KernelError::UnknownImage(Some(image.clone())))?;
+    let release = release_of(content, blobs)
+        .map_err(|e| KernelError::Unreadable { path: image.clone(), reason: e.to_string() })?
+        .ok_or_else(|| KernelError::UnknownImage(Some(image.clone())))?;
     if PREFIXES.iter().all(|prefix| image.name() != Some(format!("{prefix}{release}").as_bytes())) {
         return Err(KernelError::ReleaseMismatch { image, found: release });
     }
@@ -73,9 +77,7 @@ pub fn find_kernels(tree: &Tree, blobs: &dyn Blobs) -> Vec<Kernel> {
     let mut found: Vec<Kernel> = Vec::new();
     for image in images(tree) {
         let Some(content) = tree.get(&image).and_then(|node| node.content()) else { continue };
-        let Some(release) = content.read(blobs, MAX_IMAGE).ok().and_then(|data| kernel_release(&data).ok()) else {
-            continue;
-        };
+        let Ok(Some(release)) = release_of(content, blobs) else { continue };
         // A name that says a release must say the right one: `vmlinuz-6.1.0-13-amd64`.
         let name = String::from_utf8_lossy(image.name().unwrap_or_default()).into_owned();
         let said =
@@ -93,6 +95,22 @@ pub fn find_kernels(tree: &Tree, blobs: &dyn Blobs) -> Vec<Kernel> {
     }
     found.sort_by_cached_key(|kernel| numbers(&kernel.release));
     found
+}
+
+/// What an image calls itself, where it is a kernel's. A bzImage says so in its first kilobytes; others have to be read to their
+/// end, most of them unpacked, so that is kept.
+fn release_of(content: &Content, blobs: &dyn Blobs) -> io::Result<Option<String>> {
+    let mut head = vec![0; content.size().min(BZIMAGE_HEAD as u64) as usize];
+    content.read_at(blobs, 0, &mut head)?;
+    if let Some(release) = bzimage_release(&head) {
+        return Ok(Some(release));
+    }
+    let kept = DerivedKey::new(FORM).with_content(content, blobs)?.derive(blobs, || {
+        let data = content.read(blobs, MAX_IMAGE)?;
+        Ok::<_, io::Error>(kernel_release(&data).map_or(Vec::new(), String::into_bytes))
+    })?;
+    // No release is empty.
+    Ok((!kept.is_empty()).then(|| String::from_utf8_lossy(&kept).into_owned()))
 }
 
 /// Files that are kernel images by their names, links followed, each once.

@@ -24,12 +24,17 @@ const MAX_IMAGE: u64 = 256 << 20;
 /// `uname` has 65 bytes for it, the last one NUL.
 const MAX_RELEASE: usize = 64;
 
+/// What `kernel_version` of a bzImage counts from.
+const SETUP: usize = 0x200;
+/// So much of a bzImage has its release, wherever that lies.
+pub(crate) const BZIMAGE_HEAD: usize = SETUP + u16::MAX as usize + MAX_RELEASE + 1;
+
 /// How packed kernels begin, and what unpacks them.
 const PACKED: [(&[u8], &str); 3] = [(b"\xfd7zXZ\0", "xz"), (b"\x1f\x8b\x08", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd")];
 
 /// The release an x86 bzImage, an arm64 or riscv Image or an ARM zImage carries.
 pub fn kernel_release(image: &[u8]) -> Result<String, KernelError> {
-    if let Some(release) = bzimage(image) {
+    if let Some(release) = bzimage_release(image) {
         return Ok(release);
     }
     let plain = matches!(image.get(56..60), Some(b"ARM\x64" | b"RSC\x05"));
@@ -78,7 +83,8 @@ fn plain_arch(head: &[u8]) -> Option<Arch> {
     }
 }
 
-fn bzimage(image: &[u8]) -> Option<String> {
+/// The release of an x86 bzImage, by its first [`BZIMAGE_HEAD`] bytes.
+pub(crate) fn bzimage_release(image: &[u8]) -> Option<String> {
     if image.get(0x202..0x206)? != b"HdrS" {
         return None;
     }
@@ -86,7 +92,7 @@ fn bzimage(image: &[u8]) -> Option<String> {
     if offset == 0 {
         return None;
     }
-    first_word(image.get(offset + 0x200..)?)
+    first_word(image.get(offset + SETUP..)?)
 }
 
 /// The payload of an EFI zboot image (linux/arch: drivers/firmware/efi/libstub/zboot-header.S) and how it is packed.
@@ -149,14 +155,8 @@ fn unpack(data: &[u8], kind: &str) -> Option<Vec<u8>> {
 /// The kernel's own banner. Format strings (`Linux version %s`) are passed over: a release begins with a digit.
 fn banner(image: &[u8]) -> Option<String> {
     const BANNER: &[u8] = b"Linux version ";
-    let mut rest = image;
-    loop {
-        let at = rest.windows(BANNER.len()).position(|window| window == BANNER)?;
-        rest = &rest[at + BANNER.len()..];
-        if rest.first().is_some_and(u8::is_ascii_digit) {
-            return first_word(rest);
-        }
-    }
+    let mut behind = memmem::find_iter(image, BANNER).map(|at| &image[at + BANNER.len()..]);
+    behind.find(|rest| rest.first().is_some_and(u8::is_ascii_digit)).and_then(first_word)
 }
 
 fn first_word(bytes: &[u8]) -> Option<String> {
