@@ -307,8 +307,10 @@ impl Work<'_> {
                 let _span = host.trace.span("sync", &raw_name);
                 file.sync_all()
             });
-            let checked = self.check_disk(disk, &raw_name, (&file, &layout), &others, host);
-            let mapped = mapped.map(joined).transpose().map(Option::flatten);
+            // One of the pool's threads waits for the digest, which is the longest of all: that leaves a core to it.
+            let check = || self.check_disk(disk, &raw_name, (&file, &layout), &others, host);
+            let (checked, mapped) = rayon::join(check, || mapped.map(joined));
+            let mapped = mapped.transpose().map(Option::flatten);
             Ok::<_, Problems>((layout, mapped, joined(synced), checked))
         })?;
         synced.map_err(|source| OutputError::write(path.clone(), source))?;

@@ -1,5 +1,7 @@
 //! ext4, read by `ext4-view`.
 
+pub(crate) mod extents;
+
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -137,16 +139,17 @@ const BATCH_BYTES: u64 = 16 << 20;
 /// A reader keeps the last 64 blocks it met. To open a file it looks through the directories above, which the content of the
 /// file before has driven out of those 64; so a batch of neighbours is opened first, and read then. It also computes the checksum of each
 /// of their blocks anew, in more time than all the rest takes. They were right when the walk read them; so a second reader, which takes
-/// them for right, opens the files whose extents are in their inodes, as it does links, and only those that may have more blocks of
-/// extents, with checksums the walk did not see, are opened by one that does not.
+/// them for right, opens the files whose extents are in their inodes, as it does links; where any file has blocks of extents, with checksums
+/// the walk did not see, those that are long enough are opened by one that does not.
 fn digest_all(source: &Arc<OwnedSlice>, files: &[Found], trace: Trace<'_>) -> Result<Vec<Content>, ReadBackError> {
-    let longest_in_inode = longest_in_inode(source)?;
+    let longest_in_inode = if extents::are_in_inodes(source)? { u64::MAX } else { longest_in_inode(source)? };
     let batches = batches(files);
     let next = AtomicUsize::new(0);
     let contents: Mutex<Vec<Option<Content>>> = Mutex::new(vec![None; files.len()]);
     // One error is kept: the one that comes first in the tree, whichever was met first.
     let failed: Mutex<Option<(usize, ReadBackError)>> = Mutex::new(None);
-    rayon::broadcast(|_| {
+    // Tasks that another thread may take, and need not: it may have other things to do.
+    (0..rayon::current_num_threads()).into_par_iter().with_max_len(1).for_each(|_| {
         let readers = Readers::new(source);
         while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
             let _span = trace.span("read back", "ext4");

@@ -191,6 +191,46 @@ fn ext4_of_another_maker_is_read_and_nothing_wrong_passes() {
     );
 }
 
+/// A file with many holes has a block of extents: with a checksum that nothing else reads.
+#[test]
+fn extents_outside_of_inodes_are_checked() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("root");
+    std::fs::create_dir(&root).unwrap();
+    let image = dir.path().join("image");
+    let make = || {
+        File::create(&image).unwrap().set_len(8 << 20).unwrap();
+        let (source, target) = (root.to_str().unwrap(), image.to_str().unwrap());
+        run("mke2fs", &["-q", "-F", "-t", "ext4", "-b", "4096", "-d", source, target])
+    };
+    std::fs::write(root.join("large"), large()).unwrap();
+    if !make() {
+        return;
+    }
+    let read = |bytes: &[u8]| read_back(Kind::Ext4, Slice::new(&store(bytes), 0, bytes.len() as u64)).map(|_| ());
+    let in_inodes = |bytes: &[u8]| {
+        let file = store(bytes);
+        crate::ext4::extents::are_in_inodes(&Slice::new(&file, 0, bytes.len() as u64).to_owned().unwrap()).unwrap()
+    };
+    let plain = std::fs::read(&image).unwrap();
+    assert!(in_inodes(&plain));
+
+    let holes = File::create(root.join("holes")).unwrap();
+    for piece in 0..12 {
+        std::os::unix::fs::FileExt::write_at(&holes, &[1; 4096], piece << 16).unwrap();
+    }
+    assert!(make());
+    let mut bytes = std::fs::read(&image).unwrap();
+    assert!(!in_inodes(&bytes));
+    read(&bytes).unwrap();
+    // `eh_magic`, twelve entries, of a block full.
+    let header = |block: &[u8]| block.starts_with(b"\x0a\xf3\x0c\0");
+    let at = bytes.chunks(4096).position(header).unwrap() * 4096;
+    let max = usize::from(u16::from_le_bytes([bytes[at + 4], bytes[at + 5]]));
+    bytes[at + 12 + 12 * max] ^= 1;
+    assert!(read(&bytes).is_err());
+}
+
 #[test]
 fn fat_of_another_maker_is_read_and_nothing_wrong_passes() {
     let dir = tempfile::tempdir().unwrap();
@@ -267,10 +307,10 @@ fn tar_and_tree() -> (Vec<u8>, Tree) {
             archive.append(&header, records).unwrap();
         }
         let (kind, data) = match &node.kind {
-            NodeKind::Directory => (tar::EntryType::Directory, Arc::default()),
+            NodeKind::Directory => (tar::EntryType::Directory, rootsmith_tree::Bytes::default()),
             NodeKind::File(content) => (tar::EntryType::Regular, content.read(&NoBlobs, 1 << 30).unwrap()),
-            NodeKind::Symlink(_) => (tar::EntryType::Symlink, Arc::default()),
-            _ => (tar::EntryType::Char, Arc::default()),
+            NodeKind::Symlink(_) => (tar::EntryType::Symlink, rootsmith_tree::Bytes::default()),
+            _ => (tar::EntryType::Char, rootsmith_tree::Bytes::default()),
         };
         let mut header = header(kind, data.len() as u64);
         if let NodeKind::Symlink(target) = &node.kind {

@@ -24,7 +24,7 @@ pub use error::BmapError;
 pub const BLOCK: u64 = 4096;
 
 /// So much is read at once.
-const CHUNK: usize = 1 << 20;
+const CHUNK: usize = 256 << 10;
 
 /// Blocks that follow each other and hold something.
 #[derive(Debug, Clone, PartialEq, Eq)]
