@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use rootsmith_profile::Account;
-use rootsmith_tree::{Blobs, Tree};
+use rootsmith_tree::{Blobs, Bytes, Tree};
 use rootsmith_types::TreePath;
 
 /// Larger than that of any appliance.
@@ -23,7 +23,7 @@ impl Accounts {
     pub(crate) fn read(tree: &Tree, blobs: &dyn Blobs) -> io::Result<Accounts> {
         let text = |path| {
             let content = tree.lookup(&TreePath::literal(path)).and_then(|node| node.content());
-            content.map_or_else(|| Ok([].into()), |content| content.read(blobs, MAX_FILE))
+            content.map_or_else(|| Ok(Bytes::new()), |content| content.read(blobs, MAX_FILE))
         };
         let (passwd, group) = (text("/etc/passwd")?, text("/etc/group")?);
         let lines = |text: &[u8]| -> Vec<Vec<String>> {

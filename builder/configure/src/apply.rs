@@ -209,14 +209,14 @@ pub(crate) fn put(edit: &mut Edit<'_>, generator: Generator, made: io::Result<Ve
 
 /// What a generator makes at a path.
 pub(crate) enum Made {
-    File(Vec<u8>, u16),
+    File(Content, u16),
     Link(Vec<u8>),
 }
 
 impl Made {
     fn at(self, date: UnixTime) -> Node {
         match self {
-            Made::File(bytes, mode) => Node::file(Content::inline(bytes), Metadata::root(mode, date)),
+            Made::File(content, mode) => Node::file(content, Metadata::root(mode, date)),
             Made::Link(target) => Node::symlink(target, date),
         }
     }
@@ -228,9 +228,9 @@ pub(crate) fn make(
     generator: Generator,
     arch: Arch,
 ) -> io::Result<Vec<(TreePath, Made)>> {
-    let file = |bytes: Vec<u8>, mode| (TreePath::literal(generator.output()), Made::File(bytes, mode));
+    let file = |content, mode| (TreePath::literal(generator.output()), Made::File(content, mode));
     let files = |found: Vec<(TreePath, Vec<u8>)>| -> Vec<(TreePath, Made)> {
-        found.into_iter().map(|(path, bytes)| (path, Made::File(bytes, 0o644))).collect()
+        found.into_iter().map(|(path, bytes)| (path, Made::File(bytes.into(), 0o644))).collect()
     };
     let links = |found: Vec<(TreePath, Vec<u8>)>| found.into_iter().map(|(path, target)| (path, Made::Link(target)));
     Ok(match generator {
@@ -238,17 +238,17 @@ pub(crate) fn make(
         Generator::Pam => files(generate::pam_common(tree, blobs)?),
         Generator::Certificates => {
             let found = generate::ca_certificates(tree, blobs)?;
-            let conf = (TreePath::literal("/etc/ca-certificates.conf"), Made::File(found.conf, 0o644));
-            [conf, file(found.bundle, 0o644)].into_iter().chain(links(found.links)).collect()
+            let conf = (TreePath::literal("/etc/ca-certificates.conf"), Made::File(found.conf.into(), 0o644));
+            [conf, file(found.bundle.into(), 0o644)].into_iter().chain(links(found.links)).collect()
         }
         Generator::Catalog => {
-            generate::journal_catalog(tree, blobs)?.map(|bytes| file(bytes, 0o644)).into_iter().collect()
+            generate::journal_catalog(tree, blobs)?.map(|bytes| file(bytes.into(), 0o644)).into_iter().collect()
         }
-        Generator::Hwdb => generate::hwdb_bin(tree, blobs)?.map(|bytes| file(bytes, 0o444)).into_iter().collect(),
+        Generator::Hwdb => generate::hwdb_bin(tree, blobs)?.map(|content| file(content, 0o444)).into_iter().collect(),
         Generator::SgmlCatalog => files(generate::sgml_supercatalog(tree, blobs)?),
         Generator::Ldconfig => {
             let found = generate::ld_so_cache(tree, blobs, arch)?;
-            std::iter::once(file(found.cache, 0o644)).chain(links(found.links)).collect()
+            std::iter::once(file(found.cache.into(), 0o644)).chain(links(found.links)).collect()
         }
     })
 }

@@ -30,6 +30,9 @@ const SIZE_OF_IMAGE: usize = 56;
 const CHECKSUM: usize = 64;
 const DATA_DIRECTORIES: usize = 112;
 
+/// For what lies between sections: they begin at multiples of 512 in every stub there is.
+const ROOM: usize = 16 << 10;
+
 /// What goes into the image beside the stub.
 #[derive(Debug, Clone, Copy)]
 pub struct UkiSections<'a> {
@@ -64,7 +67,10 @@ pub fn uki(stub: &[u8], sections: &UkiSections<'_>) -> Result<Vec<u8>, KernelErr
         return Err(bad("its headers have no room for the new sections"));
     }
 
-    let mut out = stub[..layout.data_end].to_vec();
+    // Kernels are large: the vector is not to grow by doubling.
+    let added: usize = contents.iter().map(|(_, content)| content.len()).sum();
+    let mut out = Vec::with_capacity(layout.data_end.saturating_add(added).saturating_add(ROOM));
+    out.extend_from_slice(&stub[..layout.data_end]);
     let mut address = layout.address_end;
     let mut added = 0u32;
     for (at, (name, content)) in contents.iter().enumerate() {

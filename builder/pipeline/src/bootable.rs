@@ -6,7 +6,7 @@ use rootsmith_kernel::config::{Config, check_fragments};
 use rootsmith_kernel::{Kernel, ModuleIndex, check_cgroups, find_kernel, index_modules};
 use rootsmith_output::{DiskIds, partuuid};
 use rootsmith_profile::{Disk, InitSystem, Partition, PartitionKind, PartitionTable, Profile};
-use rootsmith_tree::{Blobs, Content, Metadata, Node, Tree};
+use rootsmith_tree::{Blobs, Bytes, Content, Metadata, Node, Tree};
 use rootsmith_types::{Arch, Problems, Sha256Digest, TreePath, UnixTime};
 
 use crate::inputs::InputError;
@@ -249,12 +249,7 @@ pub(crate) fn put(assembly: &mut Assembly, path: &'static str, text: &str, date:
     Ok(())
 }
 
-pub(crate) fn read(
-    tree: &Tree,
-    blobs: &dyn Blobs,
-    path: &TreePath,
-    limit: u64,
-) -> Result<std::sync::Arc<[u8]>, Problems> {
+pub(crate) fn read(tree: &Tree, blobs: &dyn Blobs, path: &TreePath, limit: u64) -> Result<Bytes, Problems> {
     let content = tree.lookup(path).and_then(Node::content);
     let content = content.ok_or_else(|| tree_error(rootsmith_tree::TreeError::NotFound(path.clone())))?;
     Ok(content.read(blobs, limit).map_err(AssembleError::Store)?)

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
 
-use rootsmith_tree::{Blobs, Tree};
+use rootsmith_tree::{Blobs, Bytes, Tree};
 use rootsmith_types::{Arch, NumBytes, Sha256Digest, TreePath, Uuid};
 
 /// What the checks look at.
@@ -129,7 +128,7 @@ pub struct HandedTree {
     /// Where it is.
     pub path: String,
     /// The flattened tree.
-    pub data: Arc<[u8]>,
+    pub data: Bytes,
 }
 
 /// What `config.txt` tells the firmware of a Raspberry Pi.

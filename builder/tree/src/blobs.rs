@@ -20,6 +20,11 @@ pub trait Blobs: Sync {
         None
     }
 
+    /// The same, left where it lies; like any blob, it is not compared with its digest here.
+    fn derived_blob(&self, _key: &Sha256Digest) -> Option<Blob> {
+        None
+    }
+
     /// Keeps it for the next time, where results are kept. Best effort: what cannot be kept is computed again.
     fn keep_derived(&self, _key: &Sha256Digest, _data: &[u8]) {}
 }
@@ -55,15 +60,29 @@ impl DerivedKey {
 
     /// The result: what is kept, or what `make` makes.
     pub fn derive<E>(self, blobs: &dyn Blobs, make: impl FnOnce() -> Result<Vec<u8>, E>) -> Result<Vec<u8>, E> {
+        self.kept_or_made(blobs, |key| blobs.derived(key), make)
+    }
+
+    /// The result as the content of a file, which need not be read before it is written.
+    pub fn derive_content<E>(self, blobs: &dyn Blobs, make: impl FnOnce() -> Result<Vec<u8>, E>) -> Result<Content, E> {
+        self.kept_or_made(blobs, |key| blobs.derived_blob(key).map(Content::Blob), make)
+    }
+
+    fn kept_or_made<K: From<Vec<u8>>, E>(
+        self,
+        blobs: &dyn Blobs,
+        kept: impl FnOnce(&Sha256Digest) -> Option<K>,
+        make: impl FnOnce() -> Result<Vec<u8>, E>,
+    ) -> Result<K, E> {
         let key = self.writer.finish().1;
-        if let Some(kept) = blobs.derived(&key) {
+        if let Some(kept) = kept(&key) {
             return Ok(kept);
         }
         let made = make()?;
         if self.contents.iter().all(|content| content.is_whole(blobs)) {
             blobs.keep_derived(&key, &made);
         }
-        Ok(made)
+        Ok(made.into())
     }
 }
 

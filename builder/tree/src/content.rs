@@ -4,6 +4,7 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use rootsmith_types::{ContentDigest, ContentHasher};
 
 use crate::Blobs;
@@ -65,7 +66,7 @@ impl Sparse {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     /// Bytes in memory: generated files, small configuration.
-    Inline(Arc<[u8]>),
+    Inline(Bytes),
     /// Bytes in the store.
     Blob(Blob),
     /// A file with holes.
@@ -73,9 +74,9 @@ pub enum Content {
 }
 
 impl Content {
-    /// A content of these bytes.
+    /// A content of these bytes, which are copied; a vector can be taken as it is.
     pub fn inline(data: impl AsRef<[u8]>) -> Content {
-        Content::Inline(data.as_ref().into())
+        Content::Inline(Bytes::copy_from_slice(data.as_ref()))
     }
 
     /// Its length in bytes, holes included.
@@ -130,19 +131,17 @@ impl Content {
     }
 
     /// The whole content, when it is at most `limit` bytes: for files that are read as text or parsed.
-    pub fn read(&self, blobs: &dyn Blobs, limit: u64) -> io::Result<Arc<[u8]>> {
+    pub fn read(&self, blobs: &dyn Blobs, limit: u64) -> io::Result<Bytes> {
         if let Content::Inline(data) = self {
-            return Ok(Arc::clone(data));
+            return Ok(data.clone());
         }
         if self.size() > limit {
             let message = format!("{} bytes where at most {limit} were expected", self.size());
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
         }
-        // Where it is to stay: kernels are read this way, and a vector would be copied.
-        let mut data: Arc<[u8]> = std::iter::repeat_n(0, self.size() as usize).collect();
-        let place = Arc::get_mut(&mut data).expect("nobody else has it yet");
-        self.read_at(blobs, 0, place)?;
-        Ok(data)
+        let mut data = vec![0; self.size() as usize];
+        self.read_at(blobs, 0, &mut data)?;
+        Ok(data.into())
     }
 
     /// Its digest: known for a blob of a store, computed for the others.
@@ -183,6 +182,12 @@ impl Content {
             offset += n as u64;
         }
         Ok(())
+    }
+}
+
+impl From<Vec<u8>> for Content {
+    fn from(data: Vec<u8>) -> Content {
+        Content::Inline(data.into())
     }
 }
 

@@ -15,6 +15,8 @@ mod split;
 pub mod testing;
 mod tree;
 
+pub use bytes::Bytes;
+
 pub use blobs::{Blobs, DerivedKey, NoBlobs};
 pub use content::{Blob, Content, PackId, Run, Sparse};
 pub use node::{Metadata, Mtime, Node, NodeKind};

@@ -13,6 +13,11 @@ use crate::digest::hexadecimal;
 pub struct ContentDigest([u8; 32]);
 
 impl ContentDigest {
+    /// A digest that was computed before, as its 32 bytes.
+    pub const fn new(bytes: [u8; 32]) -> ContentDigest {
+        ContentDigest(bytes)
+    }
+
     /// The digest of `data`.
     pub fn of(data: &[u8]) -> ContentDigest {
         ContentDigest(blake3::hash(data).into())

@@ -12,9 +12,8 @@
 
 use std::cmp::Ordering;
 use std::io;
-use std::sync::Arc;
 
-use rootsmith_tree::{Blobs, DerivedKey, Tree};
+use rootsmith_tree::{Blobs, Bytes, Content, DerivedKey, Tree};
 use rootsmith_types::TreePath;
 
 use super::conf_files::conf_files;
@@ -36,7 +35,7 @@ const MAX_VALUES: usize = 4_000_000;
 const MAX_LINE: usize = 1 << 20;
 
 /// `hwdb.bin` from `/etc/udev/hwdb.d` and `/usr/lib/udev/hwdb.d`; `None` when there is no source file.
-pub(crate) fn hwdb_bin(tree: &Tree, blobs: &dyn Blobs) -> io::Result<Option<Vec<u8>>> {
+pub(crate) fn hwdb_bin(tree: &Tree, blobs: &dyn Blobs) -> io::Result<Option<Content>> {
     let files = conf_files(tree, &["/etc/udev/hwdb.d", "/usr/lib/udev/hwdb.d"], ".hwdb");
     if files.is_empty() {
         return Ok(None);
@@ -59,11 +58,11 @@ pub(crate) fn hwdb_bin(tree: &Tree, blobs: &dyn Blobs) -> io::Result<Option<Vec<
         }
         compile(&texts, tool_version)
     };
-    key.derive(blobs, make).map(Some)
+    key.derive_content(blobs, make).map(Some)
 }
 
 /// The database of these files, a later one winning over an earlier.
-fn compile(files: &[(TreePath, Arc<[u8]>)], tool_version: u64) -> io::Result<Vec<u8>> {
+fn compile(files: &[(TreePath, Bytes)], tool_version: u64) -> io::Result<Vec<u8>> {
     let mut trie = Trie::new();
     for (i, (path, text)) in files.iter().enumerate() {
         // Ranks are 16 bits in the format, and the tool counts round as well.

@@ -29,9 +29,8 @@ mod shells;
 mod strings;
 
 use std::io;
-use std::sync::Arc;
 
-use rootsmith_tree::{Blobs, NodeKind, Tree};
+use rootsmith_tree::{Blobs, Bytes, NodeKind, Tree};
 use rootsmith_types::TreePath;
 
 pub(crate) use certificates::{ca_certificates, only_certificate};
@@ -46,7 +45,7 @@ pub(crate) use shells::shells;
 const TEXT_LIMIT: u64 = 64 << 20;
 
 /// The text file that `path` leads to; `None` when nothing or something else is there.
-fn read_text(tree: &Tree, blobs: &dyn Blobs, path: &TreePath) -> io::Result<Option<Arc<[u8]>>> {
+fn read_text(tree: &Tree, blobs: &dyn Blobs, path: &TreePath) -> io::Result<Option<Bytes>> {
     match tree.lookup(path).map(|node| &node.kind) {
         Some(NodeKind::File(content)) => content
             .read(blobs, TEXT_LIMIT)

@@ -147,6 +147,7 @@ fn a_root_made_by_dpkg_has_the_same_files() {
     let started = std::time::Instant::now();
     let hwdb = hwdb_bin(&tree, &NoBlobs).unwrap().unwrap();
     let took = started.elapsed();
+    let hwdb = hwdb.read(&NoBlobs, u64::MAX).unwrap();
     assert_same("hwdb.bin", &hwdb, &at(&root, "usr/lib/udev/hwdb.bin"));
     assert!(took.as_secs_f64() < 3.0, "hwdb.bin took {took:?}");
 

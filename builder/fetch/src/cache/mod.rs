@@ -144,6 +144,10 @@ impl Blobs for Cache {
         Cache::derived(self, key)
     }
 
+    fn derived_blob(&self, key: &Sha256Digest) -> Option<Blob> {
+        Cache::derived_blob(self, key)
+    }
+
     fn keep_derived(&self, key: &Sha256Digest, data: &[u8]) {
         let _ = Cache::keep_derived(self, key, data);
     }

@@ -1,7 +1,8 @@
-//! Files of the cache that carry their own checksum: a name that says what it is, the content, the digest of both.
+//! Files of the cache that carry their own checksum: a name that says what it is, the content, the digest of the content.
 
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use rootsmith_types::{ContentDigest, ContentHasher};
@@ -17,10 +18,7 @@ pub(crate) struct Sealed<'a> {
 
 /// `name` counts versions: content sealed under another name does not open.
 pub(crate) fn seal<'a>(name: &'a str, content: &'a [u8]) -> Sealed<'a> {
-    let mut hasher = ContentHasher::new();
-    hasher.update(name.as_bytes());
-    hasher.update(content);
-    Sealed { name, content, digest: hasher.finish().0 }
+    Sealed { name, content, digest: ContentDigest::of(content) }
 }
 
 impl Sealed<'_> {
@@ -44,7 +42,6 @@ fn open(name: &str, mut file: impl Read, length: u64) -> Option<Vec<u8>> {
     let mut start = vec![0; name.len()];
     file.read_exact(&mut start).ok().filter(|()| start == name.as_bytes())?;
     let mut hasher = ContentHasher::new();
-    hasher.update(&start);
     let mut content = Vec::with_capacity(length);
     while content.len() < length {
         let at = content.len();
@@ -57,6 +54,29 @@ fn open(name: &str, mut file: impl Read, length: u64) -> Option<Vec<u8>> {
     let mut digest = [0; DIGEST];
     file.read_exact(&mut digest).ok()?;
     (*hasher.finish().0.as_bytes() == digest).then_some(content)
+}
+
+/// A content that stays in its file.
+pub(crate) struct Found {
+    pub(crate) file: File,
+    /// From the file's start.
+    pub(crate) offset: u64,
+    pub(crate) size: u64,
+    /// What it had when it was sealed: whoever reads the content compares.
+    pub(crate) digest: ContentDigest,
+}
+
+/// The content of a file whose name is right.
+pub(crate) fn find(name: &str, path: &Path) -> Option<Found> {
+    let file = File::open(path).ok()?;
+    let offset = name.len() as u64;
+    let end = file.metadata().ok()?.len().checked_sub(DIGEST as u64)?;
+    let size = end.checked_sub(offset)?;
+    let mut start = vec![0; name.len()];
+    file.read_exact_at(&mut start, 0).ok().filter(|()| start == name.as_bytes())?;
+    let mut digest = [0; DIGEST];
+    file.read_exact_at(&mut digest, end).ok()?;
+    Some(Found { file, offset, size, digest: ContentDigest::new(digest) })
 }
 
 #[cfg(test)]

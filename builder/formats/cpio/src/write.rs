@@ -44,7 +44,7 @@ pub fn write(tree: &Tree, blobs: &dyn Blobs, out: &mut dyn Write) -> io::Result<
         let content = match &entry.node.kind {
             NodeKind::File(content) if last_name => Some(content),
             NodeKind::Symlink(bytes) => {
-                target = Content::Inline(bytes.clone());
+                target = Content::inline(bytes);
                 Some(&target)
             }
             _ => None,

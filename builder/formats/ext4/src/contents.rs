@@ -187,7 +187,7 @@ impl<'a> Collector<'a> {
     }
 
     fn add_lost_found(&mut self, path: TreePath) {
-        let name = b"lost+found";
+        let name: &[u8] = b"lost+found";
         let start = self.names.len();
         self.names.extend_from_slice(name);
         let entry = Entry { start, len: name.len() as u8, file_type: FileType::Directory, inode: 1 };

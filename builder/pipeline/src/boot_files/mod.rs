@@ -68,7 +68,7 @@ pub(crate) fn boot_tree(files: &BootFiles<'_>, blobs: &dyn Blobs) -> Result<Tree
     if !files.disk.boot.iter().all(|method| files.disk.starts_image(method.value)) {
         boot.put(KERNEL, content(files.tree, &files.kernel.kernel.image)?)?;
         if let Some(initrd) = &boot.initrd {
-            let content = stored(initrd, blobs)?;
+            let content = stored(initrd.clone(), blobs)?;
             boot.put(INITRD, content)?;
         }
     }
@@ -283,11 +283,11 @@ fn content(tree: &Tree, path: &TreePath) -> Result<Content, Problems> {
 /// What is made for booting and takes at most this stays in memory until it is written.
 const KEPT: usize = 32 << 20;
 
-fn stored(data: &[u8], blobs: &dyn Blobs) -> Result<Content, Problems> {
+fn stored(data: Vec<u8>, blobs: &dyn Blobs) -> Result<Content, Problems> {
     if data.len() <= KEPT {
-        return Ok(Content::inline(data));
+        return Ok(data.into());
     }
-    Ok(Content::Blob(blobs.insert(&mut &*data).map_err(AssembleError::Store)?))
+    Ok(Content::Blob(blobs.insert(&mut data.as_slice()).map_err(AssembleError::Store)?))
 }
 
 #[cfg(test)]

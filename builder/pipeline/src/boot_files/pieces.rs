@@ -79,7 +79,7 @@ pub(super) fn content(
                 let (origin, path) = (sha256.origin.clone(), path.value.clone());
                 return Err(InputError::OwnFileDigest { origin, path, wanted: sha256.value, found }.into());
             }
-            super::stored(&bytes, store)
+            super::stored(bytes, store)
         }
     }
 }

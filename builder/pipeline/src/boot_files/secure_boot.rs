@@ -55,7 +55,7 @@ pub(super) fn sign(
                 }
                 error => at(origin, help)(error),
             })?;
-            let content = stored(&signed, blobs)?;
+            let content = stored(signed, blobs)?;
             boot.put(&path.to_string(), content)?;
         }
     }

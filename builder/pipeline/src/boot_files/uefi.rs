@@ -24,7 +24,7 @@ pub(super) fn uki(files: &BootFiles<'_>, boot: &mut Partition, blobs: &dyn Blobs
     let (cmdline, initrd) = (boot.cmdline.as_str(), boot.initrd.as_deref());
     let uname = &files.kernel.kernel.release;
     let sections = UkiSections { osrel: &osrel, cmdline, uname, initrd, linux: &linux };
-    let image = stored(&assemble(&stub, &sections)?, blobs)?;
+    let image = stored(assemble(&stub, &sections)?, blobs)?;
     let path = match files.disk.boots_by(BootMethod::SystemdBoot) {
         true => linux_image(files.profile, files.disk),
         false => removable(files),

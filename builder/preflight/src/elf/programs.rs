@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use rootsmith_tree::{Blobs, Content, Node, Tree};
+use rootsmith_tree::{Blobs, Bytes, Content, Node, Tree};
 use rootsmith_types::{Arch, TreePath, busybox};
 
 use super::closure::Closure;
@@ -385,11 +385,11 @@ impl<'a> Programs<'a> {
         self.packages.get_or_init(|| Packages::read(self.tree, self.blobs)).owner_of(file)
     }
 
-    pub(super) fn bytes_at(&self, file: &TreePath, limit: u64) -> Option<Arc<[u8]>> {
+    pub(super) fn bytes_at(&self, file: &TreePath, limit: u64) -> Option<Bytes> {
         self.tree.get(file)?.content()?.read(self.blobs, limit).ok()
     }
 
-    pub(super) fn bytes(&self, text: &str, limit: u64) -> Option<Arc<[u8]>> {
+    pub(super) fn bytes(&self, text: &str, limit: u64) -> Option<Bytes> {
         self.bytes_at(&locate(self.tree, text)?, limit)
     }
 

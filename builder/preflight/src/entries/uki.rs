@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rootsmith_kernel::{initramfs_files, read_uki, release::kernel_release};
+use rootsmith_tree::Bytes;
 use rootsmith_types::Arch;
 
 use super::BootVolume;
@@ -47,7 +48,10 @@ pub(crate) fn read(path: &str, image: &[u8]) -> BootEntry {
         linux: section(".linux").is_some_and(|kernel| !kernel.is_empty()),
         initramfs: section(".initrd").and_then(|initrd| initramfs_files(initrd).ok()),
         device_tree: tree.map_or(TreeSource::Firmware, |_| TreeSource::File(place())),
-        device_trees: tree.map(|tree| HandedTree { path: place(), data: tree.into() }).into_iter().collect(),
+        device_trees: tree
+            .map(|tree| HandedTree { path: place(), data: Bytes::copy_from_slice(tree) })
+            .into_iter()
+            .collect(),
         config: None,
     }
 }

@@ -17,12 +17,16 @@ const SOURCES: [&str; 2] = [
     "usb:v1D6B*\n ID_VENDOR=Other\n AAA=first\n\nusb\n K=v\n\nlast\n",
 ];
 
+fn made(tree: &Tree) -> Bytes {
+    hwdb_bin(tree, &rootsmith_tree::NoBlobs).unwrap().unwrap().read(&rootsmith_tree::NoBlobs, u64::MAX).unwrap()
+}
+
 /// The layout, byte for byte: made by systemd 257 from the same two lines in the same place.
 #[test]
 fn one_property() {
     let tree =
         tree(&[("/usr/lib/udev/hwdb.d/1.hwdb", "a*\n K=v\n"), ("/usr/lib/systemd/libsystemd-shared-257.so", "")]);
-    let made = hwdb_bin(&tree, &rootsmith_tree::NoBlobs).unwrap().unwrap();
+    let made = made(&tree);
     let header: Vec<u64> = made[8..80].chunks(8).map(|field| u64::from_le_bytes(field.try_into().unwrap())).collect();
     assert_eq!(header, [257, 212, 80, 24, 16, 32, 136, 96, 36]);
     assert_eq!(&made[176..], b"\0*\0 K\0v\0/usr/lib/udev/hwdb.d/1.hwdb\0");
@@ -38,7 +42,7 @@ fn a_file_in_etc_stands_for_the_vendors() {
         ("/etc/udev/hwdb.d/1.hwdb", "a\n K=own\n"),
         ("/etc/udev/hwdb.d/readme", "b\n K=none\n"),
     ]);
-    let made = hwdb_bin(&tree, &rootsmith_tree::NoBlobs).unwrap().unwrap();
+    let made = made(&tree);
     let has = |text: &str| memchr::memmem::find(&made, text.as_bytes()).is_some();
     assert!(has("own") && !has("vendor") && !has("none"));
     assert!(hwdb_bin(&crate::generate::oracle::tree(&[]), &rootsmith_tree::NoBlobs).unwrap().is_none());
@@ -48,7 +52,7 @@ fn a_file_in_etc_stands_for_the_vendors() {
 fn too_many_properties_are_refused() {
     let matches: String = (0..3000).map(|i| format!("m{i}\n")).collect();
     let properties: String = (0..3000).map(|i| format!(" k{i}=v\n")).collect();
-    let source = (TreePath::literal("/x.hwdb"), Arc::from((matches + &properties).into_bytes()));
+    let source = (TreePath::literal("/x.hwdb"), Bytes::from(matches + &properties));
     assert_eq!(compile(&[source], 0).unwrap_err().kind(), io::ErrorKind::InvalidData);
 }
 
@@ -59,7 +63,7 @@ fn judge(sources: &[&[u8]]) -> Option<()> {
     let mut files = Vec::new();
     for (i, source) in sources.iter().enumerate() {
         let path = folder.write(&format!("etc/udev/hwdb.d/{i}.hwdb"), source);
-        files.push((TreePath::new(path.as_os_str().as_encoded_bytes()).unwrap(), Arc::from(*source)));
+        files.push((TreePath::new(path.as_os_str().as_encoded_bytes()).unwrap(), Bytes::copy_from_slice(source)));
     }
     let root = format!("--root={}", folder.path().display());
     let status = Command::new(tool).args([&root, "update"]).stderr(std::process::Stdio::null()).status().unwrap();
