@@ -53,7 +53,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             cmdline,
             uname: &kernel.release,
             initrd: Some(&initrd),
-            linux: &read(&kernel.image)?,
+            linux: tree.lookup(&kernel.image).and_then(Node::content).ok_or("no kernel")?,
+            path: &kernel.image,
+            blobs: &NoBlobs,
         },
     )?;
     fs::write(Path::new(out).join("uki.efi"), image)?;

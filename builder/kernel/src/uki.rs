@@ -16,8 +16,11 @@ use object::pe::{
     ImageSectionHeader,
 };
 use object::read::pe::{ImageNtHeaders, ImageOptionalHeader, PeFile64};
+use rootsmith_tree::{Blobs, Content};
+use rootsmith_types::TreePath;
 
 use crate::KernelError;
+use crate::find::MAX_IMAGE;
 
 /// Bytes of one section header (PE Format, "Section Table").
 const SECTION_HEADER: usize = 40;
@@ -34,7 +37,7 @@ const DATA_DIRECTORIES: usize = 112;
 const ROOM: usize = 16 << 10;
 
 /// What goes into the image beside the stub.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct UkiSections<'a> {
     /// `/usr/lib/os-release`: boot menus take the name from it.
     pub osrel: &'a [u8],
@@ -45,20 +48,40 @@ pub struct UkiSections<'a> {
     /// The initramfs, where there is one.
     pub initrd: Option<&'a [u8]>,
     /// The kernel, with its EFI entry point.
-    pub linux: &'a [u8],
+    pub linux: &'a Content,
+    /// Where it is in the tree.
+    pub path: &'a TreePath,
+    /// What it is read from: once, to its place in the image.
+    pub blobs: &'a dyn Blobs,
+}
+
+/// What becomes a section.
+enum Part<'a> {
+    Bytes(&'a [u8]),
+    Content(&'a Content),
+}
+
+impl Part<'_> {
+    fn size(&self) -> u64 {
+        match self {
+            Part::Bytes(bytes) => bytes.len() as u64,
+            Part::Content(content) => content.size(),
+        }
+    }
 }
 
 /// Appends `sections` to `stub` (`linuxx64.efi.stub`).
 pub fn uki(stub: &[u8], sections: &UkiSections<'_>) -> Result<Vec<u8>, KernelError> {
     let bad = |reason: &str| KernelError::BadStub(reason.to_owned());
+    let too_large = || bad("the image would be larger than 4 GiB");
     let layout = Layout::read(stub)?;
-    let mut contents: Vec<(&[u8; 8], &[u8])> = vec![
-        (b".osrel\0\0", sections.osrel),
-        (b".cmdline", sections.cmdline.as_bytes()),
-        (b".uname\0\0", sections.uname.as_bytes()),
+    let mut contents: Vec<(&[u8; 8], Part<'_>)> = vec![
+        (b".osrel\0\0", Part::Bytes(sections.osrel)),
+        (b".cmdline", Part::Bytes(sections.cmdline.as_bytes())),
+        (b".uname\0\0", Part::Bytes(sections.uname.as_bytes())),
     ];
-    contents.extend(sections.initrd.map(|initrd| (b".initrd\0", initrd)));
-    contents.push((b".linux\0\0", sections.linux));
+    contents.extend(sections.initrd.map(|initrd| (b".initrd\0", Part::Bytes(initrd))));
+    contents.push((b".linux\0\0", Part::Content(sections.linux)));
     if layout.names.iter().any(|there| contents.iter().any(|(name, _)| *name == there)) {
         return Err(bad("it is an image already: it has one of our sections"));
     }
@@ -68,17 +91,29 @@ pub fn uki(stub: &[u8], sections: &UkiSections<'_>) -> Result<Vec<u8>, KernelErr
     }
 
     // Kernels are large: the vector is not to grow by doubling.
-    let added: usize = contents.iter().map(|(_, content)| content.len()).sum();
-    let mut out = Vec::with_capacity(layout.data_end.saturating_add(added).saturating_add(ROOM));
+    let unread = |reason| KernelError::Unreadable { path: sections.path.clone(), reason };
+    if sections.linux.size() > MAX_IMAGE {
+        return Err(unread(format!("{} bytes where at most {MAX_IMAGE} were expected", sections.linux.size())));
+    }
+    let added: u64 = contents.iter().map(|(_, part)| part.size()).sum();
+    if added > u64::from(u32::MAX) {
+        return Err(too_large());
+    }
+    let mut out = Vec::with_capacity(layout.data_end + added as usize + ROOM);
     out.extend_from_slice(&stub[..layout.data_end]);
     let mut address = layout.address_end;
     let mut added = 0u32;
-    for (at, (name, content)) in contents.iter().enumerate() {
-        let too_large = || bad("the image would be larger than 4 GiB");
-        let size = u32::try_from(content.len()).map_err(|_| too_large())?;
+    for (at, (name, part)) in contents.iter().enumerate() {
+        let size = u32::try_from(part.size()).map_err(|_| too_large())?;
         out.resize(out.len().next_multiple_of(layout.file_alignment), 0);
         let place = u32::try_from(out.len()).map_err(|_| too_large())?;
-        out.extend_from_slice(content);
+        match part {
+            Part::Bytes(bytes) => out.extend_from_slice(bytes),
+            Part::Content(content) => {
+                out.resize(place as usize + size as usize, 0);
+                content.read_at(sections.blobs, 0, &mut out[place as usize..]).map_err(|e| unread(e.to_string()))?;
+            }
+        }
         out.resize(out.len().next_multiple_of(layout.file_alignment), 0);
         // The length of what lies between is at most that of the whole.
         let stored = u32::try_from(out.len()).map_err(|_| too_large())? - place;
@@ -216,6 +251,8 @@ const _: () = assert!(
 
 #[cfg(test)]
 mod tests {
+    use rootsmith_tree::NoBlobs;
+
     use super::*;
 
     /// A PE32+ of one section of 16 bytes at file offset `first`, with a certificate table behind it.
@@ -248,18 +285,26 @@ mod tests {
         stub
     }
 
-    const SECTIONS: UkiSections<'_> = UkiSections {
-        osrel: b"ID=debian\n",
-        cmdline: "root=x",
-        uname: "6.12",
-        initrd: Some(&[1; 0x1001]),
-        linux: b"MZ",
-    };
+    fn uki(stub: &[u8], initrd: Option<&[u8]>) -> Result<Vec<u8>, KernelError> {
+        let (linux, path) = (&Content::inline("MZ"), &TreePath::literal("/boot/vmlinuz-6.12"));
+        let sections = UkiSections {
+            osrel: b"ID=debian\n",
+            cmdline: "root=x",
+            uname: "6.12",
+            initrd,
+            linux,
+            path,
+            blobs: &NoBlobs,
+        };
+        super::uki(stub, &sections)
+    }
+
+    const INITRD: Option<&[u8]> = Some(&[1; 0x1001]);
 
     #[test]
     fn sections_follow_the_stubs_own() {
         let stub = stub(0x400);
-        let image = uki(&stub, &SECTIONS).unwrap();
+        let image = uki(&stub, INITRD).unwrap();
         let sections = read_uki(&image).unwrap();
         let names: Vec<&str> = sections.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, [".text", ".osrel", ".cmdline", ".uname", ".initrd", ".linux"]);
@@ -276,26 +321,26 @@ mod tests {
         assert_eq!(image.len(), 0x2000);
         let security = file.data_directories().get(IMAGE_DIRECTORY_ENTRY_SECURITY);
         assert!(security.is_none_or(|entry| entry.size.get(Le) == 0));
-        assert_eq!(uki(&stub, &SECTIONS).unwrap(), image);
+        assert_eq!(uki(&stub, INITRD).unwrap(), image);
     }
 
     #[test]
     fn a_kernel_that_needs_no_initramfs_gets_no_section_for_one() {
-        let image = uki(&stub(0x400), &UkiSections { initrd: None, ..SECTIONS }).unwrap();
+        let image = uki(&stub(0x400), None).unwrap();
         let names: Vec<String> = read_uki(&image).unwrap().into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, [".text", ".osrel", ".cmdline", ".uname", ".linux"]);
     }
 
     #[test]
     fn a_stub_that_cannot_take_sections_is_refused() {
-        let reason = |stub: &[u8]| match uki(stub, &SECTIONS) {
+        let reason = |stub: &[u8]| match uki(stub, INITRD) {
             Err(KernelError::BadStub(reason)) => reason,
             other => panic!("{other:?}"),
         };
         // One header of 40 bytes ends at 0x1b0; four more fit before 0x250, five do not.
         assert!(reason(&stub(0x250)).contains("no room"));
-        assert!(uki(&stub(0x280), &SECTIONS).is_ok());
-        let image = uki(&stub(0x400), &SECTIONS).unwrap();
+        assert!(uki(&stub(0x280), INITRD).is_ok());
+        let image = uki(&stub(0x400), INITRD).unwrap();
         assert!(reason(&image).contains("already"));
         assert!(!reason(b"MZ").is_empty());
         let short = stub(0x400);

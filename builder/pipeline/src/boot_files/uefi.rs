@@ -6,7 +6,7 @@ use rootsmith_profile::{BootMethod, Disk, Profile};
 use rootsmith_tree::{Blobs, Content};
 use rootsmith_types::{Problems, TreePath};
 
-use super::{BootFiles, INITRD, KERNEL, MAX_IMAGE, Partition, pieces, stored};
+use super::{BootFiles, INITRD, KERNEL, MAX_IMAGE, Partition, content, pieces, stored};
 use crate::bootable::{MAX_TEXT, read};
 use crate::inputs::{BLESS, InputError};
 
@@ -19,11 +19,12 @@ pub(super) fn uki(files: &BootFiles<'_>, boot: &mut Partition, blobs: &dyn Blobs
     let path = format!("/usr/lib/systemd/boot/efi/linux{}.efi.stub", files.arch.efi());
     let stub = pieces::boot_file(files.packages, "systemd-boot-efi", &path)?;
     let stub = stub.read(blobs, MAX_IMAGE).map_err(rootsmith_assemble::AssembleError::Store)?;
-    let linux = read(files.tree, blobs, &files.kernel.kernel.image, MAX_IMAGE)?;
+    let path = &files.kernel.kernel.image;
+    let linux = &content(files.tree, path)?;
     let osrel = read(files.tree, blobs, &TreePath::literal("/etc/os-release"), MAX_TEXT)?;
     let (cmdline, initrd) = (boot.cmdline.as_str(), boot.initrd.as_deref());
     let uname = &files.kernel.kernel.release;
-    let sections = UkiSections { osrel: &osrel, cmdline, uname, initrd, linux: &linux };
+    let sections = UkiSections { osrel: &osrel, cmdline, uname, initrd, linux, path, blobs };
     let image = stored(assemble(&stub, &sections)?, blobs)?;
     let path = match files.disk.boots_by(BootMethod::SystemdBoot) {
         true => linux_image(files.profile, files.disk),
