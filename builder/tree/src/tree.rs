@@ -51,6 +51,8 @@ pub struct Tree {
     /// The root first. One that was removed leaves an empty place.
     directories: Vec<Directory>,
     leaves: Vec<Option<Leaf>>,
+    /// The directory that something was put into last: the next is mostly put beside it.
+    last: Option<(TreePath, usize)>,
 }
 
 /// Why something cannot be put into the tree, or found in it.
@@ -101,7 +103,7 @@ impl Tree {
     /// A tree of a root directory alone.
     pub fn new(root: Metadata) -> Tree {
         let root = Directory { node: Node::directory(root), children: BTreeMap::new() };
-        Tree { directories: vec![root], leaves: Vec::new() }
+        Tree { directories: vec![root], leaves: Vec::new(), last: None }
     }
 
     /// What is at `path`, without following a symbolic link anywhere.
@@ -147,7 +149,14 @@ impl Tree {
             return Ok(());
         };
         let is_directory = node.is_directory();
-        let parent = self.directory(&parent)?;
+        let parent = match &self.last {
+            Some((last, at)) if *last == parent => *at,
+            _ => {
+                let at = self.directory(&parent)?;
+                self.last = Some((parent, at));
+                at
+            }
+        };
         match self.directories[parent].children.get(name).copied() {
             Some(Child::Directory(there)) if is_directory => {
                 self.directories[there as usize].node = node;
@@ -218,6 +227,7 @@ impl Tree {
         let Some((parent, name)) = path.parent().zip(path.name()) else { return false };
         let Ok(parent) = self.directory(&parent) else { return false };
         let Some(child) = self.directories[parent].children.remove(name) else { return false };
+        self.last = None;
         self.drop_child(child);
         true
     }
@@ -232,6 +242,7 @@ impl Tree {
         }
         let (to_parent, from_parent) = (self.directory(&to_parent)?, self.directory(&from_parent)?);
         let child = self.directories[from_parent].children.remove(from_name).ok_or_else(not_found)?;
+        self.last = None;
         self.directories[to_parent].children.insert(to_name.into(), child);
         Ok(())
     }
@@ -514,5 +525,19 @@ mod tests {
         assert!(tree.get(&path("/system/bin/mawk")).is_some());
         assert!(tree.rename(&path("/system"), &path("/system/bin/x")).is_err());
         assert!(tree.rename(&path("/system"), &path("/bin")).is_err());
+    }
+
+    #[test]
+    fn nothing_is_put_into_a_directory_that_is_gone() {
+        let meta = Metadata::root(0o755, 0);
+        let mut tree = Tree::new(meta.clone());
+        let goes: [fn(&mut Tree); 2] =
+            [|tree| assert!(tree.remove(&path("/a"))), |tree| tree.rename(&path("/a"), &path("/b")).unwrap()];
+        for go in goes {
+            tree.insert(&path("/a"), Node::directory(meta.clone())).unwrap();
+            tree.insert(&path("/a/x"), file("x")).unwrap();
+            go(&mut tree);
+            assert_eq!(tree.insert(&path("/a/y"), file("y")), Err(TreeError::NotFound(path("/a"))));
+        }
     }
 }
