@@ -63,7 +63,7 @@ pub(crate) fn hwdb_bin(tree: &Tree, blobs: &dyn Blobs) -> io::Result<Option<Cont
 
 /// The database of these files, a later one winning over an earlier.
 fn compile(files: &[(TreePath, Bytes)], tool_version: u64) -> io::Result<Vec<u8>> {
-    let mut trie = Trie::new();
+    let mut trie = Trie::new(files.iter().map(|(_, text)| text.len()).sum());
     for (i, (path, text)) in files.iter().enumerate() {
         // Ranks are 16 bits in the format, and the tool counts round as well.
         import(&mut trie, text, path, (i + 1) as u16)?;
@@ -205,8 +205,12 @@ struct Value {
 }
 
 impl Trie {
-    fn new() -> Trie {
-        Trie { nodes: vec![Node::default()], strings: Strings::new(), values: 0 }
+    /// A trie that is to take `sources` bytes of text.
+    fn new(sources: usize) -> Trie {
+        // One node for each fifty bytes of systemd's own: what grows by doubling is copied, and takes twice the memory.
+        let mut nodes = Vec::with_capacity(1 + sources / 48);
+        nodes.push(Node::default());
+        Trie { nodes, strings: Strings::with_room(sources / 3, sources / 64), values: 0 }
     }
 
     /// The node of `text`, made if need be.

@@ -32,6 +32,15 @@ impl Strings {
         Strings { bytes: vec![0], nodes: vec![Stored { offset: 0, length: 0 }], children: HashMap::default() }
     }
 
+    /// The same, with room for `count` strings of `bytes` in all.
+    pub(super) fn with_room(bytes: usize, count: usize) -> Strings {
+        let mut strings = Strings::new();
+        strings.bytes.reserve(bytes);
+        strings.nodes.reserve(count);
+        strings.children.reserve(count);
+        strings
+    }
+
     /// The table as it is stored.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
