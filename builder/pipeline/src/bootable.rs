@@ -102,6 +102,19 @@ impl Ahead {
     }
 }
 
+/// The image of a kernel of which it is known that no configuration is in it: the one beside it came out of the same archive, and denies it.
+pub(crate) fn without_config<'a>(tree: &'a Tree, indexed: &IndexedKernel) -> Option<&'a Content> {
+    let IndexedKernel { kernel, config, .. } = indexed;
+    let content = |path: &TreePath| tree.lookup(path).and_then(Node::content);
+    let image = content(&kernel.image)?;
+    let together = match (image, content(kernel.config.as_ref()?)?) {
+        (Content::Blob(image), Content::Blob(config)) => image.pack == config.pack,
+        _ => false,
+    };
+    let denied = config.as_ref().is_some_and(|config| config.get("IKCONFIG").unwrap_or("n") == "n");
+    (together && denied).then_some(image)
+}
+
 /// The index of the kernel's modules: from the cache, when the same files were indexed before.
 fn module_index(key: &Sha256Digest, tree: &Tree, kernel: &Kernel, cache: &Cache) -> Result<ModuleIndex, Problems> {
     if let Some(index) = cache.derived(key).and_then(|data| postcard::from_bytes(&data).ok()) {
@@ -117,7 +130,7 @@ fn module_index(key: &Sha256Digest, tree: &Tree, kernel: &Kernel, cache: &Cache)
 
 /// Everything that an index depends on: every file below the modules' folder by path and digest, and the form of the index.
 fn modules_key(tree: &Tree, kernel: &Kernel, cache: &Cache) -> Result<Sha256Digest, Problems> {
-    let mut input = b"module index 1\n".to_vec();
+    let mut input = b"module index 2\n".to_vec();
     for entry in tree.walk_from(&kernel.modules) {
         input.extend_from_slice(entry.path.as_bytes());
         input.push(0);
@@ -257,4 +270,37 @@ pub(crate) fn read(tree: &Tree, blobs: &dyn Blobs, path: &TreePath, limit: u64) 
 
 pub(crate) fn tree_error(error: rootsmith_tree::TreeError) -> Problems {
     InputError::Tree(error).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use rootsmith_tree::{Blob, NoBlobs, PackId};
+
+    use super::*;
+
+    /// What is believed where the image lies in container 1 and the configuration, which says `text`, in `pack`.
+    fn believed(pack: u32, text: &str) -> bool {
+        let meta = Metadata::root(0o755, 0);
+        let mut tree = Tree::new(meta.clone());
+        let blob = |pack| Content::Blob(Blob { digest: None, size: 9, pack: PackId(pack), offset: 0 });
+        let [image, config, modules] = ["/boot/vmlinuz-6.12", "/boot/config-6.12", "/usr/lib/modules/6.12"];
+        let [image, config, modules] = [image, config, modules].map(TreePath::literal);
+        for folder in ["/boot", "/usr/lib/modules/6.12"].map(TreePath::literal) {
+            tree.create_directories(&folder, &meta).unwrap();
+        }
+        tree.insert(&image, Node::file(blob(1), meta.clone())).unwrap();
+        tree.insert(&config, Node::file(blob(pack), meta)).unwrap();
+        let index = index_modules(&tree, &NoBlobs, &modules).unwrap();
+        let kernel = Kernel { release: "6.12".to_owned(), image, config: Some(config), modules };
+        without_config(&tree, &IndexedKernel { kernel, config: Some(Config::parse(text)), index }).is_some()
+    }
+
+    #[test]
+    fn a_configuration_is_believed_that_came_with_the_kernel_and_denies_another_inside() {
+        assert!(believed(1, "CONFIG_SMP=y\n# CONFIG_IKCONFIG is not set\n"));
+        assert!(believed(1, "CONFIG_SMP=y\n"));
+        assert!(!believed(1, "CONFIG_IKCONFIG=y\n"));
+        assert!(!believed(1, "CONFIG_IKCONFIG=m\n"));
+        assert!(!believed(2, "CONFIG_SMP=y\n"));
+    }
 }

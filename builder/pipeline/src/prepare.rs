@@ -193,6 +193,9 @@ pub(crate) fn prepare(
     }
 
     let remembered = Remembered::default();
+    if let Some(image) = kernel.as_ref().and_then(|kernel| bootable::without_config(&assembly.tree, kernel)) {
+        remembered.know_no_config(image);
+    }
     let hashes = made.as_ref().and_then(|made| made.hashes.as_ref());
     let (esp, bios) = match (disk, &kernel) {
         (Some(disk), Some(kernel)) => {
@@ -214,6 +217,7 @@ pub(crate) fn prepare(
             };
             // They are made on one core; other sets ask for few programs.
             let ahead = || {
+                remembered.know_modules(tree, &kernel.kernel.modules, &kernel.index);
                 if profile.preflight.sets.iter().any(|set| set.value.split('@').next() == Some("payload")) {
                     remembered.read_ahead(tree, cache, arch);
                 }

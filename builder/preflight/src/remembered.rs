@@ -5,8 +5,9 @@ use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
 
-use rootsmith_tree::{Blob, Blobs, Content};
-use rootsmith_types::ContentDigest;
+use rootsmith_kernel::{ModuleIndex, ModuleInfo};
+use rootsmith_tree::{Blob, Blobs, Content, Tree};
+use rootsmith_types::{ContentDigest, TreePath};
 
 use crate::BootEntry;
 use crate::elf::File;
@@ -22,6 +23,8 @@ pub struct Remembered {
     files: Memo<ContentDigest, Arc<File>>,
     /// The configurations inside kernels.
     configs: Memo<ContentDigest, Option<Arc<str>>>,
+    /// What modules are for; by the names of their files, which say how they are compressed.
+    modules: Memo<(ContentDigest, String), ModuleInfo>,
     /// What is started, and the parts of it; by what they were looked at as, too.
     images: Memo<(ContentDigest, String), Arc<BootEntry>>,
     /// Bytes of names, symbols and texts; files without a known digest count, too.
@@ -50,6 +53,38 @@ impl Remembered {
         match digest(content) {
             // Whoever judges looks into one kernel: at most 16 MiB.
             Some(digest) => self.configs.try_get(&digest, read),
+            None => read(),
+        }
+    }
+
+    /// Takes from whoever knows it that no configuration is in this kernel: it need not be unpacked to see that. A package that brings a
+    /// kernel with the configuration it was built with says so there.
+    pub fn know_no_config(&self, kernel: &Content) {
+        if let Some(digest) = digest(kernel) {
+            self.configs.get(&digest, || None);
+        }
+    }
+
+    /// Takes what modules in `folder` are for from an index that was made of them: they need not be decompressed again.
+    pub fn know_modules(&self, tree: &Tree, folder: &TreePath, index: &ModuleIndex) {
+        for module in index.modules() {
+            let content = folder.join(&module.file).ok().and_then(|at| tree.get(&at)?.content());
+            if let Some(digest) = content.and_then(digest) {
+                self.modules.get(&(digest, module.file.clone()), || module.info.clone());
+            }
+        }
+    }
+
+    /// What the module in `file` is for: known, or what `read` finds.
+    pub(crate) fn module<E>(
+        &self,
+        file: &str,
+        content: &Content,
+        read: impl FnOnce() -> Result<ModuleInfo, E>,
+    ) -> Result<ModuleInfo, E> {
+        match digest(content) {
+            // One kernel has at most some thousands of them.
+            Some(digest) => self.modules.try_get(&(digest, file.to_owned()), read),
             None => read(),
         }
     }

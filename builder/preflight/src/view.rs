@@ -253,7 +253,8 @@ impl<'a> View<'a> {
         }
         let at = self.kernel.as_ref().ok()?.modules.join(file).ok()?;
         let content = self.facts.tree.lookup(&at).and_then(Node::content)?;
-        let info = self.read_module_info(file, content).map_err(|reason| format!("`{at}` {reason}"));
+        let info = self.remembered.module(file, content, || self.read_module_info(file, content));
+        let info = info.map_err(|reason| format!("`{at}` {reason}"));
         infos.insert(name, info.clone());
         Some(info)
     }

@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::buckets;
 use super::elf::Facts;
-use super::module_name;
 use super::trie::Trie;
+use super::{ModuleInfo, module_name};
 use crate::KernelError;
 
 /// A module that was read.
@@ -15,6 +15,7 @@ pub(super) struct Input {
     /// Relative to the modules folder.
     pub(super) file: String,
     pub(super) facts: Facts,
+    pub(super) info: ModuleInfo,
 }
 
 /// Puts the modules in the order of `modules.order`, which names them as `.ko`, whatever they are compressed with.
@@ -273,7 +274,7 @@ mod tests {
     fn module(name: &str, exports: &[&str], needs: &[&str]) -> Input {
         let bytes = |names: &[&str]| names.iter().map(|name| name.as_bytes().to_vec()).collect();
         let facts = Facts { exports: bytes(exports), needs: bytes(needs), ..Facts::default() };
-        Input { name: name.to_owned(), file: format!("kernel/{name}.ko.xz"), facts }
+        Input { name: name.to_owned(), file: format!("kernel/{name}.ko.xz"), facts, info: ModuleInfo::default() }
     }
 
     #[test]

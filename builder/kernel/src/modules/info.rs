@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::elf::decompress;
 
 /// What the kernel looks at before it takes a module.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ModuleInfo {
     /// `e_machine`.
     pub machine: u16,
@@ -20,10 +20,14 @@ pub struct ModuleInfo {
 
 /// Reads the module file `name`, whose ending says how `data` is compressed. The error is a phrase: what it is instead.
 pub fn module_info(name: &[u8], data: &[u8]) -> Result<ModuleInfo, String> {
-    let data = decompress(name, data)?;
+    decompressed(&decompress(name, data)?)
+}
+
+/// The same of a decompressed module.
+pub(super) fn decompressed(data: &[u8]) -> Result<ModuleInfo, String> {
     let info = match data.get(4) {
-        Some(1) => read::<FileHeader32<Endianness>>(&data, false),
-        Some(2) => read::<FileHeader64<Endianness>>(&data, true),
+        Some(1) => read::<FileHeader32<Endianness>>(data, false),
+        Some(2) => read::<FileHeader64<Endianness>>(data, true),
         _ => return Err("is no ELF file".to_owned()),
     };
     info.map_err(|e| format!("is no module: {e}"))

@@ -41,6 +41,8 @@ pub struct Module {
     needs: Vec<u32>,
     /// Names or aliases of modules that should be loaded before it where they exist (`softdep … pre:`).
     before: Vec<String>,
+    /// What it says of the kernel it is for.
+    pub info: ModuleInfo,
 }
 
 /// What `depmod` knows of a modules folder: a function of the folder's content alone, so it can be kept by the digest of the
@@ -141,8 +143,9 @@ pub fn index_modules(tree: &Tree, blobs: &dyn Blobs, folder: &TreePath) -> Resul
                 Content::Blob(Blob { digest: Some(_), .. }) => elf::decompress_digested(relative, &data),
                 _ => decompress(relative, &data),
             };
-            let facts = data.and_then(|data| elf::read(&data)).map_err(bad)?;
-            Ok(depmod::Input { name, file, facts })
+            let read = data.and_then(|data| Ok((elf::read(&data)?, info::decompressed(&data)?)));
+            let (facts, info) = read.map_err(bad)?;
+            Ok(depmod::Input { name, file, facts, info })
         })
         .collect::<Result<_, KernelError>>()?;
 
@@ -165,6 +168,7 @@ pub fn index_modules(tree: &Tree, blobs: &dyn Blobs, folder: &TreePath) -> Resul
         .map(|(module, needs)| Module {
             needs: needs.into_iter().rev().collect(),
             before: depmod::loaded_before(&module.facts.softdeps),
+            info: module.info,
             name: module.name,
             file: module.file,
         })

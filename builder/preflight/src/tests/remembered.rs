@@ -3,10 +3,12 @@
 use std::io;
 use std::sync::Mutex;
 
+use rootsmith_kernel::{index_modules, module_info};
 use rootsmith_tree::{Blob, Blobs, Content, Metadata, NoBlobs, Node, PackId, Tree};
 use rootsmith_types::{Arch, TreePath};
 
 use super::elf_file::{ElfFile, PLAIN};
+use super::fixture::module_file;
 use crate::elf::{Depth, Programs};
 use crate::*;
 
@@ -172,4 +174,26 @@ fn a_kernel_is_looked_into_once() {
     assert_eq!(look("/vmlinuz", Ok(Some("CONFIG_A=y"))), Ok(Some("CONFIG_A=y".into())));
     assert_eq!(look("/vmlinuz", Err(())), Ok(Some("CONFIG_A=y".into())));
     assert_eq!(look("/other", Ok(None)), Ok(None));
+}
+
+#[test]
+fn what_an_index_or_a_package_says_is_not_found_out_again() {
+    let module = module_file(62, "6.12");
+    let (file, image) = ("/usr/lib/modules/6.12/a.ko.xz", "/boot/vmlinuz-6.12");
+    let (tree, store) = Store::of(&[(file, module.clone()), (image, b"a kernel".to_vec())], true, ALL);
+    let content = |at: &'static str| tree.get(&TreePath::literal(at)).and_then(Node::content).unwrap();
+    let folder = TreePath::literal("/usr/lib/modules/6.12");
+    let index = index_modules(&tree, &store, &folder).unwrap();
+    let remembered = Remembered::default();
+    let info = |name: &str| remembered.module(name, content(file), || Err(()));
+    assert_eq!(info("a.ko.xz"), Err(()));
+    remembered.know_modules(&tree, &folder, &index);
+    assert_eq!(info("a.ko.xz"), Ok(module_info(b"a.ko.xz", &module).unwrap()));
+    // Bytes that would be no module under another name.
+    assert_eq!(info("a.ko"), Err(()));
+
+    let config = || remembered.config(content(image), || Err(()));
+    assert_eq!(config(), Err(()));
+    remembered.know_no_config(content(image));
+    assert_eq!(config(), Ok(None));
 }
