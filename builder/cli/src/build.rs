@@ -36,6 +36,10 @@ pub(crate) fn build(args: &BuildArgs, environment: &Environment) -> Result<(), E
     // What is wrong with any profile is said before the first is built.
     let ready: Vec<Result<Build<'_>, u8>> =
         args.profiles.iter().map(|path| Build::start(path, args, environment, &screen)).collect();
+    // A compiler would inherit it.
+    if !ready.iter().flatten().any(|build| build.session.profile.kernel.iter().any(|kernel| kernel.source.is_some())) {
+        use_small_pages();
+    }
     let next = AtomicUsize::new(0);
     let work = || {
         let mut worst = None;
@@ -53,6 +57,13 @@ pub(crate) fn build(args: &BuildArgs, environment: &Environment) -> Result<(), E
         threads.into_iter().filter_map(join).max()
     });
     worst.map_or(Ok(()), |code| Err(ExitCode::from(code)))
+}
+
+/// The allocator asks for huge pages. Of many a build touches little, and a page is cleared as a whole: 0.09 of 5.4 seconds of work and
+/// 20 MiB of 164.
+fn use_small_pages() {
+    // Where it cannot be, nothing is lost but these.
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
 }
 
 pub(crate) fn lock(args: &LockArgs, environment: &Environment) -> Result<(), ExitCode> {
