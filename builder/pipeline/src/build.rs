@@ -190,11 +190,15 @@ fn run(
     let timings = report::timings(timer.steps(), timer.total());
     write_file(&staging, "timings.json".to_owned(), timings.as_bytes())?;
     let folder = staging.target().to_owned();
-    let span = host.trace.span(STEP, "publish");
-    staging.publish(&[slots::SUMS, MANIFEST], &stale)?;
-    drop(span);
+    // Where a file gives its blocks back, its new name waits for the disk: there is time to read the program.
+    let program = thread::scope(|scope| {
+        let program = scope.spawn(|| question.program());
+        let _span = host.trace.span(STEP, "publish");
+        staging.publish(&[slots::SUMS, MANIFEST], &stale)?;
+        Ok::<_, Problems>(joined(program))
+    })?;
     if !programs.were_asked() {
-        question.keep(&target, &published);
+        question.keep(&target, &published, program);
     }
     // Until here nobody else writes there.
     drop(staging);

@@ -35,7 +35,7 @@ struct Made {
 
 /// A file that was read.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Known {
+pub(crate) struct Known {
     size: u64,
     sha256: Sha256Digest,
     /// As long as the file has this mark it need not be read again.
@@ -114,23 +114,23 @@ impl<'a> Question<'a> {
     }
 
     /// Keeps what `files`, now published, were made of. Best effort: without it the next build makes them again.
-    pub(crate) fn keep(&self, target: &Target, files: &[MadeFile]) {
+    pub(crate) fn keep(&self, target: &Target, files: &[MadeFile], program: io::Result<Known>) {
         let (Some(key), Some(loaded), Some(mut read)) = (self.key(), &self.loaded, self.sources.inputs()) else {
             return;
         };
         for input in &mut read {
             input.mark = input.mark.filter(|mark| mark.is_settled(self.options.now));
         }
-        let (Ok(program), Ok(outputs)) = (self.program(&key), self.outputs(files)) else { return };
+        let (Ok(program), Ok(outputs)) = (program, self.outputs(files)) else { return };
         let read = read.split_off(loaded.len().min(read.len()));
         self.keep_as(&key, &Made { program, lock: target.digest(), loaded: loaded.clone(), read, outputs });
     }
 
     /// The program, read once for all the builds that it makes in a folder.
-    fn program(&self, key: &Sha256Digest) -> io::Result<Known> {
+    pub(crate) fn program(&self) -> io::Result<Known> {
         let mut file = File::open(&self.options.program)?;
         let mark = Mark::of(&file.metadata()?);
-        if let Some(made) = self.kept(key)
+        if let Some(made) = self.key().and_then(|key| self.kept(&key))
             && mark.is_some()
             && made.program.mark == mark
         {
