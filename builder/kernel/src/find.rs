@@ -100,6 +100,7 @@ pub fn find_kernels(tree: &Tree, blobs: &dyn Blobs) -> Vec<Kernel> {
 /// What an image calls itself, where it is a kernel's. A bzImage says so in its first kilobytes; others have to be read to their
 /// end, most of them unpacked, so that is kept.
 fn release_of(content: &Content, blobs: &dyn Blobs) -> io::Result<Option<String>> {
+    content.within(MAX_IMAGE)?;
     let mut head = vec![0; content.size().min(BZIMAGE_HEAD as u64) as usize];
     content.read_at(blobs, 0, &mut head)?;
     if let Some(release) = bzimage_release(&head) {
@@ -146,7 +147,9 @@ fn numbers(release: &str) -> (Vec<u64>, String) {
 
 #[cfg(test)]
 mod tests {
-    use rootsmith_tree::{Content, Metadata, NoBlobs, Node};
+    use std::sync::Arc;
+
+    use rootsmith_tree::{Metadata, NoBlobs, Node, Run, Sparse};
 
     use super::*;
 
@@ -188,6 +191,20 @@ mod tests {
         let bare = find("6.1", &["/boot/vmlinuz-6.1"], &["/usr/lib/modules/6.2"]);
         assert!(matches!(bare, KernelError::NoModules { release, .. } if release == "6.1"));
         assert!(matches!(find("", &["/boot/vmlinuz-6.1"], &[]), KernelError::UnknownImage(Some(_))));
+    }
+
+    /// Zeros without end, behind a head that is right: nobody is to read them.
+    #[test]
+    fn a_file_larger_than_any_kernel_is_none() {
+        let mut tree = tree("6.1-x", &["/boot/vmlinuz-6.1-x"], &["/usr/lib/modules/6.1-x"]);
+        let image = TreePath::literal("/boot/vmlinuz-6.1-x");
+        let data = tree.get(&image).unwrap().content().unwrap().read(&NoBlobs, 0x400).unwrap();
+        let run = Run { offset: 0, data: data.as_ref().into() };
+        for (size, is_kernel) in [(MAX_IMAGE, true), (1 << 50, false)] {
+            let sparse = Arc::new(Sparse::new(size, vec![run.clone()]).unwrap());
+            tree.insert(&image, Node::file(Content::Sparse(sparse), Metadata::root(0o755, 0))).unwrap();
+            assert_eq!(find_kernel(&tree, &NoBlobs).is_ok(), is_kernel, "{size}");
+        }
     }
 
     #[test]

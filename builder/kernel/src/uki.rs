@@ -91,10 +91,8 @@ pub fn uki(stub: &[u8], sections: &UkiSections<'_>) -> Result<Vec<u8>, KernelErr
     }
 
     // Kernels are large: the vector is not to grow by doubling.
-    let unread = |reason| KernelError::Unreadable { path: sections.path.clone(), reason };
-    if sections.linux.size() > MAX_IMAGE {
-        return Err(unread(format!("{} bytes where at most {MAX_IMAGE} were expected", sections.linux.size())));
-    }
+    let unread = |reason: String| KernelError::Unreadable { path: sections.path.clone(), reason };
+    sections.linux.within(MAX_IMAGE).map_err(|e| unread(e.to_string()))?;
     let added: u64 = contents.iter().map(|(_, part)| part.size()).sum();
     if added > u64::from(u32::MAX) {
         return Err(too_large());

@@ -105,6 +105,7 @@ fn embedded(
 ) -> Result<Option<Arc<str>>, String> {
     remembered.config(content, || {
         let unread = |error| format!("`{place}` cannot be read: {error}");
+        content.within(MAX_KERNEL).map_err(unread)?;
         let key = DerivedKey::new(FORM).with_content(content, blobs).map_err(unread)?;
         let kept = key.derive(blobs, || {
             let data = content.read(blobs, MAX_KERNEL).map_err(unread)?;

@@ -262,6 +262,7 @@ impl<'a> View<'a> {
     /// The same for the file `name` with its content: it has to be decompressed, so what it says is kept.
     fn read_module_info(&self, name: &str, content: &Content) -> Result<ModuleInfo, String> {
         let unread = |error: std::io::Error| format!("cannot be read: {error}");
+        content.within(MAX_MODULE).map_err(unread)?;
         let key = DerivedKey::new(MODULE_INFO).with(name.as_bytes());
         let key = key.with_content(content, self.facts.blobs).map_err(unread)?;
         let kept = key.derive(self.facts.blobs, || {

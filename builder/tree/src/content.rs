@@ -130,15 +130,21 @@ impl Content {
         Ok(())
     }
 
+    /// Refuses what is longer than `limit`: to be asked before a content of an image that is only looked at is read, if only for its digest.
+    pub fn within(&self, limit: u64) -> io::Result<()> {
+        if self.size() <= limit {
+            return Ok(());
+        }
+        let message = format!("{} bytes where at most {limit} were expected", self.size());
+        Err(io::Error::new(io::ErrorKind::FileTooLarge, message))
+    }
+
     /// The whole content, when it is at most `limit` bytes: for files that are read as text or parsed.
     pub fn read(&self, blobs: &dyn Blobs, limit: u64) -> io::Result<Bytes> {
         if let Content::Inline(data) = self {
             return Ok(data.clone());
         }
-        if self.size() > limit {
-            let message = format!("{} bytes where at most {limit} were expected", self.size());
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
-        }
+        self.within(limit)?;
         let mut data = vec![0; self.size() as usize];
         self.read_at(blobs, 0, &mut data)?;
         Ok(data.into())
