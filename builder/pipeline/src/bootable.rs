@@ -130,7 +130,7 @@ fn module_index(key: &Sha256Digest, tree: &Tree, kernel: &Kernel, cache: &Cache)
 
 /// Everything that an index depends on: every file below the modules' folder by path and digest, and the form of the index.
 fn modules_key(tree: &Tree, kernel: &Kernel, cache: &Cache) -> Result<Sha256Digest, Problems> {
-    let mut input = b"module index 2\n".to_vec();
+    let mut input = b"module index 3\n".to_vec();
     for entry in tree.walk_from(&kernel.modules) {
         input.extend_from_slice(entry.path.as_bytes());
         input.push(0);

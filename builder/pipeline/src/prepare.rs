@@ -148,6 +148,14 @@ pub(crate) fn prepare(
     timer.lap("configure");
 
     let kernel = bootable::prepare_kernel(&mut assembly, profile, arch, cache, date, indexed)?;
+    let remembered = Remembered::default();
+    if let Some(kernel) = &kernel {
+        // Of the bytes that are there now: what comes into their place is looked into.
+        remembered.know_modules(&kernel.index);
+        if let Some(image) = bootable::without_config(&assembly.tree, kernel) {
+            remembered.know_no_config(image);
+        }
+    }
     netboot::check_kernel(profile, kernel.as_ref())?;
     if let Some(kernel) = &profile.kernel {
         notes.extend(redefinitions(&read_fragments(kernel.fragments_for(arch)).0));
@@ -192,10 +200,6 @@ pub(crate) fn prepare(
         timer.lap("root file system");
     }
 
-    let remembered = Remembered::default();
-    if let Some(image) = kernel.as_ref().and_then(|kernel| bootable::without_config(&assembly.tree, kernel)) {
-        remembered.know_no_config(image);
-    }
     let hashes = made.as_ref().and_then(|made| made.hashes.as_ref());
     let (esp, bios) = match (disk, &kernel) {
         (Some(disk), Some(kernel)) => {
@@ -217,7 +221,6 @@ pub(crate) fn prepare(
             };
             // They are made on one core; other sets ask for few programs.
             let ahead = || {
-                remembered.know_modules(tree, &kernel.kernel.modules, &kernel.index);
                 if profile.preflight.sets.iter().any(|set| set.value.split('@').next() == Some("payload")) {
                     remembered.read_ahead(tree, cache, arch);
                 }

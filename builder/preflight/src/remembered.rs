@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
 
 use rootsmith_kernel::{ModuleIndex, ModuleInfo};
-use rootsmith_tree::{Blob, Blobs, Content, Tree};
-use rootsmith_types::{ContentDigest, TreePath};
+use rootsmith_tree::{Blob, Blobs, Content};
+use rootsmith_types::ContentDigest;
 
 use crate::BootEntry;
 use crate::elf::File;
@@ -65,11 +65,10 @@ impl Remembered {
         }
     }
 
-    /// Takes what modules in `folder` are for from an index that was made of them: they need not be decompressed again.
-    pub fn know_modules(&self, tree: &Tree, folder: &TreePath, index: &ModuleIndex) {
+    /// Takes what modules are for from an index that was made of them: they need not be decompressed again.
+    pub fn know_modules(&self, index: &ModuleIndex) {
         for module in index.modules() {
-            let content = folder.join(&module.file).ok().and_then(|at| tree.get(&at)?.content());
-            if let Some(digest) = content.and_then(digest) {
+            if let Some(digest) = module.digest {
                 self.modules.get(&(digest, module.file.clone()), || module.info.clone());
             }
         }

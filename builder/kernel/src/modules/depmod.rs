@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use rootsmith_types::ContentDigest;
+
 use super::buckets;
 use super::elf::Facts;
 use super::trie::Trie;
@@ -16,6 +18,7 @@ pub(super) struct Input {
     pub(super) file: String,
     pub(super) facts: Facts,
     pub(super) info: ModuleInfo,
+    pub(super) digest: Option<ContentDigest>,
 }
 
 /// Puts the modules in the order of `modules.order`, which names them as `.ko`, whatever they are compressed with.
@@ -274,7 +277,8 @@ mod tests {
     fn module(name: &str, exports: &[&str], needs: &[&str]) -> Input {
         let bytes = |names: &[&str]| names.iter().map(|name| name.as_bytes().to_vec()).collect();
         let facts = Facts { exports: bytes(exports), needs: bytes(needs), ..Facts::default() };
-        Input { name: name.to_owned(), file: format!("kernel/{name}.ko.xz"), facts, info: ModuleInfo::default() }
+        let file = format!("kernel/{name}.ko.xz");
+        Input { name: name.to_owned(), file, facts, info: ModuleInfo::default(), digest: None }
     }
 
     #[test]

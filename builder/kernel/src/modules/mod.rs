@@ -43,6 +43,8 @@ pub struct Module {
     before: Vec<String>,
     /// What it says of the kernel it is for.
     pub info: ModuleInfo,
+    /// Of the bytes that were read, where it was known: the file may be another by now.
+    pub digest: Option<ContentDigest>,
 }
 
 /// What `depmod` knows of a modules folder: a function of the folder's content alone, so it can be kept by the digest of the
@@ -145,7 +147,11 @@ pub fn index_modules(tree: &Tree, blobs: &dyn Blobs, folder: &TreePath) -> Resul
             };
             let read = data.and_then(|data| Ok((elf::read(&data)?, info::decompressed(&data)?)));
             let (facts, info) = read.map_err(bad)?;
-            Ok(depmod::Input { name, file, facts, info })
+            let digest = match content {
+                Content::Blob(blob) => blob.digest,
+                Content::Inline(_) | Content::Sparse(_) => None,
+            };
+            Ok(depmod::Input { name, file, facts, info, digest })
         })
         .collect::<Result<_, KernelError>>()?;
 
@@ -169,6 +175,7 @@ pub fn index_modules(tree: &Tree, blobs: &dyn Blobs, folder: &TreePath) -> Resul
             needs: needs.into_iter().rev().collect(),
             before: depmod::loaded_before(&module.facts.softdeps),
             info: module.info,
+            digest: module.digest,
             name: module.name,
             file: module.file,
         })
