@@ -1,7 +1,7 @@
 //! Files of the cache that carry their own checksum: a name that says what it is, the content, the digest of the content.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -28,32 +28,24 @@ impl Sealed<'_> {
     }
 }
 
-/// The content of a file, when name and checksum are right.
+/// The content of a file, when name and checksum are right. What is read is hashed while it is still in the processor's cache, and lies
+/// where it stays.
 pub(crate) fn read(name: &str, path: &Path) -> Option<Vec<u8>> {
-    let file = File::open(path).ok()?;
-    let length = file.metadata().ok()?.len();
-    open(name, file, length)
-}
-
-/// What is read is hashed while it is still in the processor's cache, and lies where it stays.
-fn open(name: &str, mut file: impl Read, length: u64) -> Option<Vec<u8>> {
     const PIECE: usize = 256 << 10;
-    let length = usize::try_from(length).ok()?.checked_sub(name.len() + DIGEST)?;
-    let mut start = vec![0; name.len()];
-    file.read_exact(&mut start).ok().filter(|()| start == name.as_bytes())?;
+    let Found { mut file, offset, size, digest } = find(name, path)?;
+    file.seek(SeekFrom::Start(offset)).ok()?;
+    let size = usize::try_from(size).ok()?;
     let mut hasher = ContentHasher::new();
-    let mut content = Vec::with_capacity(length);
-    while content.len() < length {
+    let mut content = Vec::with_capacity(size);
+    while content.len() < size {
         let at = content.len();
-        let piece = (length - at).min(PIECE);
+        let piece = (size - at).min(PIECE);
         if file.by_ref().take(piece as u64).read_to_end(&mut content).ok()? != piece {
             return None;
         }
         hasher.update(&content[at..]);
     }
-    let mut digest = [0; DIGEST];
-    file.read_exact(&mut digest).ok()?;
-    (*hasher.finish().0.as_bytes() == digest).then_some(content)
+    (hasher.finish().0 == digest).then_some(content)
 }
 
 /// A content that stays in its file.
@@ -86,7 +78,11 @@ mod tests {
     #[test]
     fn any_changed_byte_is_noticed() {
         let sealed = seal("index 1\n", b"content").parts().concat();
-        let open = |name, data: Vec<u8>| super::open(name, data.as_slice(), data.len() as u64);
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let open = |name, data: Vec<u8>| {
+            std::fs::write(file.path(), data).unwrap();
+            read(name, file.path())
+        };
         assert_eq!(open("index 1\n", sealed.clone()), Some(b"content".to_vec()));
         assert_eq!(open("index 2\n", sealed.clone()), None);
         for at in 0..sealed.len() {
