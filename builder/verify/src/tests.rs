@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use rootsmith_tree::{Content, Metadata, Mtime, NoBlobs, Node, NodeKind, Tree};
+use rootsmith_tree::{Bytes, Content, Metadata, Mtime, NoBlobs, Node, NodeKind, Tree};
 use rootsmith_types::{Sha256Digest, TreePath};
 
 use crate::{Difference, FoundRun, Kind, ReadBackError, Slice, What, compare, image, partitions, read_back};
@@ -307,10 +307,10 @@ fn tar_and_tree() -> (Vec<u8>, Tree) {
             archive.append(&header, records).unwrap();
         }
         let (kind, data) = match &node.kind {
-            NodeKind::Directory => (tar::EntryType::Directory, rootsmith_tree::Bytes::default()),
+            NodeKind::Directory => (tar::EntryType::Directory, Bytes::new()),
             NodeKind::File(content) => (tar::EntryType::Regular, content.read(&NoBlobs, 1 << 30).unwrap()),
-            NodeKind::Symlink(_) => (tar::EntryType::Symlink, rootsmith_tree::Bytes::default()),
-            _ => (tar::EntryType::Char, rootsmith_tree::Bytes::default()),
+            NodeKind::Symlink(_) => (tar::EntryType::Symlink, Bytes::new()),
+            _ => (tar::EntryType::Char, Bytes::new()),
         };
         let mut header = header(kind, data.len() as u64);
         if let NodeKind::Symlink(target) = &node.kind {

@@ -14,12 +14,16 @@ const S_LOG_BLOCK_SIZE: usize = 0x18;
 const S_INODES_PER_GROUP: usize = 0x28;
 const S_INODE_SIZE: usize = 0x58;
 const S_FEATURE_INCOMPAT: usize = 0x60;
+const S_FEATURE_RO_COMPAT: usize = 0x64;
 const S_DESC_SIZE: usize = 0xfe;
 const INCOMPAT_META_BG: u32 = 0x10;
 const INCOMPAT_64BIT: u32 = 0x80;
+const RO_COMPAT_METADATA_CSUM: u32 = 0x400;
 /// Places in a group descriptor.
 const BG_INODE_TABLE_LO: usize = 0x8;
 const BG_INODE_TABLE_HI: usize = 0x28;
+const BG_ITABLE_UNUSED_LO: usize = 0x1c;
+const BG_ITABLE_UNUSED_HI: usize = 0x32;
 /// Places in an inode.
 const I_MODE: usize = 0x0;
 const I_FLAGS: usize = 0x20;
@@ -54,7 +58,15 @@ pub(crate) fn are_in_inodes(source: &OwnedSlice) -> io::Result<bool> {
         source.read_at(descriptors + u64::from(group) * descriptor_size as u64, &mut descriptor[..descriptor_size])?;
         let high = u64::from(u32_at(&descriptor, BG_INODE_TABLE_HI)) << 32;
         let start = (high | u64::from(u32_at(&descriptor, BG_INODE_TABLE_LO))).checked_mul(block_size);
-        let mut left = per_group as usize;
+        // The inodes at the table's end that are not in use, which are mostly a hole; without checksums nobody counts them.
+        let unused = match number(S_FEATURE_RO_COMPAT) & RO_COMPAT_METADATA_CSUM {
+            0 => 0,
+            _ => {
+                u32::from(u16_at(&descriptor, BG_ITABLE_UNUSED_HI)) << 16
+                    | u32::from(u16_at(&descriptor, BG_ITABLE_UNUSED_LO))
+            }
+        };
+        let mut left = per_group.saturating_sub(unused) as usize;
         let mut at = start.ok_or(io::ErrorKind::UnexpectedEof)?;
         while left > 0 {
             let read = &mut table[..left.min(64) * inode_size];
