@@ -90,13 +90,13 @@ pub fn uki(stub: &[u8], sections: &UkiSections<'_>) -> Result<Vec<u8>, KernelErr
         return Err(bad("its headers have no room for the new sections"));
     }
 
-    // Kernels are large: the vector is not to grow by doubling.
     let unread = |reason: String| KernelError::Unreadable { path: sections.path.clone(), reason };
     sections.linux.within(MAX_IMAGE).map_err(|e| unread(e.to_string()))?;
     let added: u64 = contents.iter().map(|(_, part)| part.size()).sum();
     if added > u64::from(u32::MAX) {
         return Err(too_large());
     }
+    // Kernels are large: the vector is not to grow by doubling.
     let mut out = Vec::with_capacity(layout.data_end + added as usize + ROOM);
     out.extend_from_slice(&stub[..layout.data_end]);
     let mut address = layout.address_end;
