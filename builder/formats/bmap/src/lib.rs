@@ -10,12 +10,15 @@ mod xml;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
+use std::mem;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
 use rootsmith_types::Sha256Digest;
 use rustix::fs::{SeekFrom, seek};
 use rustix::io::Errno;
+use sha2::digest::array::Array;
+use sha2::digest::block_api::{CoreProxy, UpdateCore};
 use sha2::{Digest, Sha256};
 
 pub use error::BmapError;
@@ -156,14 +159,24 @@ impl<'a> Mapper<'a> {
     }
 }
 
-/// Gives `data` to both. Within one digest each step waits for the one before, and a processor has room for the steps of another:
-/// short pieces in turn take three quarters of the time that one after the other takes.
+/// Gives `data` to both. Within one digest each step waits for the one before, and a processor has room for the steps of another: two blocks
+/// to one, two to the other, takes two thirds of the time that all to one and all to the other takes. With more blocks in turn the steps of
+/// one alone fill what the processor looks ahead.
 fn update_both(one: &mut Sha256, other: &mut Sha256, data: &[u8]) {
-    // Two blocks of SHA-256: with more, the steps of one digest alone fill what the processor looks ahead.
-    for piece in data.chunks(128) {
-        one.update(piece);
-        other.update(piece);
+    let mut rest = data;
+    let ((mut first, first_begun), (mut second, second_begun)) =
+        (mem::take(one).decompose(), mem::take(other).decompose());
+    if first_begun.get_pos() == 0 && second_begun.get_pos() == 0 {
+        let (blocks, after) = Array::slice_as_chunks(data);
+        for pair in blocks.chunks(2) {
+            first.update_blocks(pair);
+            second.update_blocks(pair);
+        }
+        rest = after;
     }
+    (*one, *other) = (Sha256::compose(first, first_begun), Sha256::compose(second, second_begun));
+    one.update(rest);
+    other.update(rest);
 }
 
 /// Reads what may have holes. Those are zeros without being read, which would fill memory with them: only what the file system keeps
