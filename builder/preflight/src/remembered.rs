@@ -21,6 +21,8 @@ const MAX_REMEMBERED: usize = 128 << 20;
 #[derive(Default)]
 pub struct Remembered {
     files: Memo<ContentDigest, Arc<File>>,
+    /// What a file needs that neither it has nor those of the others, which are named behind it.
+    unmet: Memo<Vec<ContentDigest>, Arc<[u64]>>,
     /// The configurations inside kernels.
     configs: Memo<ContentDigest, Option<Arc<str>>>,
     /// What modules are for; by the names of their files, which say how they are compressed.
@@ -42,6 +44,16 @@ impl Remembered {
             Some(digest) => self.files.try_get(&digest, read),
             None => read(),
         }
+    }
+
+    /// What the first of `files` needs and none of them has (hashes of symbols): known, or what `find` finds.
+    pub(crate) fn unmet(&self, files: Vec<ContentDigest>, find: impl FnOnce() -> Arc<[u64]>) -> Arc<[u64]> {
+        let size = size_of_val(&*files);
+        let found = self.unmet.try_get(&files, || {
+            let unmet = find();
+            if self.has_room(size + size_of_val(&*unmet)) { Ok(unmet) } else { Err(unmet) }
+        });
+        found.unwrap_or_else(|unkept| unkept)
     }
 
     /// The configuration inside a kernel: known, or what `read` finds.
@@ -119,7 +131,7 @@ impl Remembered {
 }
 
 /// Where it is known without reading.
-fn digest(content: &Content) -> Option<ContentDigest> {
+pub(crate) fn digest(content: &Content) -> Option<ContentDigest> {
     match content {
         Content::Blob(Blob { digest, .. }) => *digest,
         Content::Inline(data) => Some(ContentDigest::of(data)),

@@ -185,10 +185,18 @@ impl Closure {
         if undefined.saturating_mul(tables.len()) > MAX_COMPARED {
             return Vec::new();
         }
+        let digests: Vec<_> = self.objects.iter().map(|object| programs.digest(&object.at)).collect();
         let mut unresolved = Vec::new();
-        for (object, own) in self.objects.iter().zip(&tables) {
-            let nobody_has = |hash: &&u64| !tables.iter().rev().any(|table| table.defines(**hash));
-            let mut missing: Vec<u64> = own.undefined.iter().filter(nobody_has).copied().collect();
+        for (index, object) in self.objects.iter().enumerate() {
+            // Most of it is in the libraries that a file names itself, which are the same ones for every program that it is loaded with.
+            let named = object.program.elf.needed.iter().filter_map(|name| self.names.get(name).copied());
+            let near: Vec<usize> = std::iter::once(index).chain(named).collect();
+            let far = programs.unmet(near.iter().map(|near| digests[*near]).collect(), || {
+                let is_near = |hash: &u64| near.iter().any(|near| tables[*near].defines(*hash));
+                tables[index].undefined.iter().filter(|hash| !is_near(hash)).copied().collect()
+            });
+            let nobody_has = |hash: &&u64| !tables.iter().any(|table| table.defines(**hash));
+            let mut missing: Vec<u64> = far.iter().filter(nobody_has).copied().collect();
             if !missing.is_empty() {
                 missing.sort_unstable();
                 unresolved.push((object, missing));

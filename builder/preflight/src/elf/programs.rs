@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use rootsmith_tree::{Blobs, Bytes, Content, Node, Tree};
-use rootsmith_types::{Arch, TreePath, busybox};
+use rootsmith_types::{Arch, ContentDigest, TreePath, busybox};
 
 use super::closure::Closure;
 use super::loader::{Loader, Rules, rules_of};
@@ -15,7 +15,7 @@ use super::window::Window;
 use super::words::listed;
 use super::{Unfit, cache, is_executable, libc, locate};
 use crate::facts::path;
-use crate::remembered::Memo;
+use crate::remembered::{Memo, digest};
 use crate::{Packages, Remembered};
 
 /// A busybox has one or two megabytes.
@@ -141,6 +141,19 @@ impl<'a> Programs<'a> {
             let file = self.remembered.file(content, || self.read(content).map(Arc::new));
             file.unwrap_or_else(|reason| Arc::new(File::Broken(reason)))
         })
+    }
+
+    /// The digest of the file at `at`, where it is known.
+    pub(super) fn digest(&self, at: &TreePath) -> Option<ContentDigest> {
+        self.tree.get(at).and_then(Node::content).and_then(digest)
+    }
+
+    /// What the first of these files needs (hashes of symbols) and none of them has: known, or what `find` finds.
+    pub(super) fn unmet(&self, files: Option<Vec<ContentDigest>>, find: impl FnOnce() -> Arc<[u64]>) -> Arc<[u64]> {
+        match files {
+            Some(files) => self.remembered.unmet(files, find),
+            None => find(),
+        }
     }
 
     /// What a content is: its first page tells. Why not, where that is not its bytes' fault.
