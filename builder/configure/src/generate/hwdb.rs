@@ -11,6 +11,8 @@
 //! | …      | …    | strings                                                                                         |
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io;
 
 use rootsmith_tree::{Blobs, Bytes, Content, DerivedKey, Tree};
@@ -98,6 +100,7 @@ enum State {
 fn import(trie: &mut Trie, text: &[u8], path: &TreePath, priority: u16) -> io::Result<()> {
     let mut state = State::Between;
     let mut matches: Vec<&[u8]> = Vec::new();
+    let mut repeated = Repeated::default();
     for (i, line) in lines(text).enumerate() {
         if line.len() > MAX_LINE {
             return Err(invalid(format!("`{path}` has a line longer than 1 MiB")));
@@ -117,7 +120,7 @@ fn import(trie: &mut Trie, text: &[u8], path: &TreePath, priority: u16) -> io::R
             State::Matches | State::Properties if indented => {
                 // Lines are at least a byte long and files at most `TEXT_LIMIT`.
                 let place = Place { file: path.as_bytes(), line: (i + 1) as u32, priority };
-                insert_property(trie, &matches, line, &place)?;
+                insert_property(trie, &mut repeated, &matches, line, &place)?;
                 State::Properties
             }
             _ => {
@@ -136,7 +139,17 @@ struct Place<'a> {
     priority: u16,
 }
 
-fn insert_property(trie: &mut Trie, matches: &[&[u8]], line: &[u8], place: &Place<'_>) -> io::Result<()> {
+/// Where strings lie that nearly every property has anew: keys, and the name of the file. Looking for them among all strings takes longer than
+/// everything else.
+type Repeated<'a> = HashMap<&'a [u8], u32>;
+
+fn insert_property<'a>(
+    trie: &mut Trie,
+    repeated: &mut Repeated<'a>,
+    matches: &[&[u8]],
+    line: &'a [u8],
+    place: &Place<'a>,
+) -> io::Result<()> {
     let Some(equals) = memchr::memchr(b'=', line) else { return Ok(()) };
     let (mut key, value) = (&line[..equals], &line[equals + 1..]);
     // One leading blank stays: it tells properties from others that may be stored one day.
@@ -156,9 +169,9 @@ fn insert_property(trie: &mut Trie, matches: &[&[u8]], line: &[u8], place: &Plac
             Some(value) => value,
             // Only now: the tool stores the strings of the first match before these.
             None => *stored.insert(Value {
-                key: trie.strings.add(key)?,
+                key: again(repeated, &mut trie.strings, key)?,
                 value: trie.strings.add(value)?,
-                file: trie.strings.add(place.file)?,
+                file: again(repeated, &mut trie.strings, place.file)?,
                 line: place.line,
                 priority: place.priority,
             }),
@@ -166,6 +179,13 @@ fn insert_property(trie: &mut Trie, matches: &[&[u8]], line: &[u8], place: &Plac
         trie.set(node, value)?;
     }
     Ok(())
+}
+
+fn again<'a>(repeated: &mut Repeated<'a>, strings: &mut Strings, string: &'a [u8]) -> io::Result<u32> {
+    Ok(match repeated.entry(string) {
+        Entry::Occupied(there) => *there.get(),
+        Entry::Vacant(free) => *free.insert(strings.add(string)?),
+    })
 }
 
 fn is_blank(b: u8) -> bool {
