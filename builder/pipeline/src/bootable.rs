@@ -54,7 +54,7 @@ pub(crate) fn prepare_kernel(
     };
     let key = modules_key(&assembly.tree, &kernel, cache)?;
     let index = match indexed {
-        Some(indexed) if indexed.key == key => indexed.index,
+        Some(indexed) if indexed.key == key => indexed.kernel.index,
         _ => module_index(&key, &assembly.tree, &kernel, cache)?,
     };
     for (name, data) in index.files() {
@@ -68,37 +68,45 @@ pub(crate) fn prepare_kernel(
     Ok(Some(IndexedKernel { kernel, config, index }))
 }
 
-/// The modules of a kernel, to be indexed while the tree they are in is worked on.
+/// The kernel of a tree, to be indexed while the rest of the tree is worked on.
 pub(crate) struct Ahead {
     kernel: Kernel,
+    config: Option<Content>,
     modules: Tree,
 }
 
-/// An index, and what it follows from.
+/// A kernel that was indexed ahead.
 pub(crate) struct Indexed {
+    /// Of what the index follows from.
     key: Sha256Digest,
-    index: ModuleIndex,
+    pub(crate) kernel: IndexedKernel,
+    /// The tree of its modules alone.
+    pub(crate) modules: Tree,
 }
 
 /// What can be indexed ahead, where the profile has a kernel: with all that is wrong with it, it comes again when its turn is.
 pub(crate) fn ahead(tree: &Tree, profile: &Profile, cache: &Cache) -> Option<Ahead> {
     profile.kernel.as_ref()?;
     let kernel = find_kernel(tree, cache).ok()?;
+    let config = kernel.config.as_ref().and_then(|path| tree.lookup(path)).and_then(Node::content).cloned();
     let metadata = Metadata::root(0o755, 0);
     let mut modules = Tree::new(metadata.clone());
     modules.create_directories(&kernel.modules.parent()?, &metadata).ok()?;
     for entry in tree.walk_from(&kernel.modules) {
         modules.insert(&entry.path, entry.node.clone()).ok()?;
     }
-    Some(Ahead { kernel, modules })
+    Some(Ahead { kernel, config, modules })
 }
 
 impl Ahead {
-    /// The index, where nothing is wrong.
+    /// The indexed kernel, where nothing is wrong.
     pub(crate) fn index(self, cache: &Cache) -> Option<Indexed> {
-        let key = modules_key(&self.modules, &self.kernel, cache).ok()?;
-        let index = module_index(&key, &self.modules, &self.kernel, cache).ok()?;
-        Some(Indexed { key, index })
+        let Ahead { kernel, config, modules } = self;
+        let key = modules_key(&modules, &kernel, cache).ok()?;
+        let index = module_index(&key, &modules, &kernel, cache).ok()?;
+        let config = config.and_then(|config| config.read(cache, MAX_TEXT).ok());
+        let config = config.map(|text| Config::parse(&String::from_utf8_lossy(&text)));
+        Some(Indexed { key, kernel: IndexedKernel { kernel, config, index }, modules })
     }
 }
 

@@ -140,10 +140,38 @@ pub(crate) fn prepare(
     timer.lap("assemble");
 
     let input = rootsmith_configure::Input { profile, packages: &packages, arch, date };
-    // Modules are decompressed for their index: the other cores have time for it.
+    let seed = seed(&target, &name);
+    let disk = disk(profile);
+    let mut ids = match (disk.and_then(Disk::slots), &profile.image.version) {
+        (Some(_), Some(version)) => slots::ids(&seed, &name, &version.value),
+        _ => DiskIds::derive(&seed),
+    };
+    // Modules are decompressed for their index, and the initramfs is packed: the other cores have time for it.
     let ahead = bootable::ahead(&assembly.tree, profile, cache);
-    let (scripts, indexed) =
-        rayon::join(|| configure(&mut assembly, &input, cache), || ahead.and_then(|ahead| ahead.index(cache)));
+    let index = || {
+        let indexed = ahead?.index(cache)?;
+        if let Some(disk) = disk.filter(|disk| disk.verity().is_none()) {
+            // Kept in the cache for its turn; what is wrong comes again then, and with other modules there it is made anew.
+            let _ = boot_files::initrd(
+                &boot_files::BootFiles {
+                    profile,
+                    disk,
+                    tree: &indexed.modules,
+                    root_hash: None,
+                    kernel: &indexed.kernel,
+                    packages: &boot_packages,
+                    ids: &ids,
+                    arch,
+                    date,
+                    sources: host.sources,
+                    processes: host.processes,
+                },
+                cache,
+            );
+        }
+        Some(indexed)
+    };
+    let (scripts, indexed) = rayon::join(|| configure(&mut assembly, &input, cache), index);
     let scripts = scripts?;
     timer.lap("configure");
 
@@ -162,12 +190,6 @@ pub(crate) fn prepare(
     }
     timer.lap("kernel");
 
-    let seed = seed(&target, &name);
-    let disk = disk(profile);
-    let mut ids = match (disk.and_then(Disk::slots), &profile.image.version) {
-        (Some(_), Some(version)) => slots::ids(&seed, &name, &version.value),
-        _ => DiskIds::derive(&seed),
-    };
     if let Some(disk) = disk {
         bootable::prepare_disk(&mut assembly, profile.init.system.value, disk, &ids, date)?;
     }

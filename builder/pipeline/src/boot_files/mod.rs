@@ -178,7 +178,7 @@ pub(crate) fn hierarchy_words(profile: &Profile) -> impl Iterator<Item = String>
 }
 
 /// The initramfs: where a module is needed to reach the root, or something is to be done before it is mounted.
-fn initrd(files: &BootFiles<'_>, blobs: &dyn Blobs) -> Result<Option<Vec<u8>>, Problems> {
+pub(crate) fn initrd(files: &BootFiles<'_>, blobs: &dyn Blobs) -> Result<Option<Vec<u8>>, Problems> {
     let BootFiles { profile, tree, kernel, packages, date, .. } = *files;
     let asked = profile.kernel.iter().flat_map(|kernel| &kernel.initramfs_modules);
     let mut modules = storage_modules(files, blobs)?;
