@@ -157,9 +157,10 @@ fn main() {
         command.env("PACKAGES", &packages).env("REPOSITORY", &repository);
         command
     };
+    // The first build of an image: there is none whose place it takes.
     let cold = || {
-        for part in ["unpacked", "derived"] {
-            let _ = fs::remove_dir_all(cache.join(part));
+        for part in [cache.join("unpacked"), cache.join("derived"), at("outputs")] {
+            let _ = fs::remove_dir_all(part);
         }
     };
     let line = Cell::new(0);
