@@ -241,14 +241,7 @@ pub(crate) fn prepare(
                 sources,
                 processes,
             };
-            // They are made on one core; other sets ask for few programs.
-            let ahead = || {
-                if profile.preflight.sets.iter().any(|set| set.value.split('@').next() == Some("payload")) {
-                    remembered.read_ahead(tree, cache, arch);
-                }
-            };
-            let (boot, ()) = rayon::join(|| boot_files::boot_tree(&files, cache), ahead);
-            (boot?, boot_files::core_image(&files, cache)?)
+            (boot_files::boot_tree(&files, cache)?, boot_files::core_image(&files, cache)?)
         }
         _ => (Tree::new(Metadata::root(0o755, date)), None),
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rootsmith_kernel::config::Config;
 use rootsmith_kernel::{Kernel, KernelError, embedded_config, find_kernel, find_kernels};
-use rootsmith_tree::{Blobs, Content, DerivedKey, Node, Tree};
+use rootsmith_tree::{Blobs, Content, DerivedKey, Node};
 use rootsmith_types::{Arch, TreePath};
 
 use crate::facts::path;
@@ -115,14 +115,6 @@ fn embedded(
         // No configuration is empty.
         Ok((!kept.is_empty()).then(|| String::from_utf8_lossy(&kept).into()))
     })
-}
-
-/// Looks into the kernel of `tree` ahead; what is wrong with it is said when somebody asks.
-pub(crate) fn look_ahead(remembered: &Remembered, tree: &Tree, blobs: &dyn Blobs) {
-    let Ok(kernel) = find_kernel(tree, blobs) else { return };
-    if let Some(content) = tree.lookup(&kernel.image).and_then(Node::content) {
-        let _ = embedded(remembered, blobs, &kernel.image, content);
-    }
 }
 
 impl View<'_> {

@@ -5,18 +5,15 @@
 //! helpers of things that nobody installed, which is worth a warning. A package's script may be for an interpreter that only
 //! some need.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 use rootsmith_profile::{Payload, PayloadKind};
-use rootsmith_tree::{Blobs, Node, Tree};
+use rootsmith_tree::{Node, Tree};
 use rootsmith_types::{Arch, Origin, TreePath};
 
 use super::{Met, Outcome};
-use crate::Remembered;
 use crate::elf::{Depth, File, Kind, Programs, Trouble, is_executable, is_foreign_library};
-use crate::kconfig;
 use crate::view::View;
 
 /// Findings that a report shows; the rest is counted.
@@ -237,38 +234,6 @@ fn candidates(view: &View<'_>) -> Vec<Candidate> {
         candidates.push(Candidate { at: entry.path, place, payload, single, is_executable: executable });
     }
     candidates
-}
-
-impl Remembered {
-    /// Reads ahead what a judgement will ask of the kernel, the programs and the libraries of `tree`, on all cores.
-    pub fn read_ahead(&self, tree: &Tree, blobs: &dyn Blobs, arch: Arch) {
-        rayon::join(|| self.read_programs(tree, blobs, arch), || kconfig::look_ahead(self, tree, blobs));
-    }
-
-    fn read_programs(&self, tree: &Tree, blobs: &dyn Blobs, arch: Arch) {
-        let programs = Programs::new(tree, blobs, arch, &[], self);
-        let skipped: Vec<TreePath> = NOT_OURS.iter().filter_map(|folder| crate::facts::path(folder)).collect();
-        let is_ours = |at: &TreePath| !skipped.iter().any(|folder| at.starts_with(folder));
-        let wanted: Vec<TreePath> = tree
-            .walk()
-            .filter(|entry| may_be_run(&entry.path, entry.node) && is_ours(&entry.path))
-            .map(|entry| entry.path)
-            .collect();
-        let elf = |at: &TreePath| match &*programs.file(at) {
-            File::Elf(program) => Some(Arc::clone(program)),
-            File::Script(_) | File::Broken(_) | File::Other => None,
-        };
-        let found: Vec<_> = wanted.par_iter().filter_map(|at| Some((at, elf(at)?))).collect();
-        // Of plug-ins nobody asks for symbols.
-        let needed: BTreeSet<&str> =
-            found.iter().flat_map(|(_, program)| &program.elf.needed).map(String::as_str).collect();
-        found.par_iter().for_each(|(at, program)| {
-            let is_needed = program.elf.soname.as_deref().is_some_and(|name| needed.contains(name));
-            if is_needed || program.elf.interpreter.is_some() {
-                program.symbols(&programs, at);
-            }
-        });
-    }
 }
 
 /// Whether a file is something that would be run, or loaded by what is.
