@@ -225,8 +225,9 @@ fn a_program_of_musl_is_judged_by_musls_rules() {
     put("/lib/ld-musl-x86_64.so.1", Path::new("/lib/ld-musl-x86_64.so.1"));
     put("/usr/bin/main", &path.join("main"));
     let main = TreePath::literal("/usr/bin/main");
+    // One memory for all of them: what was found with one library says nothing of another in its place.
+    let remembered = Remembered::default();
     let troubles = |tree: &Tree| {
-        let remembered = Remembered::default();
         let programs = Programs::new(tree, &rootsmith_tree::NoBlobs, Arch::Amd64, SYSTEMD_PATH, &remembered);
         programs.troubles(&main, Depth::Symbols).into_iter().map(|trouble| trouble.text).collect::<Vec<_>>()
     };
