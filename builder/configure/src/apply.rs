@@ -183,23 +183,12 @@ fn generators(edit: &mut Edit<'_>, effects: &[(Owner, &Effect)], arch: Arch) {
     }
     // None of them looks at what another makes, so they run side by side.
     let (tree, blobs) = (&edit.assembly.tree, edit.blobs);
-    let made = wanted.par_iter().map(|(generator, owner)| {
-        if *generator == Generator::Hwdb {
-            others_first();
-        }
-        (*generator, *owner, make(tree, blobs, *generator, arch))
-    });
-    let made: Vec<_> = made.collect();
+    let made: Vec<_> =
+        wanted.par_iter().map(|(generator, owner)| (*generator, *owner, make(tree, blobs, *generator, arch))).collect();
     for (generator, owner, made) in made {
         edit.owner = owner.clone();
         put(edit, generator, made);
     }
-}
-
-/// Does what waits for a core, until nothing does. What takes one core long goes last: somebody else may then have something as long that
-/// had to wait for the rest.
-fn others_first() {
-    while rayon::yield_now() == Some(rayon::Yield::Executed) {}
 }
 
 /// Puts what a generator made where it belongs.

@@ -52,6 +52,7 @@ pub(crate) fn hwdb_bin(tree: &Tree, blobs: &dyn Blobs) -> io::Result<Option<Cont
         };
     }
     let make = || {
+        others_first();
         let mut texts = Vec::new();
         for path in files {
             // A masked file has no text but keeps its rank.
@@ -61,6 +62,12 @@ pub(crate) fn hwdb_bin(tree: &Tree, blobs: &dyn Blobs) -> io::Result<Option<Cont
         compile(&texts, tool_version)
     };
     key.derive_content(blobs, make).map(Some)
+}
+
+/// Does what waits for a core, until nothing does. What takes one core long goes last: somebody else may then have something as long that
+/// had to wait for the rest.
+fn others_first() {
+    while rayon::yield_now() == Some(rayon::Yield::Executed) {}
 }
 
 /// The database of these files, a later one winning over an earlier.
